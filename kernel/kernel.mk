@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The kernel: every .cc and .S under kernel/ compiled freestanding and linked into one relocatable
+# ELF file. There is no list of sources to keep: a file that exists is part of the kernel.
+
+KERNEL       := $(BUILD)/mokapot-kernel.elf
+KERNEL_DEBUG := $(BUILD)/mokapot-kernel.debug.elf
+KERNEL_OUT   := $(BUILD)/kernel
+
+KERNEL_SOURCES := $(sort $(shell find kernel -name '*.cc' -o -name '*.S'))
+KERNEL_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(KERNEL_SOURCES)))
+
+KERNEL_CXX ?= g++
+KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include
+# No vector registers: the application's stay live across a system call. No red zone: interrupts
+# land below the stack pointer. PIE: the boot stub relocates the image to a random base.
+KERNEL_CXXFLAGS := -std=c++20 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone \
+  -mgeneral-regs-only -fPIE -fvisibility=hidden -fno-omit-frame-pointer -fcf-protection=none \
+  -fno-threadsafe-statics -fno-stack-protector -fno-asynchronous-unwind-tables \
+  -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Werror $(KERNEL_INCLUDES)
+KERNEL_ASFLAGS := -g -fPIE -fcf-protection=none $(KERNEL_INCLUDES)
+
+$(BUILD)/kernel/%.cc.o: kernel/%.cc kernel/kernel.mk
+	@mkdir -p $(@D)
+	$(call step,CXX) $(KERNEL_CXX) $(KERNEL_CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/kernel/%.S.o: kernel/%.S kernel/kernel.mk
+	@mkdir -p $(@D)
+	$(call step,AS) $(KERNEL_CXX) $(KERNEL_ASFLAGS) -MMD -MP -c $< -o $@
+
+# --- Link ----------------------------------------------------------------------------------------
+# Everything about linking is here. KERNEL_EXTRA_OBJECTS is for what a first pass generates (the
+# symbol table for backtraces); a rule that makes one may use $(call kernel_link,OUT,OBJECTS).
+KERNEL_LINKER_SCRIPT := kernel/arch/x64/kernel.ld
+KERNEL_LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,--gc-sections,--build-id=none \
+  -Wl,-z,max-page-size=4096,-z,noexecstack,-T,$(KERNEL_LINKER_SCRIPT)
+kernel_link = $(KERNEL_CXX) $(KERNEL_LDFLAGS) -o $(1) $(2) -lgcc
+KERNEL_EXTRA_OBJECTS ?=
+
+$(KERNEL_DEBUG): $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) $(KERNEL_LINKER_SCRIPT)
+	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS))
+
+$(KERNEL): $(KERNEL_DEBUG)
+	$(call step,STRIP) objcopy --strip-all $< $@
+
+-include $(KERNEL_OBJECTS:.o=.d)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running programs with a time limit that really ends them, children included."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import time
+
+
+@dataclasses.dataclass
+class Outcome:
+    status: int          # as a shell sees it: 128 + signal where a signal ended the program
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool
+    seconds: float
+
+    def text(self):
+        return (self.stdout + self.stderr).decode(errors="replace")
+
+
+def run(command, timeout, stdin=b"", env=None, cwd=None, signals=()):
+    """Runs `command` in a process group of its own. `signals` is a list of (seconds, number): sent to
+    the program (not its group) when that long has passed. At the time limit the group is killed."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True)
+    timed_out = False
+    pending = list(signals)
+    data = stdin
+    while True:
+        limit = timeout - (time.monotonic() - start)
+        if pending:
+            limit = min(limit, pending[0][0] - (time.monotonic() - start))
+        try:
+            out, err = process.communicate(data, timeout=max(limit, 0.01))
+            break
+        except subprocess.TimeoutExpired:
+            data = None
+            elapsed = time.monotonic() - start
+            if pending and elapsed >= pending[0][0]:
+                process.send_signal(pending.pop(0)[1])
+            elif elapsed >= timeout:
+                timed_out = True
+                os.killpg(process.pid, signal.SIGKILL)
+                out, err = process.communicate()
+                break
+    status = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return Outcome(status, out, err, timed_out, time.monotonic() - start)

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every kind of test and ends with one line: `N passed, N failed, N skipped`.
+
+  tests/run.py [--mode test|soak|kvm] [--only PART]... [--list]
+
+A part is a function in tests/parts that takes a Results and an Options and records one result a test.
+Nothing is dropped silently: what could not run is a skip with its reason, listed before the tally;
+what should have been built and was not is a failure.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from parts import census, checks, fuzz, unit  # noqa: E402
+from parts.results import Results  # noqa: E402
+from system import system  # noqa: E402
+
+# In order of how soon they tell something.
+PARTS = {
+    "layers": checks.layers,
+    "lint": checks.lint,
+    "nocompile": checks.nocompile,
+    "unit": unit.unit_tests,
+    "census": census.implemented,
+    "fuzz": fuzz.fuzz_targets,
+    "badinput": system.bad_input,
+    "guest": system.guest_programs,
+    "stress": system.stress,
+    "matrix": system.matrix,
+}
+MODES = {
+    "test": list(PARTS),
+    "soak": list(PARTS),
+    "kvm": ["kvm"],
+}
+PARTS["kvm"] = system.kvm
+
+
+@dataclasses.dataclass
+class Options:
+    mode: str
+    only_case: str
+    jobs: int
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mode", choices=MODES, default="test")
+    parser.add_argument("--only", action="append", choices=PARTS, help="run this part alone (repeatable)")
+    parser.add_argument("--case", default="", help="run only cases whose name contains this")
+    parser.add_argument("--jobs", type=int, default=2, help="VMs and test programs at a time")
+    parser.add_argument("--list", action="store_true", help="print the parts and end")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(PARTS))
+        return 0
+    options = Options(arguments.mode, arguments.case, arguments.jobs)
+    results = Results()
+    for name in arguments.only or MODES[options.mode]:
+        start = time.monotonic()
+        results.part = name
+        print(f"== {name}", flush=True)
+        try:
+            PARTS[name](results, options)
+        except Exception as error:  # a broken part is a failure, and the other parts still count
+            results.failed("(the part itself)", f"{type(error).__name__}: {error}")
+        print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    results.summary()
+    return 1 if results.count("failed") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the tests are made of. This file only builds; tests/run.py runs what was built and prints the
+# tally that `make test` ends with. A test that does not build is a failure there, not a stop here.
+
+TEST_OUT := $(BUILD)/tests
+
+include tests/lint/lint.mk
+include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
+include tests/guest/guest.mk
+include tests/system/system.mk
+
+.PHONY: test soak bench test-kvm test-programs
+test-programs: unit-tests fuzzers guest-programs system-programs
+
+# -k: one broken test must not hide the results of the others.
+test soak:
+	@$(MAKE_QUIETLY) deps
+	@$(MAKE_QUIETLY) -k all test-programs || true
+	@python3 tests/run.py --mode $@ $(TEST_OPTIONS)
+
+test-kvm:
+	@$(MAKE_QUIETLY) deps
+	@$(MAKE_QUIETLY) -k kernel moka guest-programs || true
+	@python3 tests/run.py --mode kvm $(TEST_OPTIONS)
+
+bench:
+	@$(MAKE_QUIETLY) deps
+	@$(MAKE_QUIETLY) all guest-programs system-programs
+	@tests/bench/run $(BENCH_OPTIONS)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Unit tests: kernel and launcher code on the host, under GoogleTest with ASan and UBSan. Each
+# tests/unit/**/*_test.cc is a program of its own. It names the code that it tests in comments at its top:
+#
+#   // sources: kernel/sched/run_queue.cc kernel/base/format.cc
+#
+# (continued by further such lines); tests/unit/rules.py turns these into link rules. What the
+# code under test needs from the machine comes from tests/unit/fakes, as an archive: a source named
+# in a test wins over the fake of the same symbol.
+
+UNIT_OUT := $(TEST_OUT)/unit
+UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc'))
+UNIT_FAKES := $(sort $(wildcard tests/unit/fakes/*.cc))
+UNIT_BINARIES := $(UNIT_TESTS:tests/unit/%.cc=$(UNIT_OUT)/%)
+
+UNIT_CXX ?= g++
+UNIT_CXXFLAGS := -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+  -fno-sanitize-recover=undefined -Wall -Wextra -Wshadow -Werror -DMOKAPOT_HOST_TEST=1 \
+  -Ikernel -Itests/unit/fakes/include -Itests/unit -I.
+# The launcher's own include path, for its files and their tests only: kernel and launcher may
+# have headers of one name.
+UNIT_LAUNCHER_FLAGS := -Ilauncher
+
+$(UNIT_OUT)/obj/%.cc.o: %.cc tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(call step,CXX) $(UNIT_CXX) $(UNIT_CXXFLAGS) $(if $(filter launcher/% tests/unit/launcher/%,$<),$(UNIT_LAUNCHER_FLAGS)) \
+	  -MMD -MP -c $< -o $@
+
+$(UNIT_OUT)/libfakes.a: $(UNIT_FAKES:%=$(UNIT_OUT)/obj/%.o)
+	@mkdir -p $(@D)
+	$(call step,AR) rm -f $@ && ar rcs $@ $^
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_BINARIES)
+
+$(UNIT_OUT)/rules.mk: tests/unit/rules.py $(UNIT_TESTS)
+	@mkdir -p $(@D)
+	@python3 tests/unit/rules.py --out $(UNIT_OUT) $(UNIT_TESTS) > $@
+
+# Only where tests are built: `make kernel` must not need Python for this.
+ifneq ($(filter unit-tests test-programs $(UNIT_OUT)/%,$(MAKECMDGOALS)),)
+include $(UNIT_OUT)/rules.mk
+-include $(shell find $(UNIT_OUT)/obj -name '*.d' 2>/dev/null)
+endif
