@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Machine state of a thread that is not running: a kernel stack pointer (callee-saved registers lie
+// on that stack) and the extended (vector) state of the application, kept whole and eagerly.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/types.h"
+
+namespace mokapot::arch {
+
+struct SwitchContext {
+  std::uint64_t stack_pointer = 0;
+};
+
+// Makes context start entry(argument) on an empty stack that ends below stack_top. entry never returns.
+void prepare_context(SwitchContext& context, VirtAddr stack_top, void (*entry)(void*), void* argument);
+
+// Saves the caller in from and continues where to was saved. Interrupts off.
+extern "C" void arch_switch_stacks(SwitchContext* from, const SwitchContext* to);
+
+// Tells this CPU which kernel stack entries from the application use from now on. Interrupts off.
+void set_kernel_stack(VirtAddr bottom, VirtAddr top);
+
+// The XSAVE area: size in bytes (multiple of 64, the alignment it needs), initial contents, save and load.
+std::size_t extended_state_size();
+void initialise_extended_state(void* area);
+void save_extended_state(void* area);
+void restore_extended_state(const void* area);
+
+// Thread pointer of the application (FS base).
+void set_thread_pointer(std::uint64_t base);
+
+}  // namespace mokapot::arch

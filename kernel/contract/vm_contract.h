@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the launcher and the kernel agree on. The one folder that both include; it holds constants
+// and plain data only, needs nothing but the language, and compiles for host and kernel alike.
+//
+// A VM is given
+//   * a kernel command line of space separated words (kOption...), for the kernel itself only;
+//   * an initrd: a `newc` cpio archive with one file, kConfigFile. Arguments, environment and
+//     secrets travel there and never on a command line. The file is a sequence of records, each
+//     `key=value` and ended by one NUL; a value may hold any byte but NUL. Keys: kKey... below;
+//   * read-only EROFS images on virtio-blk, found by the disk's serial and stacked in the order of
+//     the kKeyLayer records (lowest first) under a writable overlay in memory;
+//   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice.
+//
+// The control port carries lines of ASCII, each ended by '\n': a verb, then words (kHost..., kGuest...).
+#pragma once
+
+namespace mokapot::contract {
+
+inline constexpr int kVersion = 1;
+
+// Kernel command line.
+inline constexpr const char* kOptionVerbose = "mokapot.verbose";  // kernel log on the serial port
+inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: strace-like text in the log
+
+inline constexpr const char* kConfigFile = "mokapot.conf";
+
+// Records of the configuration file.
+inline constexpr const char* kKeyVersion = "version";    // kVersion in decimal; first record
+inline constexpr const char* kKeyProgram = "program";    // absolute path of the ELF file to start
+inline constexpr const char* kKeyArgument = "arg";       // repeated; argv[0] first
+inline constexpr const char* kKeyEnvironment = "env";    // repeated; NAME=VALUE
+inline constexpr const char* kKeyDirectory = "cwd";      // working directory; made if missing
+inline constexpr const char* kKeyHostname = "hostname";  // optional
+inline constexpr const char* kKeyLayer = "layer";        // repeated; serial of a disk, lowest first
+inline constexpr const char* kKeyStdin = "stdin";        // kStreamTerminal, kStreamPipe or kStreamNull
+inline constexpr const char* kKeyStdout = "stdout";
+inline constexpr const char* kKeyStderr = "stderr";
+inline constexpr const char* kKeyTermios = "termios";    // host terminal's: 4 flags in hex, then c_cc as hex bytes
+inline constexpr const char* kKeyWindow = "winsize";     // "ROWS COLUMNS"
+
+inline constexpr const char* kStreamTerminal = "tty";
+inline constexpr const char* kStreamPipe = "pipe";
+inline constexpr const char* kStreamNull = "null";
+
+// virtio-console ports.
+inline constexpr const char* kPortStdin = "mokapot.stdin";      // host to guest
+inline constexpr const char* kPortStdout = "mokapot.stdout";    // guest to host
+inline constexpr const char* kPortStderr = "mokapot.stderr";    // guest to host
+inline constexpr const char* kPortControl = "mokapot.control";  // lines, both ways
+
+// Control lines from the host.
+inline constexpr const char* kHostSignal = "signal";    // signal N: deliver to the application
+inline constexpr const char* kHostWindow = "winsize";   // winsize ROWS COLUMNS: then SIGWINCH
+inline constexpr const char* kHostEndOfInput = "eof";   // eof BYTES: stdin ends after that many bytes in all
+inline constexpr const char* kHostPing = "ping";        // answered by pong, to see that the kernel is alive
+inline constexpr const char* kHostAcknowledge = "ack";  // the exit line was read: power off
+
+// Control lines from the guest.
+inline constexpr const char* kGuestReady = "ready";      // the program's first instruction is next
+inline constexpr const char* kGuestPong = "pong";
+inline constexpr const char* kGuestTermios = "termios";  // termios FLAGS CC as in kKeyTermios: apply to the host terminal
+// exit status=N signal=N by=application|kernel reason=TEXT-TO-END-OF-LINE
+//   status: what the shell would see (128 + signal where a signal ended it)
+inline constexpr const char* kGuestExit = "exit";
+
+// A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
+// through the debug-exit port with kPanicExitCode written.
+inline constexpr const char* kPanicPrefix = "mokapot: PANIC: ";
+inline constexpr unsigned kDebugExitPort = 0xf4;
+inline constexpr unsigned kPanicExitCode = 0x3e;  // QEMU exits with (0x3e << 1) | 1 = 125
+
+}  // namespace mokapot::contract

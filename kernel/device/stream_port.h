@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A byte stream to the host: a named virtio-console port, or the serial line.
+#pragma once
+
+#include <cstddef>
+
+#include "sched/wait_queue.h"
+
+namespace mokapot {
+
+class StreamPort {
+ public:
+  virtual const char* name() const = 0;
+  // Neither blocks. They move what they can at once and return how much. Thread context or under
+  // a spinlock of rank below kDeviceQueue. Buffers are kernel memory.
+  virtual std::size_t try_write(const void* from, std::size_t size) = 0;
+  virtual std::size_t try_read(void* to, std::size_t size) = 0;
+  virtual bool can_read() = 0;
+  virtual bool can_write() = 0;
+  virtual bool drained() = 0;          // the host has consumed all that was written
+  virtual bool host_connected() = 0;   // the other end is open
+  // Woken (from interrupt context) when the answers above may have changed.
+  WaitQueue changed;
+
+ protected:
+  ~StreamPort() = default;
+};
+
+void register_stream_port(StreamPort* port);
+StreamPort* find_stream_port(const char* name);  // nullptr if there is none
+
+}  // namespace mokapot

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread of execution: kernel stack, saved context, vector state, scheduling state. What makes it a
+// Linux task (tid, signals, futex list) is added by process/ through derivation.
+//
+// Locks: state_ is atomic and changes only by the blocking protocol below; scheduling fields are guarded
+// by the run queue's lock of the CPU that last ran it. Objects are reference counted: one reference is
+// held by whoever created the thread, one by the scheduler until the thread is dead and off its stack.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "arch/context.h"
+#include "base/intrusive.h"
+#include "base/ref_counted.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "memory/page_table.h"
+
+namespace mokapot {
+
+enum class ThreadState : std::uint8_t { kNew, kRunnable, kBlocked, kDead };
+enum class Interruptible : std::uint8_t { kNo, kYes };
+enum class WakeReason : std::uint8_t { kWoken, kTimedOut, kInterrupted };
+
+class Thread : public RefCounted<Thread> {
+ public:
+  using Entry = void (*)(void* argument);
+
+  explicit Thread(const char* name);
+  virtual ~Thread();
+
+  // Allocates stack and vector state; kENOMEM. Then start() makes it runnable. entry must end by
+  // exit_current_thread().
+  Result<void> initialise(Entry entry, void* argument);
+  void start();
+
+  // Any context. Makes a blocked thread runnable; remembered if it is just about to block. Harmless if
+  // it runs already.
+  void wake();
+  // As wake, and makes interruptible waits end with kInterrupted until clear_interrupt. Signals use it.
+  void interrupt();
+  void clear_interrupt() { interrupted_.store(false, std::memory_order_relaxed); }
+  bool interrupt_pending() const { return interrupted_.load(std::memory_order_acquire); }
+
+  const char* name() const { return name_; }
+  void set_name(const char* name);  // at most 15 characters are kept, as Linux does
+  ThreadState state() const { return state_.load(std::memory_order_acquire); }
+  CpuId last_cpu() const { return CpuId(last_cpu_.load(std::memory_order_relaxed)); }
+  Duration cpu_time() const;        // used so far, exact to now for the calling thread
+  void set_nice(int nice);          // -20..19
+  int nice() const { return nice_; }
+  void set_affinity(CpuMask mask);  // never empty; moves the thread if need be
+  CpuMask affinity() const { return affinity_.load(std::memory_order_relaxed); }
+  KernelStack kernel_stack() const { return stack_; }
+  void* extended_state() const { return extended_state_; }
+  std::uint64_t thread_pointer() const { return thread_pointer_; }
+  void set_thread_pointer(std::uint64_t base);  // of the calling thread, or before start()
+
+  ListHook run_queue_hook;   // RunQueue's list for its priority
+  ListHook all_threads_hook; // Scheduler::all_threads_
+
+ protected:
+  friend class Scheduler;
+  friend class RunQueue;
+
+  // Called on another thread's stack after the thread is dead and its stack is no longer in use.
+  virtual void on_reaped() {}
+  // Called when the scheduler puts the thread on a CPU: rseq's cpu_id and the like. Interrupts off; must
+  // not fault (set a flag for the way back to the application instead).
+  virtual void on_migrated(CpuId) {}
+
+  arch::SwitchContext context_;
+  KernelStack stack_{};
+  void* extended_state_ = nullptr;
+  std::uint64_t thread_pointer_ = 0;
+  std::atomic<ThreadState> state_{ThreadState::kNew};
+  std::atomic<bool> interrupted_{false};
+  std::atomic<std::uint32_t> last_cpu_{0};
+  std::atomic<CpuMask> affinity_{~CpuMask{0}};
+  int nice_ = 0;
+  char name_[16] = {};
+};
+
+Thread& current_thread();
+
+// Makes and starts a kernel thread.
+Result<RefPtr<Thread>> start_kernel_thread(const char* name, Thread::Entry entry, void* argument);
+[[noreturn]] void exit_current_thread();
+
+// Blocking protocol, for what WaitQueue does not cover:
+//   prepare_to_block(); if (condition) cancel_block(); else reason = block(deadline, interruptible);
+// A wake() between prepare and block is not lost. Thread context, nothing held.
+void prepare_to_block();
+void cancel_block();
+WakeReason block(Instant deadline, Interruptible interruptible);
+
+void yield();                       // lets others of the same priority run
+void reschedule();                  // the scheduler itself, on the way out of interrupts; interrupts off
+Result<void> sleep_until(Instant deadline, Interruptible interruptible);  // kEINTR
+
+// Boot: the calling context becomes the boot CPU's first thread, whose stack is given; then one call on
+// each further CPU, which never returns (it runs that CPU's idle thread).
+void initialise_scheduler(KernelStack boot_stack);
+[[noreturn]] void run_idle_on_this_cpu(KernelStack idle_stack);
+
+// For procfs, watchdogs and panics. visit must not block.
+void for_each_thread(void (*visit)(Thread& thread, void* context), void* context);
+struct CpuTimes { Duration busy; Duration idle; };
+CpuTimes cpu_times(CpuId cpu);
+
+}  // namespace mokapot

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The order in which locks nest: a lock may be taken only while all held ones have a lower rank.
+// There is no default rank. Sleeping locks come first: a spinlock never encloses one.
+#pragma once
+
+#include <cstdint>
+
+namespace mokapot {
+
+enum class LockRank : std::uint8_t {
+  // Sleeping locks (sched/mutex.h, sched/rw_lock.h), outermost first.
+  kProcess = 10,        // exit, exec, working directory
+  kDescriptorTable = 15,
+  kFilePosition = 20,   // one open file's offset
+  kMount = 25,
+  kDirectory = 30,      // an inode's names; parent before child
+  kEpoll = 35,
+  kInode = 40,          // size and data of one file
+  kAddressSpace = 50,   // regions; page faults take it shared
+  kPageCache = 60,      // one file's pages
+  kFileSystem = 65,     // on-disk structures
+  kBlockDevice = 70,
+  kDevice = 75,
+  // Spinlocks.
+  kReadiness = 100,     // file readiness lists, pipes, consoles
+  kSignals = 105,
+  kFutexBucket = 110,
+  kWaitQueue = 120,
+  kTask = 125,          // thread table
+  kPageTable = 130,
+  kPageList = 135,      // page cache's recency lists
+  kDeviceQueue = 140,   // virtqueues
+  kTimerQueue = 150,
+  kRunQueue = 160,
+  kKernelVirtual = 165,
+  kHeap = 170,
+  kFrames = 180,
+  kIrq = 190,
+  kTrace = 200,
+};
+
+}  // namespace mokapot

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory pressure: whoever can give frames back (page cache, zeroed pool, JVM balloon) registers a
+// reclaimer; whoever needs a frame that may be hard to get allocates through here. Nobody includes
+// anybody else.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "memory/frames.h"
+
+namespace mokapot {
+
+class Reclaimer {
+ public:
+  virtual const char* name() const = 0;
+  // Gives back up to wanted frames; returns how many. Thread context; may block on device writes, must not
+  // take locks of rank kAddressSpace..kPageCache other than by trying.
+  virtual std::uint64_t reclaim(std::uint64_t wanted) = 0;
+  virtual std::uint64_t reclaimable() = 0;  // estimate, for MemAvailable
+
+ protected:
+  ~Reclaimer() = default;
+};
+void register_reclaimer(Reclaimer* reclaimer);  // boot, in order of preference
+
+// As allocate_frames, but asks the reclaimers before it fails. Thread context, may block.
+Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents);
+std::uint64_t reclaimable_frames();
+// One report line per use, of who holds the memory; for the out-of-memory message.
+void log_memory_holders();
+
+}  // namespace mokapot
