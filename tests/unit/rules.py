@@ -25,9 +25,11 @@ def main():
         libraries = " ".join(LIBRARIES.findall(text))
         objects = " ".join(f"{options.out}/obj/{source}.o" for source in [test, *dict.fromkeys(sources)])
         binary = f"{options.out}/{test.removeprefix('tests/unit/').removesuffix('.cc')}"
-        print(f"{binary}: {objects} {options.out}/libfakes.a\n"
+        # libbase comes twice: it needs the fake panic, and the fakes need it.
+        print(f"{binary}: {objects} {options.out}/libbase.a {options.out}/libfakes.a\n"
               f"\t@mkdir -p $(@D)\n"
-              f"\t$(call step,LINK) $(UNIT_CXX) $(UNIT_CXXFLAGS) -o $@ $^ -lgtest_main -lgtest -pthread {libraries}")
+              f"\t$(call step,LINK) $(UNIT_CXX) $(UNIT_CXXFLAGS) -o $@ $^ {options.out}/libbase.a "
+              f"-lgtest_main -lgtest -pthread {libraries}")
 
 
 if __name__ == "__main__":

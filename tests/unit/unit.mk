@@ -11,7 +11,7 @@
 
 UNIT_OUT := $(TEST_OUT)/unit
 UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc'))
-UNIT_FAKES := $(sort $(wildcard tests/unit/fakes/*.cc))
+UNIT_FAKES := $(sort $(filter-out %_test.cc,$(wildcard tests/unit/fakes/*.cc)))
 UNIT_BINARIES := $(UNIT_TESTS:tests/unit/%.cc=$(UNIT_OUT)/%)
 
 UNIT_CXX ?= g++
@@ -28,6 +28,12 @@ $(UNIT_OUT)/obj/%.cc.o: %.cc tests/unit/unit.mk
 	  -MMD -MP -c $< -o $@
 
 $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES:%=$(UNIT_OUT)/obj/%.o)
+	@mkdir -p $(@D)
+	$(call step,AR) rm -f $@ && ar rcs $@ $^
+
+# kernel/base is clean on the host, and every test may use it without naming it.
+UNIT_BASE := $(wildcard kernel/base/*.cc) $(wildcard kernel/sync/spinlock.cc)
+$(UNIT_OUT)/libbase.a: $(UNIT_BASE:%=$(UNIT_OUT)/obj/%.o)
 	@mkdir -p $(@D)
 	$(call step,AR) rm -f $@ && ar rcs $@ $^
 
