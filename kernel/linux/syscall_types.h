@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Types of system-call arguments, and the prototypes that syscalls.def gives.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/types.h"
+
+namespace mokapot {
+
+using SyscallResult = Result<std::int64_t>;
+
+struct Path {
+  VirtAddr address;
+};
+struct Flags {
+  std::uint64_t value;
+  constexpr operator std::uint64_t() const { return value; }
+};
+using Offset = std::int64_t;
+struct Descriptor {
+  std::int32_t number;
+  constexpr operator std::int32_t() const { return number; }
+};
+
+#define SYSCALL0(number, name) SyscallResult sys_##name();
+#define SYSCALL1(number, name, t1, a1) SyscallResult sys_##name(t1 a1);
+#define SYSCALL2(number, name, t1, a1, t2, a2) SyscallResult sys_##name(t1 a1, t2 a2);
+#define SYSCALL3(number, name, t1, a1, t2, a2, t3, a3) SyscallResult sys_##name(t1 a1, t2 a2, t3 a3);
+#define SYSCALL4(number, name, t1, a1, t2, a2, t3, a3, t4, a4) \
+  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4);
+#define SYSCALL5(number, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
+  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
+#define SYSCALL6(number, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
+  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6);
+#include "linux/syscalls.def"
+#undef SYSCALL0
+#undef SYSCALL1
+#undef SYSCALL2
+#undef SYSCALL3
+#undef SYSCALL4
+#undef SYSCALL5
+#undef SYSCALL6
+
+}  // namespace mokapot
