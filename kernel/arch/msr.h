@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Model-specific registers and the processor's description of itself. Any context. Reading or writing a
+// register that the CPU does not have is a fault and so a panic: ask cpuid first.
+#pragma once
+
+#include "arch_impl/msr.h"  // IWYU pragma: export
+
+namespace mokapot::arch {
+
+std::uint64_t read_msr(std::uint32_t number);
+void write_msr(std::uint32_t number, std::uint64_t value);
+
+CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
+// The hypervisor's signature leaf, 0x40000000, or a zeroed one where no hypervisor shows itself.
+CpuidLeaf hypervisor_leaf();
+
+}  // namespace mokapot::arch
