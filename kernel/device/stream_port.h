@@ -21,7 +21,7 @@ class StreamPort {
   virtual bool drained() = 0;          // the host has consumed all that was written
   virtual bool host_connected() = 0;   // the other end is open
   // Woken (from interrupt context) when the answers above may have changed.
-  WaitQueue changed;
+  WaitQueue changed{LockRank::kStreamPort};
 
  protected:
   ~StreamPort() = default;

@@ -32,7 +32,8 @@ class Waiter {
 
 class WaitQueue {
  public:
-  WaitQueue() = default;
+  // A queue whose waiters' callbacks go on to wake other queues ranks below them (and the other way round).
+  explicit WaitQueue(LockRank rank = LockRank::kWaitQueue) : lock_(rank) {}
   void add(Waiter& waiter);
   void remove(Waiter& waiter);  // fine if it is not queued
   // wake_one serves the longest waiter. Waiters stay queued until they remove themselves.
@@ -41,7 +42,7 @@ class WaitQueue {
   bool has_waiters() const;
 
  private:
-  mutable SpinLock lock_{LockRank::kWaitQueue};
+  mutable SpinLock lock_;
   IntrusiveList<Waiter, &Waiter::queue_hook> waiters_ GUARDED_BY(lock_);
 };
 

@@ -15,6 +15,7 @@ enum class LockRank : std::uint8_t {
   kFilePosition = 20,   // one open file's offset
   kMount = 25,
   kDirectory = 30,      // an inode's names; parent before child
+  kEpollDetach = 34,    // a watched file dies
   kEpoll = 35,
   kInode = 40,          // size and data of one file
   kAddressSpace = 50,   // regions; page faults take it shared
@@ -26,8 +27,13 @@ enum class LockRank : std::uint8_t {
   kReadiness = 100,     // file readiness lists, pipes, consoles
   kSignals = 105,
   kFutexBucket = 110,
+  kStreamPort = 118,    // StreamPort::changed, whose callbacks notify files
   kWaitQueue = 120,
   kTask = 125,          // thread table
+  kFileWatch = 126,     // who watches a file through epoll; notifying goes down these four
+  kEpollNesting = 127,
+  kEpollReady = 128,
+  kEpollWaiters = 129,
   kPageTable = 130,
   kPageList = 135,      // page cache's recency lists
   kDeviceQueue = 140,   // virtqueues
