@@ -45,7 +45,8 @@ struct FileStatus {
 
 enum class Whence : std::uint8_t { kSet = 0, kCurrent = 1, kEnd = 2, kData = 3, kHole = 4 };
 
-class Vnode;  // fs/; nullptr for pipes, sockets and the like
+class Vnode;   // fs/; nullptr for pipes, sockets and the like
+class Dentry;  // fs/
 
 class File : public RefCounted<File> {
  public:
@@ -81,6 +82,7 @@ class File : public RefCounted<File> {
   // The last descriptor went (mappings may still hold the file).
   virtual void on_closed() {}
   virtual Vnode* vnode() { return nullptr; }
+  virtual Dentry* dentry() { return nullptr; }  // where it was opened, for paths relative to it
 
  private:
   std::atomic<std::uint32_t> flags_;

@@ -34,8 +34,10 @@ enum class LockRank : std::uint8_t {
   kEpollNesting = 127,
   kEpollReady = 128,
   kEpollWaiters = 129,
+  kDentries = 126,      // names in memory, small fs tables
   kPageTable = 130,
-  kPageList = 135,      // page cache's recency lists
+  kPageList = 135,      // one file's tree of cached pages
+  kPageRecency = 136,   // page cache's recency lists
   kDeviceQueue = 140,   // virtqueues
   kTimerQueue = 150,
   kRunQueue = 160,
