@@ -5,6 +5,9 @@
 //
 // Handlers run in interrupt context with interrupts off: acknowledge, record, defer.
 // Lock: registration under a spinlock (rank kIrq); dispatch is lock free.
+//
+// Boot, in order: set_cpu_interrupt_controller, set_line_controller, initialise_cross_calls; then
+// set_cpu_online as each CPU comes up with its interrupt controller programmed.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +31,9 @@ using InterruptHandler = void (*)(void* context);
 // Reserves a device vector and points it at handler.
 Result<InterruptVector> allocate_vector(InterruptHandler handler, void* context);
 void set_vector_handler(InterruptVector vector, InterruptHandler handler, void* context);
-// Called by arch for every interrupt vector (>= 32).
+// Called by arch for every interrupt vector (>= 32), with interrupts off and the interrupt depth raised.
+// Ends the interrupt at the controller. On the way out, with the depth lowered again, arch calls sched's
+// reschedule() if reschedule_pending() and the preemption count is zero.
 void dispatch_interrupt(InterruptVector vector);
 
 // A controller of this CPU's interrupts (local APIC).
@@ -66,6 +71,9 @@ LineController& line_controller();
 // CPUs that are up. Set by boot as each comes up.
 CpuMask online_cpus();
 void set_cpu_online(CpuId cpu);
+
+// Boot, once: takes kCallVector.
+void initialise_cross_calls();
 
 // Runs function(argument) on each CPU of mask in interrupt context and waits until all have run it.
 // Must be called with interrupts ON and no IRQ spinlock held (or two callers could wait for each other);

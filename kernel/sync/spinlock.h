@@ -4,7 +4,11 @@
 // no interrupt handler takes; IrqSpinGuard turns interrupts off and is for those that one does.
 // A lock is used with one kind of guard throughout.
 //
-// FIFO (ticket) order. Debug builds check ranks per CPU and that the holder releases.
+// FIFO (ticket) order. Debug builds (MOKAPOT_DEBUG) check ranks per CPU and that the holder releases.
+//
+// A waiter under SpinGuard spins with interrupts as it found them, so it goes on answering calls from
+// other CPUs (irq/irq.h). A waiter under IrqSpinGuard spins with interrupts off: nothing that needs an
+// answer to an interrupt from another CPU may be done while such a lock is held.
 #pragma once
 
 #include <atomic>
@@ -12,6 +16,7 @@
 
 #include "arch/cpu.h"
 #include "base/annotations.h"
+#include "sync/lock_order.h"
 #include "sync/rank.h"
 
 namespace mokapot {
@@ -30,15 +35,31 @@ class CAPABILITY("spinlock") SpinLock {
  private:
   friend class SpinGuard;
   friend class IrqSpinGuard;
-  void lock() ACQUIRE();
-  void unlock() RELEASE();
+  friend class SwitchLock;
+  // Preemption is off already.
+  void lock() ACQUIRE() NO_THREAD_SAFETY_ANALYSIS {
+#ifdef MOKAPOT_DEBUG
+    note_spinlock_taken(this, rank_);
+#endif
+    const std::uint16_t ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
+    if (now_serving_.load(std::memory_order_acquire) != ticket) [[unlikely]] wait_for_turn(ticket);
+  }
+  void unlock() RELEASE() NO_THREAD_SAFETY_ANALYSIS {
+#ifdef MOKAPOT_DEBUG
+    note_spinlock_released(this);
+#endif
+    // Only the holder writes now_serving_, so the increment needs no atomic read-modify-write.
+    const std::uint16_t next = now_serving_.load(std::memory_order_relaxed) + 1;
+    now_serving_.store(next, std::memory_order_release);
+  }
+  void wait_for_turn(std::uint16_t ticket);
 
   std::atomic<std::uint16_t> next_ticket_{0};
   std::atomic<std::uint16_t> now_serving_{0};
   const LockRank rank_;
 };
 
-// Ends a no-preempt section; calls the scheduler if one was asked for meanwhile. Set by sched.
+// Ends a no-preempt section; calls the scheduler if one was asked for meanwhile (sync/preempt.h).
 void preempt_enable_and_check();
 
 class SCOPED_CAPABILITY SpinGuard {
@@ -78,6 +99,21 @@ class SCOPED_CAPABILITY IrqSpinGuard {
   const arch::InterruptState state_;
 };
 
+// For the scheduler alone: a lock that is taken on one thread's stack and released on another's, across
+// the switch between them. Interrupts are off throughout.
+class SwitchLock {
+ public:
+  static void take(SpinLock& lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    arch::preempt_disable();
+    lock.lock();
+  }
+  // Does not look for a pending reschedule: the caller is the scheduler.
+  static void release(SpinLock& lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    lock.unlock();
+    (void)arch::preempt_enable();
+  }
+};
+
 // A stretch without preemption, for per-CPU data.
 class PreemptGuard {
  public:
@@ -86,10 +122,14 @@ class PreemptGuard {
   PreemptGuard(const PreemptGuard&) = delete;
   PreemptGuard& operator=(const PreemptGuard&) = delete;
 };
+// A stretch without interrupts on this CPU. Its end also honours a reschedule asked for inside.
 class InterruptGuard {
  public:
-  InterruptGuard() : state_(arch::interrupts_save_and_disable()) {}
-  ~InterruptGuard() { arch::interrupts_restore(state_); }
+  InterruptGuard() : state_(arch::interrupts_save_and_disable()) { arch::preempt_disable(); }
+  ~InterruptGuard() {
+    arch::interrupts_restore(state_);
+    preempt_enable_and_check();
+  }
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
