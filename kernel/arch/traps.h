@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What arch calls when the processor traps. boot registers one set of handlers before interrupts
+// are first enabled; arch never names the folders above it.
+//
+// "Application" faults are those taken while application code ran; "kernel" ones happened in a routine
+// that may meet bad application memory (arch/memory_copy.h). Every other fault in the kernel is a bug and
+// panics inside arch.
+#pragma once
+
+#include <cstdint>
+
+#include "arch/trap_frame.h"
+#include "base/types.h"
+
+namespace mokapot::arch {
+
+enum class MemoryAccess : std::uint8_t { kRead, kWrite, kExecute };
+
+// Synchronous exceptions of the application other than page faults.
+enum class ApplicationException : std::uint8_t {
+  kDivide, kOverflow, kBreakpoint, kDebug, kInvalidOpcode, kGeneralProtection, kStack, kFloatingPoint, kAlignment
+};
+
+struct TrapHandlers {
+  // System call: set the frame's result. Interrupts on.
+  void (*system_call)(TrapFrame& frame);
+  // A device or inter-CPU interrupt. Interrupts off.
+  void (*interrupt)(std::uint8_t vector);
+  // Page fault of the application; queues a signal if it cannot be resolved. Interrupts on.
+  void (*application_page_fault)(TrapFrame& frame, VirtAddr address, MemoryAccess access);
+  void (*application_exception)(TrapFrame& frame, ApplicationException exception);
+  // Page fault of a kernel copy on an application address: true if resolved. Interrupts on, may block.
+  bool (*kernel_page_fault)(VirtAddr address, MemoryAccess access);
+  // Whether the calling thread has work before it returns to the application; and to do it (signals).
+  bool (*application_work_pending)();
+  void (*application_work)(TrapFrame& frame);  // interrupts on
+  void (*reschedule)();                        // interrupts off
+  void (*report)(const char* line);            // where registers and backtraces of kernel bugs go; any context
+};
+void set_trap_handlers(const TrapHandlers& handlers);
+
+// Starts the application with the given frame, which is copied to the top of the kernel stack.
+[[noreturn]] void enter_application(const TrapFrame& frame);
+// A frame as a fresh program has it: given entry point and stack, everything else zero.
+TrapFrame fresh_application_frame(VirtAddr entry, VirtAddr stack);
+// The frame of the calling thread's current system call or trap from the application.
+TrapFrame& current_application_frame();
+
+// Sets up the calling CPU: descriptor tables, landing pads, control registers, SYSCALL. Interrupts off.
+// The stack is the one in use. Boot calls it once on each CPU, first of all.
+struct CpuSetup {
+  CpuId cpu;
+  VirtAddr stack_bottom, stack_top;
+};
+void initialise_cpu(const CpuSetup& setup);
+// Memory that another CPU's set-up needs (its stacks for traps); called on the boot CPU.
+bool prepare_cpu(CpuId cpu, VirtAddr trap_stacks);  // kTrapStackBytes of always-mapped memory
+inline constexpr std::uint64_t kTrapStackBytes = 16 * 1024;
+
+// Prints the call chain that starts at the frame pointer; never faults. The sink gets whole lines.
+void print_backtrace(VirtAddr instruction, VirtAddr frame_pointer, void (*print)(const char* line));
+void print_registers(const TrapFrame& frame, void (*print)(const char* line));
+
+}  // namespace mokapot::arch

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The application's vector state: XSAVE areas in the standard format (that is what signal frames carry).
+// Enabled: every user component that the CPU has, but AMX (17, 18) and protection keys (9), which the
+// kernel does not manage. CPUs without XSAVE use FXSAVE; their areas are 512 bytes.
+// Intel SDM vol. 1, chapter 13.
+#include "arch/extended_state.h"
+
+#include <cstring>
+
+#include "arch/context.h"
+#include "arch/msr.h"
+#include "arch/x64/cpu_setup.h"
+
+namespace mokapot::arch {
+namespace {
+
+constexpr std::uint64_t kComponents = 0xff & ~std::uint64_t{0x18};  // x87 SSE AVX, AVX-512's three; no MPX
+constexpr std::uint64_t kComponentCetReserved = 0;                  // supervisor states are never enabled
+
+// Constant after the boot CPU's set-up.
+constinit std::uint64_t enabled_components = 0;
+constinit std::size_t area_size = 512;
+constinit bool has_xsave = false;
+constinit bool has_xsaveopt = false;
+
+}  // namespace
+
+void initialise_extended_state_on_this_cpu() {
+  if ((cpuid(1, 0).ecx & (1u << 26)) == 0) return;
+  const CpuidLeaf leaf = cpuid(0xd, 0);
+  const std::uint64_t supported = (std::uint64_t{leaf.edx} << 32) | leaf.eax;
+  const std::uint64_t wanted = supported & (kComponents | kComponentCetReserved);
+  // SAFETY: XCR0 with components that CPUID offers; x87 and SSE are always among them.
+  asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(wanted)), "d"(static_cast<std::uint32_t>(wanted >> 32)), "c"(0));
+  if (has_xsave) return;
+  enabled_components = wanted;
+  area_size = cpuid(0xd, 0).ebx;  // for what is enabled now
+  area_size = (area_size + 63) & ~std::size_t{63};
+  has_xsaveopt = (cpuid(0xd, 1).eax & 1) != 0;
+  has_xsave = true;
+}
+
+std::size_t extended_state_size() { return area_size; }
+std::uint64_t extended_state_components() { return enabled_components; }
+
+void initialise_extended_state(void* area) {
+  std::memset(area, 0, area_size);
+  auto* bytes = static_cast<std::uint8_t*>(area);
+  const std::uint16_t control = 0x37f;   // x87: all exceptions masked, extended precision
+  const std::uint32_t mxcsr = 0x1f80;    // SSE: all exceptions masked
+  std::memcpy(bytes, &control, sizeof(control));
+  std::memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
+}
+
+// SAFETY (below): area is 64-byte aligned and extended_state_size() long; the mask names enabled components.
+void save_extended_state(void* area) {
+  const auto low = static_cast<std::uint32_t>(enabled_components);
+  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
+  if (has_xsaveopt) asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+  else if (has_xsave) asm volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+  else asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+void save_extended_state_whole(void* area) {
+  if (!has_xsave) return save_extended_state(area);
+  const auto low = static_cast<std::uint32_t>(enabled_components);
+  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
+  asm volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+}
+
+void restore_extended_state(const void* area) {
+  const auto low = static_cast<std::uint32_t>(enabled_components);
+  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
+  if (has_xsave) asm volatile("xrstor64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+  else asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+bool sanitise_extended_state(void* area) {
+  auto* bytes = static_cast<std::uint8_t*>(area);
+  std::uint32_t mxcsr = 0, mxcsr_mask = 0;
+  std::memcpy(&mxcsr, bytes + 24, sizeof(mxcsr));
+  std::memcpy(&mxcsr_mask, bytes + 28, sizeof(mxcsr_mask));
+  mxcsr &= 0xffff;  // reserved bits would fault on restore
+  std::memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
+  if (!has_xsave) return true;
+  // The header: present components must be enabled ones, the format the standard one, the rest zero.
+  std::uint64_t header[8];
+  std::memcpy(header, bytes + 512, sizeof(header));
+  const bool plausible = (header[0] & ~enabled_components) == 0 && header[1] == 0;
+  for (int i = 2; i < 8; ++i) header[i] = 0;
+  std::memcpy(bytes + 512, header, sizeof(header));
+  return plausible;
+}
+
+}  // namespace mokapot::arch
