@@ -3,6 +3,9 @@
 // Physical memory: a buddy allocator of 4 KiB frames with per-CPU caches, and one Frame record for each
 // frame. All physical memory is mapped in the direct map, so a frame's contents are always reachable.
 //
+// Boot order: initialise_frames, initialise_heap (memory/heap.h); then everything else of this folder works.
+// Kernel stacks and device windows (memory/page_table.h) need the root table with the kernel's half.
+//
 // Lock: one spinlock (rank kFrames), interrupts may be off. Contexts: thread, no-preempt and interrupt;
 // never blocks. Reclaim on exhaustion is the caller's (vm/pressure.h), above this layer.
 #pragma once
@@ -33,7 +36,7 @@ struct Frame {
   FrameUse use;
   std::uint8_t order;                     // of the free or allocated block that begins here
   std::uint8_t flags;                     // owner's
-  std::uint8_t padding_;
+  std::uint8_t allocator_flags;           // the frame allocator's own, see buddy.h
   void* owner;                            // e.g. the page cache's file object
   std::uint64_t index;                    // e.g. the page's number in that file
 };
@@ -54,6 +57,12 @@ Result<PhysAddr> allocate_frame(FrameUse use, FrameContents contents);
 Result<PhysAddr> allocate_frames(unsigned order, FrameUse use, FrameContents contents);
 void free_frame(PhysAddr frame);
 void free_frames(PhysAddr frame, unsigned order);
+// Makes an allocated block into 2^order single frames, each of which is freed on its own from then on.
+void split_allocated_block(PhysAddr frame, unsigned order);
+
+// Clears one free frame for later use, if the pool of such frames is not full and a frame that has been
+// used before is at hand. False: nothing to do. For the idle loop; thread context.
+bool prepare_zeroed_frame();
 
 Frame& frame_at(PhysAddr address);
 PhysAddr address_of(const Frame& frame);
@@ -77,6 +86,9 @@ struct FrameStatistics {
   std::uint64_t used_by[static_cast<std::size_t>(FrameUse::kCount)];
 };
 FrameStatistics frame_statistics();
+// Both cheap, for decisions on fast paths; the first leaves out what per-CPU caches hold.
+std::uint64_t free_frame_estimate();
+std::uint64_t total_frame_count();
 void change_frame_use(PhysAddr frame, FrameUse use);
 
 }  // namespace mokapot

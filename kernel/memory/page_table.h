@@ -25,6 +25,20 @@ struct FoundSlot {
   int level;
 };
 FoundSlot find_page_table_slot(VirtAddr address);
+// The slot at level if the tables above it are there; nullptr otherwise, also where a larger leaf decides.
+PageTableSlot* existing_page_table_slot(VirtAddr address, int level);
+// The first entry in use at level 1 (a table, or a leaf of any kind) that serves addresses in [address, end);
+// nullptr if there is none. address moves up to where that entry begins, if it began below. Holes cost one step
+// for each table that is missing, so terabytes without tables are passed at once.
+PageTableSlot* next_used_slot(VirtAddr& address, VirtAddr end);
+// The 512 slots of a table page.
+PageTableSlot* page_table_slots(PhysAddr table);
+
+// Takes out every table page that serves [begin, end) alone, for memory in which nothing is mapped or will
+// be while this runs. The pages may be freed only after a TLB flush (processors cache upper entries too):
+// they are handed to retire, linked to nothing. level 0 tables cover 2 MiB, and so on upwards.
+void free_empty_tables(VirtAddr begin, VirtAddr end, void (*retire)(PhysAddr table, void* context),
+                       void* context);
 
 // Maps [physical, physical + size) for the kernel (device registers, stacks, image). No TLB flush needed
 // for fresh mappings. Page aligned.
@@ -43,5 +57,15 @@ struct KernelStack {
 };
 Result<KernelStack> allocate_kernel_stack();
 void free_kernel_stack(KernelStack stack);  // kept for reuse, so that no TLB shootdown is needed
+// Unmaps up to count unused stacks. The caller flushes [begin, end) of each on every CPU, then frees the
+// frames with free_unmapped_stack.
+struct UnmappedStack {
+  VirtAddr begin;
+  VirtAddr end;
+  PhysAddr frames[kKernelStackSize / kPageSize];
+};
+std::size_t unmap_unused_stacks(UnmappedStack* stacks, std::size_t count);
+void free_unmapped_stack(const UnmappedStack& stack);
+std::size_t unused_stack_count();
 
 }  // namespace mokapot
