@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of `moka run`. Its options are a promise to users; see docs/concepts/launcher.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/result.h"
+
+namespace moka {
+
+struct RunOptions {
+  enum class Target { kFile, kMainClass, kModule };
+  enum class Machine { kMicrovm, kQ35, kPc };
+
+  std::optional<std::uint64_t> memory_mib;
+  std::optional<unsigned> cpus;
+  std::string jdk;
+  std::vector<std::string> jvm_options;
+  std::vector<std::string> environment;  // NAME=VALUE
+  bool is_verbose = false;
+  std::string status_file;
+
+  // kFile: a jar or an ELF program, told apart by what is in it.
+  Target target = Target::kFile;
+  bool is_jar = false;  // -jar was given: nothing else will do
+  std::optional<std::string> class_path;
+  std::string name;  // file, main class or module
+  std::vector<std::string> arguments;
+
+  // For those who work on Mokapot.
+  std::string kernel;
+  Machine machine = kDefaultMachine;
+  bool traces_system_calls = false;
+  bool waits_for_gdb = false;
+
+  // No firmware worth the name and no PCI to walk: the quickest to start.
+  static constexpr Machine kDefaultMachine = Machine::kMicrovm;
+};
+
+// `words`: what follows `moka run`. @argfiles are expanded in front of the program's name.
+Result<RunOptions> parse_run_options(const std::vector<std::string>& words);
+
+extern const char* const kRunUsage;
+
+}  // namespace moka

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/initrd.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "contract/vm_contract.h"
+#include "support/files.h"
+
+namespace moka {
+namespace {
+
+constexpr std::string_view kTrailerName = "TRAILER!!!";
+constexpr std::size_t kAlignment = 4;
+constexpr unsigned kRegularPrivate = 0100600;
+
+void pad(std::string& archive) { archive.append((kAlignment - archive.size() % kAlignment) % kAlignment, '\0'); }
+
+// One member: a header of 13 fields of 8 hexadecimal digits, the name with its NUL, the content;
+// name and content each padded to 4 bytes. cpio(5), "New ASCII Format".
+void append_member(std::string& archive, std::string_view name, unsigned mode, std::string_view content) {
+  char header[6 + 13 * 8 + 1];
+  std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+                content.empty() ? 0u : 1u,                // inode
+                mode, 0u, 0u,                             // mode, user, group
+                1u, 0u,                                   // links, time
+                static_cast<unsigned>(content.size()),    // size
+                0u, 0u, 0u, 0u,                           // device numbers
+                static_cast<unsigned>(name.size() + 1),   // name with its NUL
+                0u);                                      // checksum, unused in this variant
+  archive += header;
+  archive += name;
+  archive += '\0';
+  pad(archive);
+  archive += content;
+  pad(archive);
+}
+
+}  // namespace
+
+Result<std::string> encode_config(const GuestConfig& config) {
+  namespace contract = mokapot::contract;
+  std::string records;
+  bool has_nul = false;
+  const auto put = [&](const char* key, const std::string& value) {
+    has_nul = has_nul || value.find('\0') != std::string::npos;
+    records += key;
+    records += '=';
+    records += value;
+    records += '\0';
+  };
+  const auto put_optional = [&](const char* key, const std::string& value) {
+    if (!value.empty()) put(key, value);
+  };
+  put(contract::kKeyVersion, std::to_string(contract::kVersion));
+  put(contract::kKeyProgram, config.program);
+  for (const std::string& argument : config.arguments) put(contract::kKeyArgument, argument);
+  for (const std::string& variable : config.environment) put(contract::kKeyEnvironment, variable);
+  put(contract::kKeyDirectory, config.working_directory);
+  put_optional(contract::kKeyHostname, config.hostname);
+  for (const std::string& layer : config.layers) put(contract::kKeyLayer, layer);
+  put(contract::kKeyStdin, config.standard_input);
+  put(contract::kKeyStdout, config.standard_output);
+  put(contract::kKeyStderr, config.standard_error);
+  put_optional(contract::kKeyTermios, config.termios);
+  put_optional(contract::kKeyWindow, config.window_size);
+  if (has_nul) return Error{"an argument or environment value holds a NUL character; remove it"};
+  return records;
+}
+
+std::string cpio_archive(std::string_view name, std::string_view content) {
+  std::string archive;
+  append_member(archive, name, kRegularPrivate, content);
+  append_member(archive, kTrailerName, 0, {});
+  return archive;
+}
+
+Result<UniqueFd> memory_file(std::string_view name, std::string_view content) {
+  UniqueFd file(::memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const bool ready = file && ::fchmod(file.get(), 0600) == 0 && write_fully(file.get(), content) &&
+                     ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
+  if (!ready) return Error{"cannot make a memory file for the guest's configuration: " + error_text(errno)};
+  return file;
+}
+
+}  // namespace moka

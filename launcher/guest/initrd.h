@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The guest's configuration as a newc cpio archive with one file (contract/vm_contract.h). It holds
+// arguments and environment, hence secrets: it lives in a sealed memory file that only this process
+// and the QEMU it starts can reach, never under a name on disk and never on a command line.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/result.h"
+#include "support/unique_fd.h"
+
+namespace moka {
+
+struct GuestConfig {
+  std::string program;
+  std::vector<std::string> arguments;    // argv[0] first
+  std::vector<std::string> environment;  // NAME=VALUE
+  std::string working_directory;
+  std::string hostname = "mokapot";
+  std::vector<std::string> layers;  // disk serials, lowest first
+  std::string standard_input;       // contract::kStream...
+  std::string standard_output;
+  std::string standard_error;
+  std::string termios;      // "" without a terminal
+  std::string window_size;  // "" without a terminal
+};
+
+// The records of the configuration file. Fails on a value with a NUL in it.
+Result<std::string> encode_config(const GuestConfig& config);
+
+// A newc archive of one regular file, mode 0600.
+std::string cpio_archive(std::string_view name, std::string_view content);
+
+// A sealed memory file with these bytes, close-on-exec.
+Result<UniqueFd> memory_file(std::string_view name, std::string_view content);
+
+}  // namespace moka

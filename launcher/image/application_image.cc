@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/application_image.h"
+
+#include "elf/elf_closure.h"
+#include "support/files.h"
+
+namespace moka {
+namespace {
+
+// A class path of "." in a home directory would pull in everything below it.
+constexpr std::uint64_t kMostBytes = std::uint64_t{8} << 30;
+constexpr std::size_t kMostEntries = 500000;
+
+constexpr const char* kLoadedByName[] = {"libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"};
+
+Result<void> add_programs(TreePlan& plan, const ApplicationFiles& application) {
+  if (application.programs.empty()) return {};
+  ElfClosure closure(LibraryCache::read_host(), application.library_path);
+  for (const std::string& program : application.programs) {
+    plan.add(program);
+    MOKA_TRY(closure.add(program));
+  }
+  const auto& kinds = closure.libc_kinds();
+  if (kinds.contains(LibcKind::kMusl) && kinds.contains(LibcKind::kGlibc))
+    return Error{kinds.at(LibcKind::kMusl) + " wants musl and " + kinds.at(LibcKind::kGlibc) +
+                 " wants glibc; link both against one C library"};
+  if (!closure.missing().empty()) {
+    const ElfClosure::Missing& missing = closure.missing().front();
+    return Error{missing.needed_by + " needs " + missing.library + ", which this machine does not have; install it"};
+  }
+  if (kinds.contains(LibcKind::kGlibc))
+    for (const char* name : kLoadedByName) closure.add_optional(name);
+  for (const std::string& library : closure.libraries()) plan.add(library);
+  return {};
+}
+
+}  // namespace
+
+Result<TreePlan> plan_application(const ApplicationFiles& application) {
+  TreePlan plan;
+  plan.add(application.working_directory);
+  for (const std::string& file : application.files) plan.add(file);
+  for (const std::string& tree : application.trees) {
+    plan.add_tree(tree, [&](const std::string& path) {
+      // Past the limits nothing more is listed, so that a mistake is found soon.
+      return path == application.boundary || plan.bytes() > kMostBytes || plan.entries().size() > kMostEntries;
+    });
+    if (plan.bytes() > kMostBytes || plan.entries().size() > kMostEntries)
+      return Error{tree + " on the class path holds too many files for an image; name a smaller directory"};
+  }
+  MOKA_TRY(add_programs(plan, application));
+  return plan;
+}
+
+}  // namespace moka

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The upper layer of a guest: the files that this application was started with, at the paths that
+// they have on the host. Class path and agents for Java; program, interpreter and libraries for an
+// ELF program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "image/tree_plan.h"
+#include "support/result.h"
+
+namespace moka {
+
+struct ApplicationFiles {
+  std::vector<std::string> files;        // absolute; taken as they are
+  std::vector<std::string> trees;        // absolute; directories with all that is below
+  std::vector<std::string> programs;     // absolute; ELF files, taken with the libraries that they load
+  std::vector<std::string> library_path;  // the guest's LD_LIBRARY_PATH
+  std::string working_directory;         // absolute; made, without what is in it
+  std::string boundary;                  // an image directory that must not be swallowed: the cache
+};
+
+// Fails where a program's library is missing, C libraries are mixed, or the files are so many that
+// the path given was surely a mistake.
+Result<TreePlan> plan_application(const ApplicationFiles& application);
+
+}  // namespace moka

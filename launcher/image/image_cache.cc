@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/image_cache.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "support/command.h"
+#include "support/files.h"
+#include "support/unique_fd.h"
+
+namespace moka {
+namespace {
+
+// Changes when images of one plan would come out differently.
+constexpr std::uint64_t kImageFormat = 1;
+constexpr std::time_t kSecondsPerDay = 86400;
+constexpr std::time_t kKeepUnusedDays = 14;
+constexpr std::time_t kKeepTemporaryDays = 1;
+constexpr const char* kImageSuffix = ".erofs";
+constexpr const char* kTemporaryPrefix = "building.";
+
+// A version-8-shaped UUID from the key, so that one plan gives one image to the byte.
+std::string uuid_of(const std::string& key) {
+  return key.substr(0, 8) + "-" + key.substr(8, 4) + "-8" + key.substr(13, 3) + "-8" + key.substr(17, 3) + "-" +
+         key.substr(20, 12);
+}
+
+// A directory that is gone at the end of the scope, whatever happened in it.
+class ScratchDirectory {
+ public:
+  static Result<ScratchDirectory> create(const std::string& parent) {
+    std::string path = parent + "/" + kTemporaryPrefix + "XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return Error{"cannot write to " + parent + ": " + error_text(errno)};
+    return ScratchDirectory(path);
+  }
+  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+  ScratchDirectory& operator=(ScratchDirectory&&) = delete;
+  ~ScratchDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace
+
+Result<ImageCache> ImageCache::open() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  // The XDG specification: a relative value is to be ignored.
+  if (cache != nullptr && cache[0] == '/') return open_at(std::string(cache) + "/mokapot");
+  if (home != nullptr && home[0] == '/') return open_at(std::string(home) + "/.cache/mokapot");
+  return Error{"no place for cached images: set HOME or XDG_CACHE_HOME to an absolute directory"};
+}
+
+Result<ImageCache> ImageCache::open_at(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(parent_path(directory), error);
+  // Private: application images hold the user's own classes.
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return Error{"cannot make the cache directory " + directory + ": " + error_text(errno)};
+  return ImageCache(directory);
+}
+
+Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label, FileTimes times) const {
+  Hash hash;
+  hash.add(kImageFormat).add(static_cast<std::uint64_t>(times));
+  plan.hash_into(hash);
+  const std::string key = hash.text();
+  const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
+  const std::string image = stem + kImageSuffix;
+
+  // Its time says when it was last used, which is what drop_unused() goes by.
+  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) return image;
+
+  UniqueFd lock(::open((stem + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return Error{"cannot write to " + directory_ + ": " + error_text(errno)};
+  while (::flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
+  }
+  if (::access(image.c_str(), R_OK) == 0) return image;
+  drop_unused();
+  MOKA_TRY(build(plan, key, image, times));
+  return image;
+}
+
+Result<void> ImageCache::build(const TreePlan& plan, const std::string& key, const std::string& image,
+                               FileTimes times) const {
+  const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_));
+  const std::string tree = scratch.path() + "/tree";
+  const std::string unfinished = scratch.path() + "/image";
+  if (::mkdir(tree.c_str(), 0755) != 0) return Error{"cannot write to " + tree + ": " + error_text(errno)};
+  MOKA_TRY(materialise(plan, tree, times));
+
+  std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", "-U" + uuid_of(key)};
+  command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
+  // The superblock's own time is the clock's unless -T is there.
+  const std::string epoch = "SOURCE_DATE_EPOCH=0";
+  command.push_back(unfinished);
+  command.push_back(tree);
+  const CommandOutcome outcome = run_command(command, {epoch});
+  if (outcome.status == kCommandNotFound)
+    return Error{"mkfs.erofs is not installed: install it (Debian: erofs-utils)"};
+  if (outcome.status != 0)
+    return Error{"mkfs.erofs could not build " + image + ": " + std::string(trim(outcome.output))};
+  if (::rename(unfinished.c_str(), image.c_str()) != 0)
+    return Error{"cannot write " + image + ": " + error_text(errno)};
+  return {};
+}
+
+void ImageCache::drop_unused() const {
+  const std::time_t now = std::time(nullptr);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string path = entry->path().string();
+    const std::string name = base_name(path);
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) continue;
+    const std::time_t age = now - status.st_mtim.tv_sec;
+    std::error_code ignored;
+    if (name.starts_with(kTemporaryPrefix)) {
+      if (age > kKeepTemporaryDays * kSecondsPerDay) std::filesystem::remove_all(path, ignored);
+    } else if (name.ends_with(kImageSuffix) && age > kKeepUnusedDays * kSecondsPerDay) {
+      ::unlink(path.c_str());
+    }
+  }
+}
+
+}  // namespace moka

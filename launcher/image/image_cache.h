@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EROFS images made from tree plans, kept in the user's cache directory under a name that depends on
+// all that went into them. Two launchers may build and use images at once: an image is built under a
+// temporary name and renamed, a lock per image lets the second builder wait for the first, and an
+// image that someone still uses may be unlinked, since QEMU holds it open.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "image/materialise.h"
+#include "image/tree_plan.h"
+#include "support/result.h"
+
+namespace moka {
+
+class ImageCache {
+ public:
+  // $XDG_CACHE_HOME/mokapot, or ~/.cache/mokapot; made if missing, private to the user.
+  static Result<ImageCache> open();
+  static Result<ImageCache> open_at(const std::string& directory);
+
+  // The path of the image of `plan`, built first where the cache does not have it. `label` begins
+  // the file's name, for humans.
+  Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times) const;
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
+  Result<void> build(const TreePlan& plan, const std::string& key, const std::string& image, FileTimes times) const;
+  void drop_unused() const;
+
+  std::string directory_;
+};
+
+}  // namespace moka

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// KVM or TCG. That /dev/kvm opens says little: a nested hypervisor may emulate every instruction
+// that runs at CPL 0, which is where all of ours run, and is then far slower than TCG. So a loop of
+// such instructions is run for a moment and counted; the verdict is kept in the cache until the
+// host boots again or its kernel or processor changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "qemu/qemu_command.h"
+
+namespace moka {
+
+struct AcceleratorChoice {
+  Accelerator accelerator = Accelerator::kTcg;
+  std::string reason;  // one line for the log
+};
+
+// Takes at most a quarter of a second, and that only the first time.
+AcceleratorChoice choose_accelerator();
+
+}  // namespace moka

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qemu/qemu_command.h"
+
+#include "contract/vm_contract.h"
+
+namespace moka {
+namespace {
+
+// A comma in a value is doubled in QEMU's option syntax.
+std::string quoted(const std::string& value) {
+  std::string text;
+  for (const char letter : value) text += letter == ',' ? ",," : std::string(1, letter);
+  return text;
+}
+
+class Builder {
+ public:
+  explicit Builder(const QemuSpec& spec) : spec_(spec), is_mmio_(spec.machine == RunOptions::Machine::kMicrovm) {}
+
+  std::vector<std::string> run() {
+    words_ = {spec_.program, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"};
+    machine();
+    add({"-m", std::to_string(spec_.memory_mib), "-smp", std::to_string(spec_.cpus)});
+    add({"-kernel", spec_.kernel, "-initrd", "/proc/self/fd/" + std::to_string(spec_.channels.initrd)});
+    if (!spec_.kernel_options.empty()) add({"-append", spec_.kernel_options});
+    // How the kernel ends QEMU after a panic.
+    add({"-device", "isa-debug-exit,iobase=" + std::to_string(mokapot::contract::kDebugExitPort) + ",iosize=4"});
+    socket("serial", spec_.channels.serial);
+    add({"-serial", "chardev:serial"});
+    socket("monitor", spec_.channels.monitor);
+    add({"-mon", "chardev=monitor,mode=control"});
+    disks();
+    ports();
+    device("virtio-rng", "");
+    if (spec_.waits_for_gdb) add({"-gdb", "tcp:127.0.0.1:1234", "-S"});
+    return std::move(words_);
+  }
+
+ private:
+  void add(std::initializer_list<std::string> words) { words_.insert(words_.end(), words); }
+
+  void machine() {
+    switch (spec_.machine) {
+      // The clock chip gives the time of day where there is no kvm-clock.
+      case RunOptions::Machine::kMicrovm: add({"-machine", "microvm,rtc=on"}); break;
+      case RunOptions::Machine::kQ35: add({"-machine", "q35"}); break;
+      case RunOptions::Machine::kPc: add({"-machine", "pc"}); break;
+    }
+    // Without this QEMU offers virtio-mmio in its legacy form only.
+    if (is_mmio_) add({"-global", "virtio-mmio.force-legacy=false"});
+    if (spec_.accelerator == Accelerator::kKvm) {
+      add({"-accel", "kvm", "-cpu", "host"});
+    } else {
+      add({"-accel", "tcg,thread=multi", "-cpu", "max"});
+    }
+  }
+
+  void device(const std::string& kind, const std::string& options) {
+    add({"-device", kind + (is_mmio_ ? "-device" : "-pci,disable-legacy=on") + options});
+  }
+
+  void socket(const std::string& name, int fd) {
+    add({"-chardev", "socket,id=" + name + ",fd=" + std::to_string(fd)});
+  }
+
+  void disks() {
+    for (const Layer& layer : spec_.layers) {
+      // The host's page cache serves all VMs that share an image.
+      add({"-drive", "if=none,id=" + layer.serial + ",format=raw,readonly=on,file=" + quoted(layer.image)});
+      device("virtio-blk", ",drive=" + layer.serial + ",serial=" + layer.serial);
+    }
+  }
+
+  void ports() {
+    const struct {
+      const char* id;
+      const char* name;
+      int fd;
+    } ports[] = {{"stdin", mokapot::contract::kPortStdin, spec_.channels.standard_input},
+                 {"stdout", mokapot::contract::kPortStdout, spec_.channels.standard_output},
+                 {"stderr", mokapot::contract::kPortStderr, spec_.channels.standard_error},
+                 {"control", mokapot::contract::kPortControl, spec_.channels.control}};
+    // One more than we use: QEMU keeps port 0 for an old-style console.
+    device("virtio-serial", ",max_ports=" + std::to_string(std::size(ports) + 1));
+    for (const auto& port : ports) {
+      socket(port.id, port.fd);
+      add({"-device", std::string("virtserialport,chardev=") + port.id + ",name=" + port.name});
+    }
+  }
+
+  const QemuSpec& spec_;
+  const bool is_mmio_;
+  std::vector<std::string> words_;
+};
+
+}  // namespace
+
+std::vector<std::string> qemu_command(const QemuSpec& spec) { return Builder(spec).run(); }
+
+}  // namespace moka

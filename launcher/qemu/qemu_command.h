@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// QEMU's command line. Nothing secret may get in here: any user of the host can read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/run_options.h"
+
+namespace moka {
+
+enum class Accelerator { kTcg, kKvm };
+
+struct Layer {
+  std::string serial;  // by which the guest finds the disk
+  std::string image;   // path of the EROFS file
+};
+
+// The descriptors that QEMU inherits; each a connected socket except the initrd.
+struct QemuChannels {
+  int initrd = -1;
+  int standard_input = -1;
+  int standard_output = -1;
+  int standard_error = -1;
+  int control = -1;
+  int serial = -1;
+  int monitor = -1;
+};
+
+struct QemuSpec {
+  std::string program;
+  std::string kernel;
+  std::string kernel_options;  // the kernel's command line
+  RunOptions::Machine machine = RunOptions::kDefaultMachine;
+  Accelerator accelerator = Accelerator::kTcg;
+  std::uint64_t memory_mib = 0;
+  unsigned cpus = 1;
+  std::vector<Layer> layers;
+  QemuChannels channels;
+  bool waits_for_gdb = false;
+};
+
+std::vector<std::string> qemu_command(const QemuSpec& spec);
+
+}  // namespace moka

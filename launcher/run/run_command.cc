@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/run_command.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "cli/run_options.h"
+#include "contract/vm_contract.h"
+#include "guest/environment.h"
+#include "guest/initrd.h"
+#include "guest/memory_plan.h"
+#include "image/image_cache.h"
+#include "image/runtime_image.h"
+#include "qemu/accelerator_probe.h"
+#include "qemu/qemu_command.h"
+#include "run/target.h"
+#include "session/session.h"
+#include "support/command.h"
+#include "support/files.h"
+
+namespace moka {
+namespace {
+
+// More virtual CPUs than this by default would cost each small program more than they bring.
+constexpr unsigned kMostDefaultCpus = 8;
+constexpr const char* kRuntimeSerial = "runtime";
+constexpr const char* kApplicationSerial = "application";
+
+unsigned usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
+
+std::string directory_of_this_program() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  return length > 0 ? parent_path(std::string(path, static_cast<std::size_t>(length))) : ".";
+}
+
+Result<std::string> find_qemu() {
+  // MOKA_QEMU: another QEMU, or a stand-in for tests.
+  const char* chosen = std::getenv("MOKA_QEMU");
+  const std::string name = chosen != nullptr && *chosen != '\0' ? chosen : "qemu-system-x86_64";
+  std::string program = find_program(name);
+  if (program.empty()) return Error{name + " is not installed: install it (Debian: qemu-system-x86)"};
+  return program;
+}
+
+Result<std::string> find_kernel(const std::string& option) {
+  const std::string kernel = option.empty() ? directory_of_this_program() + "/mokapot-kernel.elf" : absolute_path(option);
+  if (::access(kernel.c_str(), R_OK) != 0)
+    return Error{"no kernel: " + kernel + " cannot be read; build it (make kernel) or name one by --kernel"};
+  return kernel;
+}
+
+Result<MemoryPlan> plan_memory(const RunOptions& options) {
+  const std::uint64_t host = host_memory_mib();
+  if (!options.memory_mib) return default_memory(host);
+  if (*options.memory_mib < kLeastMemoryMiB)
+    return Error{"-m " + std::to_string(*options.memory_mib) + " is too little memory; give at least " +
+                 std::to_string(kLeastMemoryMiB) + " MiB"};
+  return MemoryPlan{*options.memory_mib, false, host};
+}
+
+// A trace is part of the kernel's log, and useless where that is not shown.
+bool shows_log(const RunOptions& options) { return options.is_verbose || options.traces_system_calls; }
+
+std::string kernel_options(const RunOptions& options) {
+  if (!shows_log(options)) return {};
+  std::string text = mokapot::contract::kOptionVerbose;
+  if (options.traces_system_calls) text += std::string(" ") + mokapot::contract::kOptionTrace + "=syscalls";
+  return text;
+}
+
+// A file system layer each for runtime and application, built where the cache lacks them.
+Result<std::vector<Layer>> prepare_layers(const Target& target) {
+  const ImageCache cache = MOKA_TRY(ImageCache::open());
+  ApplicationFiles files = target.files;
+  files.boundary = cache.directory();
+  const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
+  const TreePlan application = MOKA_TRY(plan_application(files));
+  // The runtime's times mean nothing to anyone; an application may look at those of its own files,
+  // and class-data archives check them.
+  return std::vector<Layer>{
+      {kRuntimeSerial, MOKA_TRY(cache.image_of(runtime, kRuntimeSerial, FileTimes::kZero))},
+      {kApplicationSerial, MOKA_TRY(cache.image_of(application, kApplicationSerial, FileTimes::kKept))}};
+}
+
+// Which of the three streams is a terminal, to speak for all: the guest has one terminal at most.
+int terminal_fd() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::isatty(fd) != 0) return fd;
+  return STDIN_FILENO;
+}
+
+std::string stream_kind(int fd, HostStream::Direction direction) { return HostStream(fd, direction).kind(); }
+
+struct Prepared {
+  QemuSpec qemu;
+  GuestConfig config;
+  bool is_java = false;
+};
+
+Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
+  Prepared prepared;
+  prepared.qemu.program = MOKA_TRY(find_qemu());
+  prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
+  const MemoryPlan memory = MOKA_TRY(plan_memory(options));
+  const std::string working_directory = absolute_path(".");
+  const std::vector<std::string> environment =
+      guest_environment(host_environment(), terminal.is_terminal(), working_directory, options.environment);
+  const Target target = MOKA_TRY(resolve_target(options, memory, environment, working_directory));
+  prepared.is_java = target.jdk.has_value();
+
+  QemuSpec& qemu = prepared.qemu;
+  qemu.layers = MOKA_TRY(prepare_layers(target));
+  qemu.kernel_options = kernel_options(options);
+  qemu.machine = options.machine;
+  qemu.memory_mib = memory.mib;
+  qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
+  qemu.waits_for_gdb = options.waits_for_gdb;
+  const AcceleratorChoice choice = choose_accelerator();
+  qemu.accelerator = choice.accelerator;
+  if (options.is_verbose) std::fprintf(stderr, "moka: %s\n", choice.reason.c_str());
+
+  GuestConfig& config = prepared.config;
+  config.program = target.program;
+  config.arguments = target.arguments;
+  config.environment = environment;
+  config.working_directory = working_directory;
+  for (const Layer& layer : qemu.layers) config.layers.push_back(layer.serial);
+  config.standard_input = stream_kind(STDIN_FILENO, HostStream::Direction::kIn);
+  config.standard_output = stream_kind(STDOUT_FILENO, HostStream::Direction::kOut);
+  config.standard_error = stream_kind(STDERR_FILENO, HostStream::Direction::kOut);
+  if (terminal.is_terminal()) {
+    config.termios = terminal.termios_text();
+    config.window_size = terminal.window_size();
+  }
+  return prepared;
+}
+
+Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options, Terminal& terminal) {
+  const std::string records = MOKA_TRY(encode_config(prepared.config));
+  const UniqueFd initrd =
+      MOKA_TRY(memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
+  QemuChannels& channels = prepared.qemu.channels;
+  channels.initrd = initrd.get();
+  std::vector<UniqueFd> theirs;
+  SessionSockets ours = MOKA_TRY(Session::make_sockets(channels, theirs));
+  HostSignals signals = MOKA_TRY(HostSignals::take_over());
+  const std::vector<int> inherited{channels.initrd,         channels.standard_input, channels.standard_output,
+                                   channels.standard_error, channels.control,        channels.serial,
+                                   channels.monitor};
+  if (options.waits_for_gdb) std::fprintf(stderr, "moka: waiting for gdb: target remote localhost:1234\n");
+  QemuProcess qemu = MOKA_TRY(QemuProcess::start(qemu_command(prepared.qemu), inherited));
+  // Only QEMU may hold its ends, or its death would not close the channels.
+  theirs.clear();
+  const SessionOptions session_options{shows_log(options), prepared.is_java,
+                                       options.waits_for_gdb};
+  return Session(session_options, std::move(ours), std::move(qemu), terminal, signals).run();
+}
+
+int refuse(const std::string& status_file, const std::string& message) {
+  std::fprintf(stderr, "moka: %s\n", message.c_str());
+  const ExitReport report{kStatusBadInput, 0, ExitReport::By::kMoka, message};
+  if (!status_file.empty()) (void)write_file_atomically(status_file, report.json(), 0644);
+  return kStatusBadInput;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word.empty() || word.front() != '-') break;
+    if (word == "--help" || word == "-h") {
+      std::fputs(kRunUsage, stdout);
+      return 0;
+    }
+  }
+  const Result<RunOptions> options = parse_run_options(words);
+  if (!options) return refuse("", options.error().message);
+  const std::string& status_file = options.value().status_file;
+  // A closed pipe is an error value to us, never our death.
+  std::signal(SIGPIPE, SIG_IGN);
+  Terminal terminal(terminal_fd());
+  Result<Prepared> prepared = prepare(options.value(), terminal);
+  if (!prepared) return refuse(status_file, prepared.error().message);
+  Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal);
+  if (!report) return refuse(status_file, report.error().message);
+  if (!status_file.empty()) {
+    Result<void> written = write_file_atomically(absolute_path(status_file), report.value().json(), 0644);
+    if (!written) std::fprintf(stderr, "moka: %s\n", written.error().message.c_str());
+  }
+  return report.value().status;
+}
+
+}  // namespace moka

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the command line to what the guest will execute: the program, its arguments, and the files
+// that it needs. Everything that can be known to be wrong is found here, before a VM starts.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run_options.h"
+#include "guest/memory_plan.h"
+#include "image/application_image.h"
+#include "jdk/jdk.h"
+#include "support/result.h"
+
+namespace moka {
+
+struct Target {
+  std::optional<Jdk> jdk;  // nothing for an ELF program
+  std::string program;     // absolute
+  std::vector<std::string> arguments;  // argv[0] first
+  ApplicationFiles files;
+};
+
+// `environment`: the guest's. Blocks on files only.
+Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
+                              const std::vector<std::string>& environment, const std::string& working_directory);
+
+}  // namespace moka

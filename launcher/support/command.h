@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs a program to its end and keeps what it says.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace moka {
+
+inline constexpr int kCommandNotFound = 127;
+
+struct CommandOutcome {
+  int status = 0;      // exit status, or 128 + signal; kCommandNotFound where there is no such program
+  std::string output;  // standard output and error together, the last 64 KiB
+};
+
+// Blocks. `command[0]` is looked up in PATH; `extra_environment` holds NAME=VALUE words that are
+// added to our own environment. Standard input is empty.
+CommandOutcome run_command(const std::vector<std::string>& command,
+                           const std::vector<std::string>& extra_environment = {});
+
+// The full path of a program in PATH, or of a name with a slash in it if that can be executed; "".
+std::string find_program(const std::string& name);
+
+}  // namespace moka
