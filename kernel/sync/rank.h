@@ -28,6 +28,7 @@ enum class LockRank : std::uint8_t {
   kSignals = 105,
   kFutexBucket = 110,
   kStreamPort = 118,    // StreamPort::changed, whose callbacks notify files
+  kConsole = 119,       // who has the console open
   kWaitQueue = 120,
   kTask = 125,          // thread table
   kFileWatch = 126,     // who watches a file through epoll; notifying goes down these four
