@@ -15,4 +15,8 @@ CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
 // The hypervisor's signature leaf, 0x40000000, or a zeroed one where no hypervisor shows itself.
 CpuidLeaf hypervisor_leaf();
 
+// As cycle_counter() of arch/cpu.h, and not before what precedes it in the program: for clocks that CPUs
+// compare with each other.
+std::uint64_t ordered_cycle_counter();
+
 }  // namespace mokapot::arch

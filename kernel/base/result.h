@@ -70,10 +70,15 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace mokapot
 
-// A GNU statement expression, so that the value can be used in place.
-#define TRY(expression)                                 \
-  ({                                                    \
-    auto try_result_ = (expression);                    \
-    if (!try_result_.ok()) return try_result_.error();  \
-    try_result_.take();                                 \
+// A GNU statement expression, so that the value can be used in place; its local has a name of its own, so
+// that one TRY may stand inside another.
+#define TRY(expression) MOKAPOT_TRY_NAMED(expression, __COUNTER__)
+#define MOKAPOT_TRY_NAMED(expression, number) MOKAPOT_TRY(expression, MOKAPOT_TRY_JOIN(try_result_, number))
+#define MOKAPOT_TRY_JOIN(a, b) MOKAPOT_TRY_JOIN2(a, b)
+#define MOKAPOT_TRY_JOIN2(a, b) a##b
+#define MOKAPOT_TRY(expression, local)    \
+  ({                                      \
+    auto local = (expression);            \
+    if (!local.ok()) return local.error(); \
+    local.take();                         \
   })

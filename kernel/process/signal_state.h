@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/intrusive.h"
 #include "base/types.h"
 
 namespace mokapot {
@@ -31,9 +32,20 @@ struct SignalInfo {
 };
 static_assert(sizeof(SignalInfo) == 128);
 
+struct PendingSignal {
+  SignalInfo info;
+  ListHook queue_hook;  // SignalQueue::entries
+};
+
+// Written under the signal lock; the set may be read without it.
+struct SignalQueue {
+  std::atomic<SignalSet> set{0};
+  IntrusiveList<PendingSignal, &PendingSignal::queue_hook> entries;
+};
+
 struct SignalState {
   std::atomic<SignalSet> blocked{0};   // written by the owner only
-  std::atomic<SignalSet> pending{0};   // of this task; written under the signal lock
+  SignalQueue queue;                   // sent to this very task
   SignalSet saved_mask = 0;            // rt_sigsuspend, ppoll: restored after the handler's frame is made
   bool restore_saved_mask = false;
   VirtAddr alternate_stack;

@@ -28,6 +28,8 @@ class Task final : public Thread {
   ThreadId tid() const { return tid_; }
 
   SignalState signals;
+  // What ucontext shows of the last fault: trap number, error code, address.
+  struct LastFault { std::uint64_t trap = 0, error = 0, address = 0; } last_fault;
 
   // set_tid_address, CLONE_CHILD_CLEARTID: cleared and futex-woken at exit. 0: none.
   VirtAddr clear_child_tid;
@@ -42,7 +44,7 @@ class Task final : public Thread {
   // Voluntary and forced switches, faults: getrusage.
   std::atomic<std::uint64_t> minor_faults{0}, major_faults{0};
 
-  ListHook table_hook;  // TaskTable::tasks_
+  TreeHook table_hook;  // TaskTable::tree_
 
  private:
   friend class TaskTable;
@@ -54,6 +56,12 @@ class Task final : public Thread {
 // The calling thread must be a task (not a kernel thread).
 Task& current_task();
 bool current_is_task();
+
+void initialise_task_table();  // boot
+// Gives the task its id (the first one kProcessId) and makes it visible. Before start().
+Result<void> enter_task_table(Task& task);
+// Takes the task out; returns how many are left.
+std::uint32_t leave_task_table(Task& task);
 
 // Every live task. visit runs under the table's spinlock: it must not block.
 void for_each_task(void (*visit)(Task& task, void* context), void* context);

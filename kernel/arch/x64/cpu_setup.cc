@@ -154,9 +154,11 @@ void set_thread_pointer(std::uint64_t base) { write_msr(kMsrFsBase, base); }
 extern "C" void thread_start();
 
 void prepare_context(SwitchContext& context, VirtAddr stack_top, void (*entry)(void*), void* argument) {
+  // The top of a task's stack is where its application frame goes (enter_application): stay below it.
+  constexpr std::uint64_t kFrameRoom = 256;
   // The order in which arch_switch_stacks pops: r15 r14 r13 r12 rbx rbp, then the return address. Two
   // zero words above it end frame walks and keep the ABI's stack alignment at thread_start.
-  auto* stack = VirtAddr(stack_top - 16).as<std::uint64_t>();
+  auto* stack = VirtAddr(stack_top - kFrameRoom - 16).as<std::uint64_t>();
   stack[0] = stack[1] = 0;
   *--stack = VirtAddr(reinterpret_cast<const void*>(&thread_start)).value();
   *--stack = 0;                                                                 // rbp

@@ -116,7 +116,8 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
 extern "C" bool arch_handle_syscall(TrapFrame* frame) {
   handlers.system_call(*frame);
   interrupts_disable();
-  if (!reschedule_pending() && !handlers.application_work_pending()) [[likely]] return false;
+  // A frame that is no system call's any more (rt_sigreturn, a handler's) is loaded whole.
+  if (!reschedule_pending() && !handlers.application_work_pending()) [[likely]] return !frame->is_syscall();
   before_return_to_application(*frame);
   return true;
 }

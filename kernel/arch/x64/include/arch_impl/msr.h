@@ -39,4 +39,10 @@ inline CpuidLeaf hypervisor_leaf() {
   return cpuid(0x4000'0000, 0);
 }
 
+inline std::uint64_t ordered_cycle_counter() {
+  std::uint32_t low, high;
+  asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+  return (std::uint64_t{high} << 32) | low;
+}
+
 }  // namespace mokapot::arch
