@@ -42,7 +42,9 @@ class BlockDevice {
   ~BlockDevice() = default;
 };
 
-// Registry; drivers add at probe time (boot), fs looks up by serial or number.
+// Registry, without locks: drivers add at probe time (boot), fs looks up by serial or number.
+// kENOSPC past kMaxBlockDevices.
+inline constexpr std::size_t kMaxBlockDevices = 32;
 Result<void> register_block_device(BlockDevice* device);
 BlockDevice* find_block_device(const char* serial);
 BlockDevice* block_device(std::size_t index);  // nullptr past the end

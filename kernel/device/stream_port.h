@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "base/types.h"
 #include "sched/wait_queue.h"
 
 namespace mokapot {
@@ -27,7 +28,14 @@ class StreamPort {
   ~StreamPort() = default;
 };
 
+// Registry. Drivers add ports as the host announces them (thread context); ports are never taken away.
+void initialise_stream_ports();  // boot, before any driver
 void register_stream_port(StreamPort* port);
 StreamPort* find_stream_port(const char* name);  // nullptr if there is none
+// As find, and waits for the name while a driver says that the host is still announcing ports. Blocks
+// until deadline at the longest.
+StreamPort* wait_for_stream_port(const char* name, Instant deadline);
+// A driver with ports to come says so before it starts, and says when there are none to come.
+void expect_stream_ports(bool expected);
 
 }  // namespace mokapot

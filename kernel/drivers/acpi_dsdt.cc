@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two things that we need of the DSDT, found by the shape of their bytes instead of by an AML
+// interpreter: the package \_S5_ (sleep types of power-off), and devices whose _HID is "LNRO0005"
+// (virtio-mmio), each with a _CRS of one memory range and one interrupt. Firmware of virtual machines
+// writes both in exactly one way. A wrong find costs a probe of a wrong address, which then does not
+// hold virtio's magic number.
+
+#include <algorithm>
+#include <cstring>
+
+#include "drivers/acpi_tables.h"
+
+namespace mokapot::acpi {
+namespace {
+
+constexpr std::size_t kNotFound = SIZE_MAX;
+
+std::size_t find(Bytes bytes, std::size_t from, const void* pattern, std::size_t size) {
+  // SAFETY: any object may be looked at as bytes.
+  const auto* wanted = static_cast<const std::uint8_t*>(pattern);
+  if (from > bytes.size()) return kNotFound;
+  const auto found = std::search(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end(), wanted,
+                                 wanted + size);
+  return found == bytes.end() ? kNotFound : static_cast<std::size_t>(found - bytes.begin());
+}
+
+std::uint32_t load32(Bytes bytes, std::size_t offset) {
+  std::uint32_t value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(value));
+  return value;
+}
+std::uint16_t load16(Bytes bytes, std::size_t offset) {
+  std::uint16_t value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(value));
+  return value;
+}
+
+// An integer of a package: ZeroOp, OneOp, or BytePrefix and a byte. Moves offset past it.
+bool take_small_integer(Bytes bytes, std::size_t& offset, std::uint8_t& value) {
+  constexpr std::uint8_t kZero = 0x00, kOne = 0x01, kBytePrefix = 0x0a;
+  if (offset >= bytes.size()) return false;
+  const std::uint8_t opcode = bytes[offset++];
+  if (opcode == kZero || opcode == kOne) {
+    value = opcode;
+    return true;
+  }
+  if (opcode != kBytePrefix || offset >= bytes.size()) return false;
+  value = bytes[offset++];
+  return true;
+}
+
+void scan_s5(Bytes table, Platform& platform) {
+  constexpr std::uint8_t kPackage = 0x12;
+  for (std::size_t at = find(table, kHeaderSize, "_S5_", 4); at != kNotFound;
+       at = find(table, at + 4, "_S5_", 4)) {
+    std::size_t offset = at + 4;
+    if (offset + 3 > table.size() || table[offset++] != kPackage) continue;
+    offset += 1 + (table[offset] >> 6);  // package length: the top bits say how many more bytes it has
+    offset += 1;                         // number of elements
+    std::uint8_t type_a = 0, type_b = 0;
+    if (!take_small_integer(table, offset, type_a)) continue;
+    if (!take_small_integer(table, offset, type_b)) type_b = type_a;
+    platform.has_s5 = true;
+    platform.s5_type_a = type_a & 7;
+    platform.s5_type_b = type_b & 7;
+    return;
+  }
+}
+
+// Walks the resource descriptors of a _CRS buffer (ACPI 6.4).
+void parse_resources(Bytes resources, VirtioMmioDescription& device, bool& has_memory, bool& has_line) {
+  constexpr std::uint8_t kLarge = 0x80, kEndTag = 0x0f;
+  constexpr std::uint8_t kMemory32Fixed = 0x86, kQwordAddress = 0x8a, kExtendedInterrupt = 0x89;
+  std::size_t offset = 0;
+  while (offset < resources.size()) {
+    const std::uint8_t tag = resources[offset];
+    if ((tag & kLarge) == 0) {
+      if ((tag >> 3) == kEndTag) return;
+      offset += 1 + (tag & 7);
+      continue;
+    }
+    if (resources.size() - offset < 3) return;
+    const std::size_t length = load16(resources, offset + 1);
+    const std::size_t body = offset + 3;
+    if (length > resources.size() - body) return;
+    if (tag == kMemory32Fixed && length >= 9) {
+      device.address = PhysAddr(load32(resources, body + 1));
+      device.size = load32(resources, body + 5);
+      has_memory = true;
+    } else if (tag == kQwordAddress && length >= 43) {
+      std::uint64_t minimum = 0, size = 0;
+      std::memcpy(&minimum, resources.data() + body + 11, sizeof(minimum));
+      std::memcpy(&size, resources.data() + body + 35, sizeof(size));
+      device.address = PhysAddr(minimum);
+      device.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, UINT32_MAX));
+      has_memory = true;
+    } else if (tag == kExtendedInterrupt && length >= 6 && resources[body + 1] >= 1) {
+      const std::uint8_t flags = resources[body];
+      device.line = load32(resources, body + 2);
+      device.trigger = (flags & 2) != 0 ? Trigger::kEdge : Trigger::kLevel;
+      device.polarity = (flags & 4) != 0 ? Polarity::kActiveLow : Polarity::kActiveHigh;
+      has_line = true;
+    }
+    offset = body + length;
+  }
+}
+
+// The contents of the first `Name (_CRS, Buffer {...})` in the device's bytes.
+Bytes resources_of(Bytes device) {
+  constexpr std::uint8_t kBuffer = 0x11, kBytePrefix = 0x0a, kWordPrefix = 0x0b;
+  const std::size_t at = find(device, 0, "_CRS", 4);
+  if (at == kNotFound || device.size() - at < 4 + 3 || device[at + 4] != kBuffer) return {};
+  std::size_t offset = at + 5;
+  offset += 1 + (device[offset] >> 6);
+  if (device.size() < offset + 3) return {};
+  // The buffer's size comes as a small constant; fewer bytes than it says are fine here.
+  if (device[offset] == kBytePrefix) return device.subspan(offset + 2);
+  if (device[offset] == kWordPrefix) return device.subspan(offset + 3);
+  return {};
+}
+
+void scan_virtio_mmio(Bytes table, Platform& platform) {
+  constexpr char kVirtioMmio[] = "LNRO0005";
+  constexpr std::size_t kNameSize = sizeof(kVirtioMmio) - 1;
+  std::size_t at = find(table, kHeaderSize, kVirtioMmio, kNameSize);
+  while (at != kNotFound) {
+    const std::size_t body = at + kNameSize;
+    const std::size_t next = find(table, body, kVirtioMmio, kNameSize);
+    const std::size_t end = next == kNotFound ? table.size() : next;
+    VirtioMmioDescription device{};
+    bool has_memory = false, has_line = false;
+    parse_resources(resources_of(table.subspan(body, end - body)), device, has_memory, has_line);
+    if (has_memory && has_line) add_virtio_mmio(platform, device);
+    at = next;
+  }
+}
+
+}  // namespace
+
+void scan_dsdt(Bytes table, Platform& platform) {
+  scan_s5(table, platform);
+  scan_virtio_mmio(table, platform);
+}
+
+}  // namespace mokapot::acpi
