@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sleeping locks, ranked like spinlocks and below them: a Mutex, and a RwLock whose readers do not
-// exclude each other (writers are preferred, so they do not starve). Thread context only.
+// exclude each other (writers are preferred, so they do not starve; hence a thread must not take a RwLock
+// shared twice). Thread context only. Not handed over: whoever comes first after a release gets the lock, and
+// one who was woken for it and lost waits again. Debug builds check ranks per thread.
 #pragma once
 
 #include <atomic>
@@ -23,6 +25,7 @@ class CAPABILITY("mutex") Mutex {
   void lock() ACQUIRE();
   void unlock() RELEASE();
   bool try_lock() TRY_ACQUIRE(true);
+  bool try_take();
 
   std::atomic<Thread*> owner_{nullptr};
   WaitQueue waiters_;
@@ -40,6 +43,22 @@ class SCOPED_CAPABILITY MutexGuard {
   Mutex& mutex_;
 };
 
+// Takes the mutex if nobody holds it; held() says whether.
+class SCOPED_CAPABILITY TryMutexGuard {
+ public:
+  explicit TryMutexGuard(Mutex& mutex) NO_THREAD_SAFETY_ANALYSIS : mutex_(mutex), held_(mutex.try_lock()) {}
+  ~TryMutexGuard() NO_THREAD_SAFETY_ANALYSIS {
+    if (held_) mutex_.unlock();
+  }
+  bool held() const { return held_; }
+  TryMutexGuard(const TryMutexGuard&) = delete;
+  TryMutexGuard& operator=(const TryMutexGuard&) = delete;
+
+ private:
+  Mutex& mutex_;
+  const bool held_;
+};
+
 class CAPABILITY("rwlock") RwLock {
  public:
   explicit RwLock(LockRank rank) : rank_(rank) {}
@@ -51,11 +70,14 @@ class CAPABILITY("rwlock") RwLock {
   void unlock_shared() RELEASE_SHARED();
   void lock() ACQUIRE();
   void unlock() RELEASE();
+  bool try_share();
+  bool try_take();
 
   // -1: a writer holds it; n > 0: n readers hold it.
   std::atomic<std::int32_t> holders_{0};
-  std::atomic<std::uint32_t> waiting_writers_{0};
-  WaitQueue waiters_;
+  std::atomic<std::uint32_t> waiting_writers_{0};  // while not zero, no reader comes in
+  WaitQueue readers_;
+  WaitQueue writers_;
   const LockRank rank_;
 };
 

@@ -3,9 +3,13 @@
 // A thread of execution: kernel stack, saved context, vector state, scheduling state. What makes it a
 // Linux task (tid, signals, futex list) is added by process/ through derivation.
 //
-// Locks: state_ is atomic and changes only by the blocking protocol below; scheduling fields are guarded
-// by the run queue's lock of the CPU that last ran it. Objects are reference counted: one reference is
-// held by whoever created the thread, one by the scheduler until the thread is dead and off its stack.
+// Locks: state_ is atomic and changes only by the blocking protocol below; the fields of scheduling_ are
+// guarded by the run queue's lock of last_cpu_, which itself changes only under the lock of the queue that
+// the thread joins. Objects are reference counted: one reference is held by whoever created the thread,
+// one by the scheduler until the thread is dead and off its stack.
+//
+// Boot, in order: initialise_timers, initialise_cross_calls; initialise_scheduler on the boot CPU; then
+// initialise_work_queue; run_idle_on_this_cpu on each further CPU, once it is online.
 #pragma once
 
 #include <atomic>
@@ -17,12 +21,16 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "memory/page_table.h"
+#include "sched/policy.h"
+#include "sync/lock_order.h"
 
 namespace mokapot {
 
 enum class ThreadState : std::uint8_t { kNew, kRunnable, kBlocked, kDead };
 enum class Interruptible : std::uint8_t { kNo, kYes };
 enum class WakeReason : std::uint8_t { kWoken, kTimedOut, kInterrupted };
+// Whether a thread runs application code, and so has vector state and counts as the process's CPU time.
+enum class Runs : std::uint8_t { kApplication, kKernelOnly };
 
 class Thread : public RefCounted<Thread> {
  public:
@@ -30,10 +38,12 @@ class Thread : public RefCounted<Thread> {
 
   explicit Thread(const char* name);
   virtual ~Thread();
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
 
-  // Allocates stack and vector state; kENOMEM. Then start() makes it runnable. entry must end by
+  // Allocates stack and vector state; kENOMEM. Then start() makes it runnable. A return from entry is
   // exit_current_thread().
-  Result<void> initialise(Entry entry, void* argument);
+  Result<void> initialise(Entry entry, void* argument, Runs runs = Runs::kApplication);
   void start();
 
   // Any context. Makes a blocked thread runnable; remembered if it is just about to block. Harmless if
@@ -48,9 +58,9 @@ class Thread : public RefCounted<Thread> {
   void set_name(const char* name);  // at most 15 characters are kept, as Linux does
   ThreadState state() const { return state_.load(std::memory_order_acquire); }
   CpuId last_cpu() const { return CpuId(last_cpu_.load(std::memory_order_relaxed)); }
-  Duration cpu_time() const;        // used so far, exact to now for the calling thread
+  Duration cpu_time() const;        // used so far, exact to now
   void set_nice(int nice);          // -20..19
-  int nice() const { return nice_; }
+  int nice() const { return nice_.load(std::memory_order_relaxed); }
   void set_affinity(CpuMask mask);  // never empty; moves the thread if need be
   CpuMask affinity() const { return affinity_.load(std::memory_order_relaxed); }
   KernelStack kernel_stack() const { return stack_; }
@@ -58,14 +68,23 @@ class Thread : public RefCounted<Thread> {
   std::uint64_t thread_pointer() const { return thread_pointer_; }
   void set_thread_pointer(std::uint64_t base);  // of the calling thread, or before start()
 
-  ListHook run_queue_hook;   // RunQueue's list for its priority
-  ListHook all_threads_hook; // Scheduler::all_threads_
+  Runs runs() const { return runs_; }
+  // Times that it blocked, and times that another took its CPU: getrusage.
+  std::uint64_t voluntary_switches() const { return voluntary_switches_.load(std::memory_order_relaxed); }
+  std::uint64_t forced_switches() const { return forced_switches_.load(std::memory_order_relaxed); }
+
+  TreeHook run_queue_hook;    // RunQueue::waiting_
+  ListHook all_threads_hook;  // the list behind for_each_thread
+#ifdef MOKAPOT_DEBUG
+  HeldLocks held_locks;      // sleeping locks; touched by this thread only
+#endif
 
  protected:
   friend class Scheduler;
   friend class RunQueue;
 
-  // Called on another thread's stack after the thread is dead and its stack is no longer in use.
+  // Called on another thread's stack after the thread is dead and its stack is no longer in use, with
+  // interrupts off and no lock held; must not block, nor may the destructor.
   virtual void on_reaped() {}
   // Called when the scheduler puts the thread on a CPU: rseq's cpu_id and the like. Interrupts off; must
   // not fault (set a flag for the way back to the application instead).
@@ -79,8 +98,37 @@ class Thread : public RefCounted<Thread> {
   std::atomic<bool> interrupted_{false};
   std::atomic<std::uint32_t> last_cpu_{0};
   std::atomic<CpuMask> affinity_{~CpuMask{0}};
-  int nice_ = 0;
+  std::atomic<int> nice_{0};
   char name_[16] = {};
+
+ private:
+  friend void prepare_to_block();
+  friend void cancel_block();
+  void prepare_to_block();
+  void cancel_block();
+
+  // Where the thread stands with respect to its run queue.
+  enum class Place : std::uint8_t { kOff, kWaiting, kRunning, kMoving };
+  struct Scheduling {
+    Place place = Place::kOff;
+    WakeReason wake_reason = WakeReason::kWoken;
+    std::uint32_t weight = policy::kNeutralWeight;
+    // On the clock of its queue while on one; relative to that clock while it moves between two.
+    policy::VirtualRuntime virtual_runtime = 0;
+    Instant running_since;            // accounted up to here, while kRunning
+    Duration used;                    // CPU time accounted
+  };
+  Scheduling scheduling_;
+  // The CPU (plus one) that ran the thread last, and whose vector registers hold its state unless another
+  // has been loaded there since. Written by the scheduler on that CPU.
+  std::uint32_t loaded_on_ = 0;
+  Runs runs_ = Runs::kKernelOnly;
+  bool owns_stack_ = false;           // not the boot thread's and idle threads', which boot provided
+  Entry entry_ = nullptr;             // const once initialised
+  void* argument_ = nullptr;
+  // Written by the scheduler under the run queue's lock, read anywhere.
+  std::atomic<std::uint64_t> voluntary_switches_{0};
+  std::atomic<std::uint64_t> forced_switches_{0};
 };
 
 Thread& current_thread();
@@ -107,7 +155,19 @@ void initialise_scheduler(KernelStack boot_stack);
 
 // For procfs, watchdogs and panics. visit must not block.
 void for_each_thread(void (*visit)(Thread& thread, void* context), void* context);
+std::uint32_t thread_count();
 struct CpuTimes { Duration busy; Duration idle; };
 CpuTimes cpu_times(CpuId cpu);
+// Context switches of all CPUs since boot.
+std::uint64_t context_switches();
+// Threads that run or wait for a CPU: /proc/loadavg.
+std::uint32_t runnable_threads();
+// CPU time and switches of all application threads, ended ones included.
+struct ApplicationUsage {
+  Duration cpu_time;
+  std::uint64_t voluntary_switches = 0;
+  std::uint64_t forced_switches = 0;
+};
+ApplicationUsage application_usage();
 
 }  // namespace mokapot

@@ -36,7 +36,8 @@ class WaitQueue {
   explicit WaitQueue(LockRank rank = LockRank::kWaitQueue) : lock_(rank) {}
   void add(Waiter& waiter);
   void remove(Waiter& waiter);  // fine if it is not queued
-  // wake_one serves the longest waiter. Waiters stay queued until they remove themselves.
+  // wake_one wakes the longest waiting thread, and calls the callbacks that stand before it. Waiters stay
+  // queued until they remove themselves.
   void wake_one();
   void wake_all();
   bool has_waiters() const;
@@ -44,6 +45,7 @@ class WaitQueue {
  private:
   mutable SpinLock lock_;
   IntrusiveList<Waiter, &Waiter::queue_hook> waiters_ GUARDED_BY(lock_);
+  std::atomic<std::uint32_t> count_{0};  // length of waiters_, written under the lock: a wake of nobody is free
 };
 
 // Blocks until predicate() is true, the deadline passes or (if interruptible) the thread is interrupted.

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On which CPU a runnable thread waits, and how that CPU learns of it.
+//
+// Placement: the CPU that it ran on if that is idle, else an idle one, else the one that it ran on. What
+// that gets wrong is put right by idle CPUs, which steal, and by the tick, which pushes threads from a CPU
+// to another whose load is less by two or more.
+//
+// Telling a CPU: its own by the reschedule flag; one whose idle thread polls by nothing, since it looks at
+// its queue all the time; others by kRescheduleVector, at most one under way for each CPU.
+
+#include <bit>
+
+#include "irq/irq.h"
+#include "sched/scheduler.h"
+#include "time/clock.h"
+
+namespace mokapot {
+namespace {
+
+// CPUs that schedule, and those of them whose idle thread runs and that no waker has picked yet. Hints, but
+// for the first: relaxed order is enough for choosing.
+constinit std::atomic<CpuMask> active{0};
+constinit std::atomic<CpuMask> idle{0};
+
+CpuId first_of(CpuMask mask) { return CpuId(static_cast<std::uint32_t>(std::countr_zero(mask))); }
+
+// Takes cpu for the caller's thread, so that two wakers do not pick the same while others are idle.
+bool claim_idle(CpuId cpu) {
+  return (idle.fetch_and(~cpu_bit(cpu), std::memory_order_relaxed) & cpu_bit(cpu)) != 0;
+}
+
+}  // namespace
+
+CpuMask Scheduler::active_cpus() { return active.load(std::memory_order_acquire); }
+void Scheduler::activate_cpu(CpuId cpu) { active.fetch_or(cpu_bit(cpu), std::memory_order_acq_rel); }
+
+void Scheduler::set_cpu_idle(CpuId cpu, bool is_idle) {
+  const bool was_idle = (idle.load(std::memory_order_relaxed) & cpu_bit(cpu)) != 0;
+  if (is_idle == was_idle) return;
+  if (is_idle) idle.fetch_or(cpu_bit(cpu), std::memory_order_relaxed);
+  else idle.fetch_and(~cpu_bit(cpu), std::memory_order_relaxed);
+}
+
+CpuId Scheduler::choose_cpu(const Thread& thread) {
+  CpuMask allowed = thread.affinity() & active_cpus();
+  // CPUs that are not up yet: run it somewhere all the same.
+  if (allowed == 0) allowed = active_cpus();
+  const CpuId last = thread.last_cpu();
+  CpuMask candidates = idle.load(std::memory_order_relaxed) & allowed;
+  if ((candidates & cpu_bit(last)) != 0 && claim_idle(last)) return last;
+  for (candidates &= ~cpu_bit(last); candidates != 0; candidates &= candidates - 1) {
+    if (claim_idle(first_of(candidates))) return first_of(candidates);
+  }
+  return (allowed & cpu_bit(last)) != 0 ? last : first_of(allowed);
+}
+
+Scheduler::Kick Scheduler::insert_awake(SchedulerCpu& cpu, Thread& thread) {
+  RunQueue& queue = cpu.queue;
+  policy::VirtualRuntime& own = thread.scheduling_.virtual_runtime;
+  own = policy::place_waking(own, queue.minimum());
+  queue.insert(thread);
+  if (queue.current_is_idle()) return Kick::kPreempt;
+  queue.account(now());
+  if (policy::waking_preempts(own, queue.current().scheduling_.virtual_runtime)) return Kick::kPreempt;
+  return Kick::kWatch;
+}
+
+void Scheduler::kick(CpuId target, Kick kick) {
+  if (kick == Kick::kNone) return;
+  SchedulerCpu& cpu = of(target);
+  if (target == arch::current_cpu()) {
+    if (kick == Kick::kPreempt) arch::set_reschedule_pending(true);
+    else watch_waiting(cpu);
+    return;
+  }
+  // Pairs with the idle loop, which clears `polling` and then looks at the queue; RunQueue::insert wrote the
+  // queue's count before this.
+  if (cpu.polling.load(std::memory_order_seq_cst)) return;
+  // A CPU whose tick runs finds a thread that need not preempt by itself.
+  if (kick == Kick::kWatch && cpu.tick.armed()) return;
+  if (kick == Kick::kPreempt) cpu.preemption_requested.store(true, std::memory_order_release);
+  if (cpu.kick_under_way.exchange(true, std::memory_order_acq_rel)) return;
+  cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
+}
+
+void Scheduler::handle_kick() {
+  SchedulerCpu& cpu = mine();
+  // First, so that a kick from here on sends a new interrupt.
+  cpu.kick_under_way.exchange(false, std::memory_order_acq_rel);
+  if (cpu.preemption_requested.exchange(false, std::memory_order_acq_rel)) {
+    arch::set_reschedule_pending(true);
+  }
+  watch_waiting(cpu);
+}
+
+// This CPU must look again in a while if somebody waits for it. Interrupts off, no queue locked.
+void Scheduler::watch_waiting(SchedulerCpu& cpu) {
+  if (cpu.queue.waiting() != 0 && !cpu.tick.armed()) cpu.tick.arm(now() + policy::kTick);
+}
+
+void Scheduler::handle_tick() {
+  SchedulerCpu& cpu = mine();
+  const CpuId self = arch::current_cpu();
+  RunQueue& queue = cpu.queue;
+  Thread* moving = nullptr;
+  CpuId target;
+  {
+    IrqSpinGuard guard(queue.lock());
+    queue.account(now());
+    Thread* first = queue.first();
+    if (first == nullptr) return;
+    if (queue.current_is_idle() || first->scheduling_.virtual_runtime <
+                                       queue.current().scheduling_.virtual_runtime) {
+      arch::set_reschedule_pending(true);
+    }
+    std::uint32_t least = queue.load();
+    for (CpuMask others = active_cpus() & ~cpu_bit(self); others != 0; others &= others - 1) {
+      const CpuId other = first_of(others);
+      const std::uint32_t load = of(other).queue.load();
+      if (load >= least || !policy::worth_moving(queue.load(), load)) continue;
+      if (Thread* candidate = queue.movable_to(other)) {
+        least = load;
+        moving = candidate;
+        target = other;
+      }
+    }
+    if (moving != nullptr) queue.begin_move(*moving);
+  }
+  if (moving != nullptr) move_to(target, *moving);
+  watch_waiting(cpu);
+}
+
+bool Scheduler::steal_for(CpuId thief) {
+  CpuId victim = thief;
+  std::uint32_t most = 0;
+  for (CpuMask others = active_cpus() & ~cpu_bit(thief); others != 0; others &= others - 1) {
+    const CpuId other = first_of(others);
+    const std::uint32_t waiting = of(other).queue.waiting();
+    if (waiting <= most) continue;
+    most = waiting;
+    victim = other;
+  }
+  if (most == 0) return false;
+  Thread* loot = nullptr;
+  {
+    RunQueue& queue = of(victim).queue;
+    IrqSpinGuard guard(queue.lock());
+    // An idle CPU that has just been given a thread is on its way to run it.
+    if (queue.current_is_idle() && queue.load() <= 1) return false;
+    loot = queue.movable_to(thief);
+    if (loot == nullptr) return false;
+    queue.begin_move(*loot);
+  }
+  move_to(thief, *loot);
+  return true;
+}
+
+// Interrupts off, so that the thread is not left between two queues for long.
+void Scheduler::move_to(CpuId target, Thread& thread) {
+  while (true) {
+    SchedulerCpu& cpu = of(target);
+    Kick needed = Kick::kNone;
+    CpuId elsewhere = target;
+    {
+      IrqSpinGuard guard(cpu.queue.lock());
+      // set_affinity writes the mask and then looks where the thread is; this writes where it is and then
+      // looks at the mask. With both in sequentially consistent order one of the two sees the other.
+      thread.last_cpu_.exchange(target.index(), std::memory_order_seq_cst);
+      if (!may_run_on(thread, target) && (thread.affinity() & active_cpus()) != 0) {
+        elsewhere = choose_cpu(thread);
+      } else {
+        cpu.queue.end_move(thread);
+        needed = insert_awake(cpu, thread);
+      }
+    }
+    if (needed != Kick::kNone) {
+      kick(target, needed);
+      return;
+    }
+    target = elsewhere;
+  }
+}
+
+void Scheduler::place(Thread& thread) { move_to(choose_cpu(thread), thread); }
+
+void Scheduler::start(Thread& thread) {
+  ASSERT(thread.state() == ThreadState::kNew);
+  thread.add_reference();  // the scheduler's, until the thread is reaped
+  add_to_all(thread);
+  InterruptGuard interrupts_off;
+  thread.last_cpu_.store(arch::current_cpu().index(), std::memory_order_relaxed);
+  thread.state_.store(ThreadState::kRunnable, std::memory_order_release);
+  place(thread);
+}
+
+void Scheduler::set_affinity(Thread& thread, CpuMask mask) {
+  ASSERT(mask != 0);
+  thread.affinity_.store(mask, std::memory_order_seq_cst);
+  InterruptGuard interrupts_off;
+  while (true) {
+    const CpuId last = thread.last_cpu();
+    SchedulerCpu& cpu = of(last);
+    SwitchLock::take(cpu.queue.lock());
+    if (thread.last_cpu_.load(std::memory_order_seq_cst) != last.index()) {
+      SwitchLock::release(cpu.queue.lock());
+      continue;
+    }
+    const Thread::Place where = thread.scheduling_.place;
+    const bool must_move = (mask & cpu_bit(last)) == 0 && (mask & active_cpus()) != 0;
+    if (must_move && where == Thread::Place::kWaiting) cpu.queue.begin_move(thread);
+    SwitchLock::release(cpu.queue.lock());
+    // Blocked or between two queues: whoever puts it on one looks at the mask. Running: its CPU must
+    // switch, and finds it displaced.
+    if (must_move && where == Thread::Place::kWaiting) place(thread);
+    if (must_move && where == Thread::Place::kRunning) kick(last, Kick::kPreempt);
+    return;
+  }
+}
+
+void Scheduler::set_nice(Thread& thread, int nice) {
+  nice = std::clamp(nice, policy::kLowestNice, policy::kHighestNice);
+  thread.nice_.store(nice, std::memory_order_relaxed);
+  while (true) {
+    const CpuId last = thread.last_cpu();
+    RunQueue& queue = of(last).queue;
+    IrqSpinGuard guard(queue.lock());
+    if (thread.last_cpu() != last) continue;
+    // What it has used so far is charged at the old weight.
+    if (thread.scheduling_.place == Thread::Place::kRunning) queue.account(now());
+    thread.scheduling_.weight = policy::weight_of(nice);
+    return;
+  }
+}
+
+Duration Scheduler::cpu_time(const Thread& thread) {
+  while (true) {
+    const CpuId last = thread.last_cpu();
+    RunQueue& queue = of(last).queue;
+    IrqSpinGuard guard(queue.lock());
+    if (thread.last_cpu() != last) continue;
+    const Thread::Scheduling& scheduling = thread.scheduling_;
+    if (scheduling.place != Thread::Place::kRunning) return scheduling.used;
+    const Duration since = now() - scheduling.running_since;
+    return since > Duration() ? scheduling.used + since : scheduling.used;
+  }
+}
+
+}  // namespace mokapot
