@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/control_channel.h"
+
+#include <atomic>
+
+#include "base/format.h"
+#include "base/global.h"
+#include "contract/vm_contract.h"
+#include "device/stream_port.h"
+#include "io/console.h"
+#include "io/control_line.h"
+#include "sched/mutex.h"
+#include "sched/thread.h"
+#include "trace/log.h"
+
+namespace mokapot {
+namespace {
+
+struct ControlChannel {
+  ControlChannel(StreamPort& p, const ControlHandlers& h) : port(p), handlers(h) {}
+  StreamPort& port;
+  const ControlHandlers handlers;
+  Mutex send_mutex{LockRank::kDevice};
+  ControlLineAssembler assembler;  // the thread's
+  std::atomic<bool> acknowledged{false};
+  WaitQueue acknowledgement;
+};
+Global<ControlChannel> channel;
+
+// Waits for room as long as it takes: the host reads this port always. Gives up at the deadline.
+void send_line(std::string_view line, Instant deadline = Instant::never()) {
+  if (!channel.constructed()) return;
+  StreamPort& port = channel->port;
+  MutexGuard guard(channel->send_mutex);
+  while (!line.empty()) {
+    const std::size_t sent = port.try_write(line.data(), line.size());
+    line.remove_prefix(sent);
+    if (sent == 0 && wait_until(port.changed, deadline, Interruptible::kNo,
+                                [&port] { return port.can_write(); }) != WakeReason::kWoken) {
+      return;
+    }
+  }
+}
+
+void send_termios(const Termios& termios) {
+  char settings[128];
+  format_termios(termios, settings, sizeof(settings));
+  TextBuffer<160> line;
+  line.append("%s %s\n", contract::kGuestTermios, settings);
+  send_line(line.view());
+}
+
+void carry_out(const ControlCommand& command) {
+  switch (command.verb) {
+    case ControlCommand::Verb::kSignal:
+      if (channel->handlers.signal != nullptr) channel->handlers.signal(static_cast<int>(command.first));
+      break;
+    case ControlCommand::Verb::kWindow:
+      set_window_size({static_cast<std::uint16_t>(command.first),
+                       static_cast<std::uint16_t>(command.second), 0, 0});
+      if (channel->handlers.window_changed != nullptr) channel->handlers.window_changed();
+      break;
+    case ControlCommand::Verb::kEndOfInput: set_end_of_input(command.first); break;
+    case ControlCommand::Verb::kPing: {
+      TextBuffer<16> line;
+      line.append("%s\n", contract::kGuestPong);
+      send_line(line.view());
+      break;
+    }
+    case ControlCommand::Verb::kAcknowledge:
+      channel->acknowledged.store(true, std::memory_order_release);
+      channel->acknowledgement.wake_all();
+      break;
+  }
+}
+
+void run_channel(void*) {
+  StreamPort& port = channel->port;
+  while (true) {
+    char piece[128];
+    const std::size_t size = port.try_read(piece, sizeof(piece));
+    if (size == 0) {
+      wait_until(port.changed, Instant::never(), Interruptible::kNo, [&port] { return port.can_read(); });
+      continue;
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::optional<std::string_view> line = channel->assembler.take(piece[i]);
+      if (!line) continue;
+      const std::optional<ControlCommand> command = parse_control_line(*line);
+      if (command) {
+        carry_out(*command);
+      } else {
+        LOG_WARNING("control: a line from the host was not understood (%zu characters)", line->size());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> initialise_control_channel(const ControlHandlers& handlers) {
+  StreamPort* port = find_stream_port(contract::kPortControl);
+  if (port == nullptr) return {};
+  channel.construct(*port, handlers);
+  set_termios_sink(&send_termios);
+  TRY(start_kernel_thread("control", &run_channel, nullptr));
+  return {};
+}
+
+bool control_channel_present() { return channel.constructed(); }
+
+void send_ready() {
+  TextBuffer<16> line;
+  line.append("%s\n", contract::kGuestReady);
+  send_line(line.view());
+}
+
+bool send_exit(const ExitLine& exit, Instant deadline) {
+  drain_console(deadline);
+  if (!channel.constructed()) return false;
+  TextBuffer<512> line;
+  line.append("%s status=%d signal=%d by=%s reason=%.*s\n", contract::kGuestExit, exit.status, exit.signal,
+              exit.by, static_cast<int>(exit.reason.size()), exit.reason.data());
+  send_line(line.view(), deadline);
+  return wait_until(channel->acknowledgement, deadline, Interruptible::kNo, [] {
+           return channel->acknowledged.load(std::memory_order_acquire);
+         }) == WakeReason::kWoken;
+}
+
+}  // namespace mokapot
