@@ -31,8 +31,8 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES:%=$(UNIT_OUT)/obj/%.o)
 	@mkdir -p $(@D)
 	$(call step,AR) rm -f $@ && ar rcs $@ $^
 
-# kernel/base is clean on the host, and every test may use it without naming it.
-UNIT_BASE := $(wildcard kernel/base/*.cc) $(wildcard kernel/sync/spinlock.cc)
+# kernel/base and kernel/sync are clean on the host, and every test may use them without naming them.
+UNIT_BASE := $(wildcard kernel/base/*.cc kernel/sync/*.cc)
 $(UNIT_OUT)/libbase.a: $(UNIT_BASE:%=$(UNIT_OUT)/obj/%.o)
 	@mkdir -p $(@D)
 	$(call step,AR) rm -f $@ && ar rcs $@ $^
