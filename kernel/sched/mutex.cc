@@ -112,7 +112,8 @@ void RwLock::lock() {
 void RwLock::unlock() {
   note_released(this);
   ASSERT(holders_.load(std::memory_order_relaxed) == -1);
-  holders_.store(0, std::memory_order_release);
+  // Sequentially consistent, against a writer that announces itself and then looks at holders_.
+  holders_.exchange(0, std::memory_order_seq_cst);
   // A writer that waits keeps readers out, so waking them would be in vain; it wakes them in its turn.
   if (waiting_writers_.load(std::memory_order_seq_cst) != 0) {
     writers_.wake_one();
