@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/argument_file.h"
 
+#include <algorithm>
+
 #include "support/files.h"
 
 namespace moka {
@@ -23,55 +25,63 @@ char unescape(char letter) {
   }
 }
 
-// A quoted part, from behind the opening quote to behind the closing one (or the end of the text).
-void take_quoted(std::string_view& text, char quote, std::string& word) {
-  while (!text.empty()) {
-    const char letter = text.front();
-    text.remove_prefix(1);
-    if (letter == quote) return;
-    if (letter != '\\' || text.empty()) {
-      word += letter;
-      continue;
-    }
-    const char escaped = text.front();
-    text.remove_prefix(1);
-    if (escaped != '\n' && escaped != '\r') {
-      word += unescape(escaped);
-      continue;
-    }
-    // A backslash at the end of a line joins the next line, without its indentation.
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> parse_argument_file(std::string_view text) {
   std::vector<std::string> words;
-  std::string word;
+  // The word so far, in two parts: what is settled, and what came since the last quote or escape.
+  // A comment that begins inside a word drops the second part only and the word goes on behind it:
+  // odd, but what the java launcher does.
+  std::string settled;
+  std::string recent;
   bool in_word = false;
-  const auto end_word = [&] {
-    if (in_word) words.push_back(std::move(word));
-    word.clear();
-    in_word = false;
+  char quote = 0;
+  const auto settle = [&] {
+    settled += recent;
+    recent.clear();
   };
-  while (!text.empty()) {
-    const char letter = text.front();
-    text.remove_prefix(1);
-    if (is_blank(letter)) {
+  const auto end_word = [&] {
+    settle();
+    if (in_word) words.push_back(std::move(settled));
+    settled.clear();
+    in_word = false;
+    quote = 0;
+  };
+  for (std::size_t index = 0; index < text.size(); ++index) {
+    const char letter = text[index];
+    if (letter == '\n' || letter == '\r') {
+      // Ends a word even inside quotes: only a backslash carries a quoted word to the next line.
       end_word();
-    } else if (letter == '#') {
+    } else if (quote == 0 && is_blank(letter)) {
       end_word();
-      const std::size_t line_end = text.find_first_of("\r\n");
-      text.remove_prefix(line_end == std::string_view::npos ? text.size() : line_end);
-    } else if (letter == '"' || letter == '\'') {
+    } else if (quote == 0 && letter == '#') {
+      recent.clear();
+      index = std::min(text.find_first_of("\r\n", index), text.size());
+      // A word that was begun goes on behind the comment's line.
+      if (settled.empty()) in_word = false;
+    } else if (quote == 0 && (letter == '"' || letter == '\'')) {
+      settle();
+      quote = letter;
       in_word = true;
-      take_quoted(text, letter, word);
+    } else if (quote != 0 && letter == quote) {
+      settle();
+      quote = 0;
+    } else if (quote != 0 && letter == '\\') {
+      settle();
+      if (++index == text.size()) break;
+      if (text[index] != '\n' && text[index] != '\r') {
+        settled += unescape(text[index]);
+        continue;
+      }
+      // Joins the next line, without its indentation.
+      while (index + 1 < text.size() && is_blank(text[index + 1])) ++index;
     } else {
       in_word = true;
-      word += letter;
+      recent += letter;
     }
   }
+  // At the very end of a file an empty pair of quotes is nothing.
+  in_word = in_word && !(settled.empty() && recent.empty());
   end_word();
   return words;
 }

@@ -6,7 +6,6 @@
 // host boots again or its kernel or processor changes.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "qemu/qemu_command.h"
@@ -18,7 +17,7 @@ struct AcceleratorChoice {
   std::string reason;  // one line for the log
 };
 
-// Takes at most a quarter of a second, and that only the first time.
-AcceleratorChoice choose_accelerator();
+// `cache_directory` exists. Takes at most a quarter of a second, and that once a boot.
+AcceleratorChoice choose_accelerator(const std::string& cache_directory);
 
 }  // namespace moka

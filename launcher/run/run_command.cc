@@ -81,8 +81,7 @@ std::string kernel_options(const RunOptions& options) {
 }
 
 // A file system layer each for runtime and application, built where the cache lacks them.
-Result<std::vector<Layer>> prepare_layers(const Target& target) {
-  const ImageCache cache = MOKA_TRY(ImageCache::open());
+Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache& cache) {
   ApplicationFiles files = target.files;
   files.boundary = cache.directory();
   const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
@@ -121,13 +120,14 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   prepared.is_java = target.jdk.has_value();
 
   QemuSpec& qemu = prepared.qemu;
-  qemu.layers = MOKA_TRY(prepare_layers(target));
+  const ImageCache cache = MOKA_TRY(ImageCache::open());
+  qemu.layers = MOKA_TRY(prepare_layers(target, cache));
   qemu.kernel_options = kernel_options(options);
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
   qemu.waits_for_gdb = options.waits_for_gdb;
-  const AcceleratorChoice choice = choose_accelerator();
+  const AcceleratorChoice choice = choose_accelerator(cache.directory());
   qemu.accelerator = choice.accelerator;
   if (options.is_verbose) std::fprintf(stderr, "moka: %s\n", choice.reason.c_str());
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sources: launcher/cli/run_options.cc launcher/cli/argument_file.cc launcher/cli/java_options.cc
+// sources: launcher/elf/elf_file.cc launcher/guest/memory_plan.cc launcher/jar/class_path.cc
+// sources: launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/support/files.cc
+// libs: -lz
+#include "cli/run_options.h"
+
+#include <gtest/gtest.h>
+
+#include "launcher/temporary_directory.h"
+
+namespace moka {
+namespace {
+
+using Words = std::vector<std::string>;
+
+RunOptions parse(const Words& words) {
+  Result<RunOptions> options = parse_run_options(words);
+  EXPECT_TRUE(options) << options.error().message;
+  return options ? std::move(options).value() : RunOptions();
+}
+
+std::string error_of(const Words& words) {
+  const Result<RunOptions> options = parse_run_options(words);
+  return options ? "" : options.error().message;
+}
+
+TEST(RunOptions, EverythingBehindTheJarIsTheApplications) {
+  const RunOptions options = parse({"-m", "512", "-c", "2", "-v", "app.jar", "-m", "1", "@file", "--", "-v"});
+  EXPECT_EQ(options.memory_mib, 512u);
+  EXPECT_EQ(options.cpus, 2u);
+  EXPECT_TRUE(options.is_verbose);
+  EXPECT_EQ(options.target, RunOptions::Target::kFile);
+  EXPECT_EQ(options.name, "app.jar");
+  EXPECT_EQ(options.arguments, (Words{"-m", "1", "@file", "--", "-v"}));
+}
+
+TEST(RunOptions, AClassPathMakesAMainClass) {
+  const RunOptions options = parse({"-cp", "a.jar:b", "com.example.Main", "x"});
+  EXPECT_EQ(options.target, RunOptions::Target::kMainClass);
+  EXPECT_EQ(options.class_path, "a.jar:b");
+  EXPECT_EQ(options.name, "com.example.Main");
+}
+
+TEST(RunOptions, ValuesMayBeJoined) {
+  const RunOptions options = parse({"-m1G", "-c4", "-J-Xss1m", "-J", "-ea", "-eA=B C", "--jdk=/x", "--status-file=s", "p"});
+  EXPECT_EQ(options.memory_mib, 1024u);
+  EXPECT_EQ(options.cpus, 4u);
+  EXPECT_EQ(options.jvm_options, (Words{"-Xss1m", "-ea"}));
+  EXPECT_EQ(options.environment, (Words{"A=B C"}));
+  EXPECT_EQ(options.jdk, "/x");
+  EXPECT_EQ(options.status_file, "s");
+}
+
+TEST(RunOptions, ArgumentFilesFollowJavasGrammar) {
+  test::TemporaryDirectory directory;
+  const std::string file = directory.write("args", "-Xmx64m --add-opens java.base/java.lang=ALL-UNNAMED\n-cp 'a b.jar' Main one");
+  const RunOptions options = parse({"-m", "256", "@" + file, "two"});
+  EXPECT_EQ(options.memory_mib, 256u);
+  EXPECT_EQ(options.jvm_options, (Words{"-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED"}));
+  EXPECT_EQ(options.class_path, "a b.jar");
+  EXPECT_EQ(options.name, "Main");
+  EXPECT_EQ(options.arguments, (Words{"one", "two"}));
+}
+
+TEST(RunOptions, InAnArgumentFileMIsAModule) {
+  test::TemporaryDirectory directory;
+  const std::string file = directory.write("args", "-p mods -m my.module/my.Main arg");
+  const RunOptions options = parse({"@" + file});
+  EXPECT_EQ(options.target, RunOptions::Target::kModule);
+  EXPECT_EQ(options.name, "my.module/my.Main");
+  EXPECT_EQ(options.jvm_options, (Words{"-p", "mods"}));
+  EXPECT_EQ(options.arguments, (Words{"arg"}));
+}
+
+TEST(RunOptions, NamesWhatIsWrong) {
+  EXPECT_NE(error_of({}).find("nothing to run"), std::string::npos);
+  EXPECT_NE(error_of({"-m"}).find("-m needs a value"), std::string::npos);
+  EXPECT_NE(error_of({"-m", "lots", "a.jar"}).find("is no size"), std::string::npos);
+  EXPECT_NE(error_of({"-c", "0", "a.jar"}).find("is no number of CPUs"), std::string::npos);
+  EXPECT_NE(error_of({"-Xmx1g", "a.jar"}).find("-J -Xmx1g"), std::string::npos);
+  EXPECT_NE(error_of({"-e", "=x", "a.jar"}).find("NAME=VALUE"), std::string::npos);
+  EXPECT_NE(error_of({"@/no/such/file"}).find("/no/such/file"), std::string::npos);
+}
+
+TEST(RunOptions, MachinesForDevelopers) {
+  EXPECT_EQ(parse({"--machine", "q35", "--kernel", "k", "--trace=syscalls", "--gdb", "a"}).machine,
+            RunOptions::Machine::kQ35);
+  EXPECT_NE(error_of({"--machine", "vax", "a"}), "");
+}
+
+}  // namespace
+}  // namespace moka
