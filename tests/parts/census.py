@@ -11,7 +11,7 @@ import re
 
 CENSUS = pathlib.Path("../shared/abi/syscalls.csv")
 TABLE = pathlib.Path("kernel/linux/syscalls.def")
-ENTRY = re.compile(r"^\s*[A-Z_]+\(\s*(\d+)\s*,\s*(\w+)", re.MULTILINE)
+ENTRY = re.compile(r"^\s*[A-Z_0-9]+\(\s*(\d+)\s*,\s*(\w+)", re.MULTILINE)
 
 
 def implemented(results, options):
