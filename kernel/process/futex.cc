@@ -14,6 +14,7 @@
 #include "base/global.h"
 #include "base/intrusive.h"
 #include "base/ref_counted.h"
+#include "process/interruption.h"
 #include "sched/thread.h"
 #include "sync/spinlock.h"
 #include "vm/address_space.h"
@@ -198,6 +199,7 @@ Result<void> futex_wait(VirtAddr address, FutexSharing sharing, std::uint32_t ex
     }
     const WakeReason reason = block(deadline, Interruptible::kYes);
     if (reason == WakeReason::kWoken) continue;
+    if (reason == WakeReason::kInterrupted && !signal_ends_wait()) continue;
     // A waker that was faster than the clock or the signal counts: it has told its caller so.
     if (!leave_bucket(waiter)) return {};
     if (reason == WakeReason::kTimedOut) return Errno::kETIMEDOUT;

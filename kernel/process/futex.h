@@ -51,7 +51,8 @@ Result<std::int64_t> futex_wake_op(VirtAddr first, VirtAddr second, FutexSharing
                                    int second_count, std::uint32_t operation);
 
 // For a thread's end, where an error has nobody to go to: how many were woken, 0 on a bad address.
-int futex_wake_address(VirtAddr address, int count, FutexSharing sharing);
+// Linux wakes clear_child_tid's waiters as shared ones, and glibc and musl wait that way.
+int futex_wake_address(VirtAddr address, int count, FutexSharing sharing = FutexSharing::kShared);
 
 // Marks the robust mutexes that a dying task still holds with FUTEX_OWNER_DIED and wakes one waiter of each.
 // Called by the task itself.

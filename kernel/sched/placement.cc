@@ -218,9 +218,7 @@ void Scheduler::set_affinity(Thread& thread, CpuMask mask) {
   }
 }
 
-void Scheduler::set_nice(Thread& thread, int nice) {
-  nice = std::clamp(nice, policy::kLowestNice, policy::kHighestNice);
-  thread.nice_.store(nice, std::memory_order_relaxed);
+void Scheduler::apply_weight(Thread& thread) {
   while (true) {
     const CpuId last = thread.last_cpu();
     RunQueue& queue = of(last).queue;
@@ -228,7 +226,7 @@ void Scheduler::set_nice(Thread& thread, int nice) {
     if (thread.last_cpu() != last) continue;
     // What it has used so far is charged at the old weight.
     if (thread.scheduling_.place == Thread::Place::kRunning) queue.account(now());
-    thread.scheduling_.weight = policy::weight_of(nice);
+    thread.scheduling_.weight = policy::weight_of(thread.scheduling_policy(), thread.nice());
     return;
   }
 }

@@ -44,6 +44,10 @@ constexpr Duration next_poll_window(Duration window, Duration idle_period) {
   return half < kLeastPollWindow ? Duration() : half;
 }
 
+// Linux's scheduling policies, by their numbers. All are served by the one fair queue: the real-time ones
+// with the greatest weight, kIdle with the least.
+enum class Policy : std::uint8_t { kOther = 0, kFifo = 1, kRoundRobin = 2, kBatch = 3, kIdle = 5 };
+
 inline constexpr int kLowestNice = -20;
 inline constexpr int kHighestNice = 19;
 inline constexpr std::uint32_t kNeutralWeight = 1024;
@@ -54,6 +58,15 @@ constexpr std::uint32_t weight_of(int nice) {
   for (; nice < 0; ++nice) weight = weight * 5 / 4;
   for (; nice > 0; --nice) weight = weight * 4 / 5;
   return static_cast<std::uint32_t>(weight >> 8);
+}
+
+constexpr bool is_real_time(Policy policy) {
+  return policy == Policy::kFifo || policy == Policy::kRoundRobin;
+}
+
+constexpr std::uint32_t weight_of(Policy policy, int nice) {
+  if (is_real_time(policy)) return weight_of(kLowestNice);
+  return weight_of(policy == Policy::kIdle ? kHighestNice : nice);
 }
 
 constexpr VirtualRuntime charge(Duration used, std::uint32_t weight) {

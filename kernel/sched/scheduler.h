@@ -67,7 +67,7 @@ class Scheduler {
   static void place(Thread& thread);
   static void start(Thread& thread);
   static void set_affinity(Thread& thread, CpuMask mask);
-  static void set_nice(Thread& thread, int nice);
+  static void apply_weight(Thread& thread);  // after nice value or policy have changed
   static Duration cpu_time(const Thread& thread);
   static CpuId choose_cpu(const Thread& thread);
   // What the CPU of a queue must be told after a thread has joined it, decided under the queue's lock and

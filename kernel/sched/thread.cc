@@ -2,9 +2,12 @@
 //
 // A thread's life: made, started, renamed, reaped; and the list of all of them.
 //
-// Lock: all_lock (rank kTask) guards the list and the totals of threads that have ended.
+// Lock: all_lock (rank kTask, interrupts off: timers on CPU time sum it up) guards the list and the totals of
+// threads that have ended.
 
 #include "sched/thread.h"
+
+#include <algorithm>
 
 #include "base/global.h"
 #include "memory/heap.h"
@@ -71,7 +74,15 @@ void Thread::set_name(const char* name) {
 }
 
 Duration Thread::cpu_time() const { return Scheduler::cpu_time(*this); }
-void Thread::set_nice(int nice) { Scheduler::set_nice(*this, nice); }
+void Thread::set_nice(int nice) {
+  nice_.store(std::clamp(nice, policy::kLowestNice, policy::kHighestNice), std::memory_order_relaxed);
+  Scheduler::apply_weight(*this);
+}
+void Thread::set_policy(policy::Policy policy, int priority) {
+  policy_.store(policy, std::memory_order_relaxed);
+  priority_.store(priority, std::memory_order_relaxed);
+  Scheduler::apply_weight(*this);
+}
 void Thread::set_affinity(CpuMask mask) { Scheduler::set_affinity(*this, mask); }
 
 void Thread::set_thread_pointer(std::uint64_t base) {
@@ -95,7 +106,7 @@ Result<RefPtr<Thread>> start_kernel_thread(const char* name, Thread::Entry entry
 }
 
 void Scheduler::add_to_all(Thread& thread) {
-  SpinGuard guard(all_lock);
+  IrqSpinGuard guard(all_lock);
   if (!all_threads.constructed()) all_threads.construct();
   all_threads->push_back(thread);
   live_threads.fetch_add(1, std::memory_order_relaxed);
@@ -104,7 +115,7 @@ void Scheduler::add_to_all(Thread& thread) {
 // On another thread's stack, interrupts off, no lock held. The thread is dead and no CPU uses its stack.
 void Scheduler::reap(Thread& thread) {
   {
-    SpinGuard guard(all_lock);
+    IrqSpinGuard guard(all_lock);
     all_threads->erase(all_threads->iterator_to(thread));
     if (thread.runs_ == Runs::kApplication) add_usage(ended, thread);
   }
@@ -119,14 +130,14 @@ void Scheduler::reap(Thread& thread) {
 }
 
 void for_each_thread(void (*visit)(Thread& thread, void* context), void* context) {
-  SpinGuard guard(all_lock);
+  IrqSpinGuard guard(all_lock);
   for (Thread& thread : *all_threads) visit(thread, context);
 }
 
 std::uint32_t thread_count() { return live_threads.load(std::memory_order_relaxed); }
 
 ApplicationUsage application_usage() {
-  SpinGuard guard(all_lock);
+  IrqSpinGuard guard(all_lock);
   ApplicationUsage total = ended;
   for (const Thread& thread : *all_threads) {
     if (thread.runs() == Runs::kApplication) add_usage(total, thread);

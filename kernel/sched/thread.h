@@ -61,6 +61,10 @@ class Thread : public RefCounted<Thread> {
   Duration cpu_time() const;        // used so far, exact to now
   void set_nice(int nice);          // -20..19
   int nice() const { return nice_.load(std::memory_order_relaxed); }
+  // Linux's policy and real-time priority (0 for the others). The nice value is kept beside it.
+  void set_policy(policy::Policy policy, int priority);
+  policy::Policy scheduling_policy() const { return policy_.load(std::memory_order_relaxed); }
+  int real_time_priority() const { return priority_.load(std::memory_order_relaxed); }
   void set_affinity(CpuMask mask);  // never empty; moves the thread if need be
   CpuMask affinity() const { return affinity_.load(std::memory_order_relaxed); }
   KernelStack kernel_stack() const { return stack_; }
@@ -99,6 +103,8 @@ class Thread : public RefCounted<Thread> {
   std::atomic<std::uint32_t> last_cpu_{0};
   std::atomic<CpuMask> affinity_{~CpuMask{0}};
   std::atomic<int> nice_{0};
+  std::atomic<int> priority_{0};
+  std::atomic<policy::Policy> policy_{policy::Policy::kOther};
   char name_[16] = {};
 
  private:
