@@ -76,6 +76,7 @@ def main():
 
     compile_tree(javac, SOURCES / "modular/io.mokapot.modular", work / "modular", 17)
     make_jar(out / "modular.jar", work / "modular", ["Main-Class: io.mokapot.modular.Main"])
+    (out / "modular.args").write_text(f"-p {out}/modular.jar\n-m io.mokapot.modular/io.mokapot.modular.Main\n")
 
     # Bad input.
     make_jar(out / "no-main-class.jar", work / "cases")

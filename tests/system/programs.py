@@ -69,7 +69,7 @@ PROGRAMS = {
     "multi_release": Program((f"{JARS}/multirelease.jar",)),
     "launcher_agent": Program((f"{JARS}/agent.jar",)),
     "modular_jar": Program((f"{JARS}/modular.jar",)),
-    "modular_path": Program(("-p", f"{JARS}/modular.jar", "-m", "io.mokapot.modular/io.mokapot.modular.Main")),
+    "modular_path": Program((f"@{JARS}/modular.args",)),
     "arguments": case("Arguments", *ARGUMENTS, jvm=("-Dmoka.test=a property ä",), env=("MOKA_TEST=ein Wert: ß",
                                                                                    "LC_ALL=C.UTF-8")),
     "streams_java": case("Streams", stdin=LINES, compare_stderr=True),
