@@ -104,10 +104,11 @@ void Session::poll_once() {
   keep_qemu_output();
   if (is_monitor_open_) is_monitor_open_ = monitor_.read_events();
   control_.flush();
+  // Before the output: a prompt must not show before the echo that the guest switched off for it.
+  handle_control();
   if (is_input_open) input_.pump(terminal_.has_line_editing());
   pump_streams();
   handle_signals();
-  handle_control();
   if (signals_.take_tick()) handle_tick();
   if (phase_ == Phase::kEnded) return;
   if (const std::optional<int> status = qemu_.poll_end()) handle_qemu_end(*status);
