@@ -3,10 +3,16 @@
 // The application's half of the one address space: regions (Linux's VMAs) in an ordered tree, populated
 // lazily. mmap, munmap, mprotect, mremap, madvise, brk, mincore, msync exactly as Linux answers.
 //
-// Locks: lock_ (RwLock, rank kAddressSpace): page faults take it shared, changes of regions exclusively.
-// Page-table entries are guarded by hashed page-table spinlocks (rank kPageTable). Frames taken out are
-// freed only after the TLB flush that covers them.
+// Boot: AddressSpace::initialise(seed), after the heap; then register_reclaimer for whoever has frames to give
+// (vm/pressure.h), then exec's set_break_start and map.
+//
+// Locks: lock_ (RwLock, rank kAddressSpace): page faults and discards take it shared, changes of regions
+// exclusively. Page-table entries change by atomic exchanges, and those of file pages under their source's
+// mappings_lock_ as well. Table pages go only while lock_ is held exclusively. Frames taken out are freed
+// only after the TLB flush that covers them (vm/tlb_gather.h).
 // Contexts: thread context only; all functions may block.
+//
+// Spread over address_space*.cc (regions, protection, remap, advice, queries) and fault.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +20,17 @@
 #include "base/ref_counted.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "sched/mutex.h"
+#include "sync/spinlock.h"
 #include "vm/page_source.h"
+#include "vm/protection.h"
+#include "vm/region.h"
 
 namespace mokapot {
 
-inline constexpr std::uint64_t kApplicationBegin = 0x1'0000;
-inline constexpr std::uint64_t kApplicationEnd = 0x7fff'ffff'f000;
-
-// Values are Linux's PROT_ bits.
-enum class Protection : std::uint8_t { kNone = 0, kRead = 1, kWrite = 2, kExecute = 4, kAll = 7 };
-constexpr Protection operator|(Protection a, Protection b) {
-  return static_cast<Protection>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
-}
-constexpr bool permits(Protection have, Protection want) {
-  return (static_cast<unsigned>(have) & static_cast<unsigned>(want)) == static_cast<unsigned>(want);
-}
+class RegionChange;
 
 enum class Placement : std::uint8_t { kAnywhere, kHint, kFixed, kFixedNoReplace, kLow32 };
-enum class Sharing : std::uint8_t { kPrivate, kShared };
 
 struct MapRequest {
   VirtAddr address;                              // hint or place
@@ -60,26 +59,28 @@ enum class FaultOutcome : std::uint8_t {
 
 class AddressSpace {
  public:
-  static Result<void> initialise();  // boot
+  // Boot. The seed places the mapping area: 28 random bits of address.
+  static Result<void> initialise(std::uint64_t random_seed);
+  explicit AddressSpace(std::uint64_t random_seed);
 
-  virtual Result<VirtAddr> map(const MapRequest& request) = 0;
-  virtual Result<void> unmap(VirtAddr address, std::uint64_t size) = 0;
-  virtual Result<void> protect(VirtAddr address, std::uint64_t size, Protection protection) = 0;
+  Result<VirtAddr> map(const MapRequest& request);
+  Result<void> unmap(VirtAddr address, std::uint64_t size);
+  Result<void> protect(VirtAddr address, std::uint64_t size, Protection protection);
   // mremap(2); flags are Linux's MREMAP_ bits.
-  virtual Result<VirtAddr> remap(VirtAddr old_address, std::uint64_t old_size, std::uint64_t new_size,
-                                 std::uint32_t flags, VirtAddr new_address) = 0;
-  virtual Result<void> advise(VirtAddr address, std::uint64_t size, std::int32_t advice) = 0;  // MADV_
-  virtual Result<void> sync(VirtAddr address, std::uint64_t size, std::uint32_t flags) = 0;    // MS_
-  virtual Result<void> residency(VirtAddr address, std::uint64_t size, std::uint8_t* vector) = 0;  // mincore
-  virtual VirtAddr set_break(VirtAddr address) = 0;  // brk(2): returns the break in force
-  virtual void set_break_start(VirtAddr start) = 0;  // exec
+  Result<VirtAddr> remap(VirtAddr old_address, std::uint64_t old_size, std::uint64_t new_size,
+                                 std::uint32_t flags, VirtAddr new_address);
+  Result<void> advise(VirtAddr address, std::uint64_t size, std::int32_t advice);  // MADV_
+  Result<void> sync(VirtAddr address, std::uint64_t size, std::uint32_t flags);    // MS_
+  Result<void> residency(VirtAddr address, std::uint64_t size, std::uint8_t* vector);  // mincore
+  VirtAddr set_break(VirtAddr address);  // brk(2): returns the break in force
+  void set_break_start(VirtAddr start);  // exec
 
   // A page fault of the application, or of the kernel on an application address.
-  virtual FaultOutcome handle_fault(VirtAddr address, FaultAccess access) = 0;
+  FaultOutcome handle_fault(VirtAddr address, FaultAccess access);
 
   // For futexes on shared memory: what object and offset lie under address. kEFAULT if not mapped.
   struct SharedKey { const void* object; std::uint64_t offset; };
-  virtual Result<SharedKey> shared_key(VirtAddr address) = 0;
+  Result<SharedKey> shared_key(VirtAddr address);
 
   struct RegionInformation {
     VirtAddr begin, end;
@@ -90,8 +91,8 @@ class AddressSpace {
     const char* name;
   };
   // Ascending; visit must not map, unmap or fault.
-  virtual void for_each_region(void (*visit)(const RegionInformation& region, void* context), void* context) = 0;
-  virtual bool find_region(VirtAddr address, RegionInformation& region) = 0;  // source is not filled in
+  void for_each_region(void (*visit)(const RegionInformation& region, void* context), void* context);
+  bool find_region(VirtAddr address, RegionInformation& region);  // source is not filled in
 
   struct Statistics {
     std::uint64_t mapped_bytes, peak_mapped_bytes;
@@ -99,10 +100,58 @@ class AddressSpace {
     std::uint64_t region_count;
     std::uint64_t faults_minor, faults_major;
   };
-  virtual Statistics statistics() = 0;
+  Statistics statistics();
 
- protected:
-  ~AddressSpace() = default;
+ private:
+  friend class PageSource;
+  friend class FaultHandler;
+
+  // address_space.cc: regions.
+  Result<VirtAddr> map_locked(const MapRequest& request, std::uint64_t size, RegionChange& change) REQUIRES(lock_);
+  Result<VirtAddr> choose_place(const MapRequest& request, std::uint64_t size) REQUIRES_SHARED(lock_);
+  Result<void> unmap_locked(VirtAddr begin, VirtAddr end, RegionChange& change) REQUIRES(lock_);
+  Result<Region*> insert_region(VirtAddr begin, VirtAddr end, const RegionProperties& properties,
+                                const RefPtr<PageSource>& source, std::uint64_t source_offset) REQUIRES(lock_);
+  Result<Region*> split_region(Region& region, VirtAddr at) REQUIRES(lock_);
+  Result<Region*> isolate(Region& region, VirtAddr begin, VirtAddr end) REQUIRES(lock_);
+  Region& merge_neighbours(Region& region, RegionChange& change) REQUIRES(lock_);
+  Region& absorb_next(Region& region, Region& following, RegionChange& change) REQUIRES(lock_);
+  void remove_region(Region& region, RegionChange& change) REQUIRES(lock_);
+  void free_tables_around(VirtAddr begin, VirtAddr end, RegionChange& change) REQUIRES(lock_);
+  void regions_changed() REQUIRES(lock_);
+  void count_mapped(std::int64_t bytes) REQUIRES(lock_);
+  static Result<void> check_commitment(std::uint64_t bytes, Protection protection, Sharing sharing, bool no_reserve);
+
+  // address_space_remap.cc
+  Result<VirtAddr> move_mapping(Region& region, VirtAddr old_address, std::uint64_t old_size, std::uint64_t new_size,
+                                VirtAddr new_address, std::uint32_t flags, RegionChange& change) REQUIRES(lock_);
+  Result<void> grow_in_place(Region& region, std::uint64_t more, RegionChange& change) REQUIRES(lock_);
+
+  // address_space_advise.cc
+  Result<void> discard(VirtAddr begin, VirtAddr end, std::int32_t advice);
+  Result<void> set_huge_pages(VirtAddr begin, VirtAddr end, HugePages preference);
+  Result<void> remove_backing(VirtAddr begin, VirtAddr end);
+  Result<void> populate(VirtAddr begin, VirtAddr end, std::int32_t advice);
+  Result<void> check_mapped(VirtAddr begin, VirtAddr end, std::int32_t advice);
+  void populate_new(VirtAddr begin, VirtAddr end);
+
+  Region* region_for_fault(VirtAddr address) REQUIRES_SHARED(lock_);
+
+  RwLock lock_{LockRank::kAddressSpace};
+  RegionTree regions_ GUARDED_BY(lock_){VirtAddr(kApplicationBegin)};
+  // Counts changes of regions; a CPU's memory of the last region that faulted holds for one count.
+  std::atomic<std::uint64_t> generation_{1};
+  std::uint64_t mapped_bytes_ GUARDED_BY(lock_) = 0;
+  std::uint64_t peak_mapped_bytes_ GUARDED_BY(lock_) = 0;
+  VirtAddr break_start_ GUARDED_BY(lock_);
+  VirtAddr break_ GUARDED_BY(lock_);
+  const VirtAddr mapping_top_;
+
+  struct LastFault {
+    std::atomic<Region*> region{nullptr};
+    std::atomic<std::uint64_t> generation{0};
+  };
+  PerCpu<LastFault> last_fault_;
 };
 
 AddressSpace& address_space();

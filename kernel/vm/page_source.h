@@ -5,10 +5,12 @@
 // memory are page sources too.
 //
 // Reverse mapping: the source knows the regions that map it, so that eviction and truncation can take
-// pages out of the page table. mappings_lock_ (rank kPageTable's predecessor, a spinlock) guards the list;
-// it may be held while page-table locks are taken, never the other way round.
+// pages out of the page table. mappings_lock_ (a spinlock of rank kTask) guards the list, and pages of the file
+// enter and leave the page table under it only.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/intrusive.h"
@@ -19,7 +21,12 @@
 
 namespace mokapot {
 
-class Region;
+class AddressSpace;
+
+// The part of a Region that stands on its source's list (vm/region.h).
+struct MappingNode {
+  ListHook mapping_hook;  // PageSource::mappings_
+};
 
 class PageSource : public RefCounted<PageSource> {
  public:
@@ -43,19 +50,34 @@ class PageSource : public RefCounted<PageSource> {
   virtual Identity identity() const = 0;
   virtual std::size_t describe(char* buffer, std::size_t size) const = 0;
 
+  // MADV_REMOVE: makes a hole of the pages (first, count), as fallocate's punch hole does.
+  virtual Result<void> punch_hole(std::uint64_t first, std::uint64_t count) {
+    (void)first, (void)count;
+    return Errno::kEOPNOTSUPP;
+  }
+  // msync(MS_SYNC): writes dirty pages of the range to storage. Blocks. Nothing to do for what has no storage.
+  virtual Result<void> write_back(std::uint64_t first, std::uint64_t count) {
+    (void)first, (void)count;
+    return {};
+  }
+
   // Takes pages [first, first + count) out of every mapping; private copies (anonymous frames) stay for
-  // kKeepPrivateCopies (eviction), go for kDropPrivateCopies (truncation). Flushes TLBs before it returns and
-  // drops the mappings' references. Thread context; no spinlock held. Implemented in vm/.
+  // kKeep (eviction), go for kDrop (truncation). Flushes TLBs before it returns and drops the mappings'
+  // references. A page that a fault was about to map meanwhile is not mapped but asked for again, so for
+  // truncation shrink the file first. Thread context; no spinlock held. Implemented in vm/.
   enum class PrivateCopies : std::uint8_t { kKeep, kDrop };
   void unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCopies copies);
+  // Whether any region maps this source: eviction of its pages is cheaper if none does.
+  bool is_mapped() const;
 
  private:
   friend class AddressSpace;
-  friend class Region;
-  SpinLock mappings_lock_{LockRank::kTask};
-  struct MappingList;  // of Regions
- public:
-  ListHook* mapping_list_storage[2] = {nullptr, nullptr};  // vm's: see vm/region.h
+  friend class FaultHandler;
+  friend class SourceLock;
+  mutable SpinLock mappings_lock_{LockRank::kTask};
+  IntrusiveList<MappingNode, &MappingNode::mapping_hook> mappings_ GUARDED_BY(mappings_lock_);
+  // Counts calls of unmap_pages: a fault that finds it changed since it asked for its frame asks again.
+  std::atomic<std::uint64_t> unmap_count_{0};
 };
 
 }  // namespace mokapot

@@ -25,8 +25,15 @@ class Reclaimer {
 };
 void register_reclaimer(Reclaimer* reclaimer);  // boot, in order of preference
 
-// As allocate_frames, but asks the reclaimers before it fails. Thread context, may block.
+// Asks the reclaimers, in order, until wanted frames have come back; returns how many did. Reclaimers must not
+// allocate through here themselves. Thread context, may block.
+inline constexpr std::uint64_t kReclaimBatch = 64;
+std::uint64_t reclaim_frames(std::uint64_t wanted);
+
+// As allocate_frame, but asks the reclaimers before it fails. Thread context, may block.
 Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents);
+// The block of a 2 MiB page, or kENOMEM where memory is too short to be generous with: never reclaims.
+Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free);
 std::uint64_t reclaimable_frames();
 // One report line per use, of who holds the memory; for the out-of-memory message.
 void log_memory_holders();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// mprotect. See address_space.h.
+#include <algorithm>
+
+#include "sync/context.h"
+#include "vm/address_space.h"
+#include "vm/page_edit.h"
+#include "vm/region_change.h"
+
+namespace mokapot {
+
+// As Linux does, region by region: what comes before a hole or a refusal is changed and stays so.
+Result<void> AddressSpace::protect(VirtAddr address, std::uint64_t size, Protection protection) {
+  ASSERT_MAY_BLOCK();
+  if (!address.is_page_aligned()) return Errno::kEINVAL;
+  if (size == 0) return {};
+  const std::uint64_t length = align_up(size, kPageSize);
+  if (length == 0 || address.value() + length < address.value()) return Errno::kENOMEM;
+  const VirtAddr end = address + length;
+
+  RegionChange change(lock_);
+  Region* region = regions_.find(address);
+  for (VirtAddr at = address; at < end;) {
+    if (region == nullptr || region->begin() > at) return Errno::kENOMEM;
+    const VirtAddr stop = std::min(end, region->end());
+    if (region->properties.protection != protection) {
+      if (!permits(region->properties.maximum, protection)) return Errno::kEACCES;
+      TRY(check_commitment(stop - at, protection, region->properties.sharing,
+                           region->properties.no_reserve));
+      if (at > region->begin()) {
+        TRY(split_huge_page(at, region->properties.protection, change.gather));
+      }
+      if (stop < region->end()) {
+        TRY(split_huge_page(stop, region->properties.protection, change.gather));
+      }
+      region = TRY(isolate(*region, at, stop));
+      region->properties.protection = protection;
+      protect_pages(at, stop, protection, change.gather);
+      regions_changed();
+    }
+    region = &merge_neighbours(*region, change);
+    at = stop;
+    if (region->end() <= at) region = RegionTree::next(*region);
+  }
+  return {};
+}
+
+}  // namespace mokapot

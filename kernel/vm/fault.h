@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One page fault on one region, with the address space's lock held shared. See fault.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "vm/address_space.h"
+#include "vm/entry.h"
+#include "vm/resident.h"
+
+namespace mokapot {
+
+class FaultHandler {
+ public:
+  FaultHandler(const Region& region, VirtAddr page, FaultAccess access)
+      : region_(region), page_(page), access_(access) {}
+
+  bool permitted() const;
+  // Nothing: the page changed under us, look again.
+  std::optional<FaultOutcome> run();
+
+ private:
+  bool huge_page_fits() const;
+  bool populate_huge(PageTableSlot& upper);
+  std::optional<FaultOutcome> populate_anonymous();
+  std::optional<FaultOutcome> settle_present(PageTableSlot& slot, Entry entry, int level);
+  std::optional<FaultOutcome> populate_from_source();
+  std::optional<FaultOutcome> copy_on_write(Entry present);
+  std::optional<FaultOutcome> make_writable(Entry present);
+  std::optional<FaultOutcome> install_copy(PhysAddr copy);
+  Result<PhysAddr> private_copy(std::uint64_t index);
+  Result<PhysAddr> frame_from_source(std::uint64_t index, bool for_write);
+  bool install(PageTableSlot& slot, Entry entry);
+  bool take_out(Entry present);
+  void map_neighbours();
+  std::uint64_t unmap_count() const;
+  static std::optional<FaultOutcome> outcome_of(Errno error);
+  static void count_populated(ResidentKind kind, bool major);
+
+  const Region& region_;
+  const VirtAddr page_;
+  const FaultAccess access_;
+  PageTableSlot* slot_ = nullptr;   // level 0
+  std::uint64_t seen_unmaps_ = 0;   // the source's count when it gave us the frame
+  bool major_ = false;              // storage had to be read
+};
+
+}  // namespace mokapot

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See resident.h.
+#include "vm/resident.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "memory/frames.h"
+#include "sync/spinlock.h"
+
+namespace mokapot {
+namespace {
+
+constexpr std::size_t kKinds = static_cast<std::size_t>(ResidentKind::kCount);
+
+// Written by its own CPU without preemption (plain load and store, no locked instruction); read by all.
+struct Counters {
+  std::atomic<std::int64_t> pages[kKinds] = {};
+  std::atomic<std::int64_t> faults[2] = {};
+};
+constinit PerCpu<Counters> counters;
+constinit std::atomic<std::uint64_t> peak_bytes{0};
+
+void add(std::atomic<std::int64_t>& counter, std::int64_t amount) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+template <typename Pick>
+std::uint64_t sum(Pick pick) {
+  std::int64_t total = 0;
+  for (std::uint32_t cpu = 0; cpu < kMaxCpus; ++cpu) {
+    total += pick(counters.of(CpuId(cpu))).load(std::memory_order_relaxed);
+  }
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(total, 0));
+}
+
+}  // namespace
+
+ResidentKind resident_kind(PhysAddr frame, bool owned) {
+  if (owned) return ResidentKind::kAnonymous;
+  return is_managed(frame) && frame_at(frame).use == FrameUse::kTmpfs ? ResidentKind::kShared
+                                                                      : ResidentKind::kFile;
+}
+
+void count_resident(ResidentKind kind, std::int64_t pages) {
+  PreemptGuard guard;
+  add(counters.mine().pages[static_cast<std::size_t>(kind)], pages);
+}
+
+void note_peak_resident() { (void)resident_bytes(); }
+
+ResidentBytes resident_bytes() {
+  ResidentBytes bytes{};
+  std::uint64_t total = 0;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    bytes.of[kind] = sum([&](Counters& c) -> auto& { return c.pages[kind]; }) << kPageShift;
+    total += bytes.of[kind];
+  }
+  std::uint64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (total > peak && !peak_bytes.compare_exchange_weak(peak, total, std::memory_order_relaxed)) {
+  }
+  bytes.peak = std::max(peak, total);
+  return bytes;
+}
+
+void count_fault(bool major) {
+  PreemptGuard guard;
+  add(counters.mine().faults[major ? 1 : 0], 1);
+}
+std::uint64_t minor_faults() { return sum([](Counters& c) -> auto& { return c.faults[0]; }); }
+std::uint64_t major_faults() { return sum([](Counters& c) -> auto& { return c.faults[1]; }); }
+
+}  // namespace mokapot

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See tlb_gather.h.
+#include "vm/tlb_gather.h"
+
+#include <bit>
+
+#include "irq/irq.h"
+#include "sync/spinlock.h"
+#include "vm/resident.h"
+
+namespace mokapot {
+
+void TlbGather::invalidate(VirtAddr address) {
+  if (address_count_ < kMaxAddresses) addresses_[address_count_] = address.value();
+  if (address_count_ <= kMaxAddresses) ++address_count_;
+}
+
+void TlbGather::invalidate_range(VirtAddr begin, VirtAddr end) {
+  for (VirtAddr at = begin; at < end && address_count_ <= kMaxAddresses; at += kPageSize) {
+    invalidate(at);
+  }
+}
+
+void TlbGather::free_after_flush(PhysAddr block) { blocks_.push_back(frame_at(block)); }
+
+void TlbGather::take_page(VirtAddr address, Entry entry, int level, PageSource* source) {
+  if (!entry.withdrawn()) invalidate(address);
+  const std::int64_t pages = level == 0 ? 1 : static_cast<std::int64_t>(arch::kEntriesPerTable);
+  count_resident(resident_kind(entry.frame(), entry.owned()), -pages);
+  if (entry.owned()) {
+    free_after_flush(entry.frame());
+    return;
+  }
+  ASSERT(source != nullptr && room());
+  pages_[source_pages_++] = {source, entry.frame().value() | (entry.dirty() ? 1 : 0)};
+}
+
+void TlbGather::flush_this_cpu(void* argument) {
+  const TlbGather& gather = *static_cast<const TlbGather*>(argument);
+  if (gather.address_count_ > kMaxAddresses) return arch::flush_tlb();
+  for (std::size_t i = 0; i < gather.address_count_; ++i) {
+    arch::invalidate_page(VirtAddr(gather.addresses_[i]));
+  }
+}
+
+void TlbGather::flush() {
+  if (address_count_ > 0) {
+    const CpuMask online = online_cpus();
+    if (std::has_single_bit(online)) {
+      flush_this_cpu(this);
+    } else {
+      // Every CPU, this one included: the thread may move between looking and flushing.
+      call_on_cpus(online, flush_this_cpu, this);
+    }
+    address_count_ = 0;
+  }
+  while (!blocks_.empty()) {
+    Frame& frame = blocks_.front();
+    blocks_.pop_front();
+    free_frames(address_of(frame), frame.order);
+  }
+  for (std::size_t i = 0; i < source_pages_; ++i) {
+    const SourcePage& page = pages_[i];
+    page.source->release_frame(PhysAddr(page.frame_and_dirty & ~std::uint64_t{1}),
+                               (page.frame_and_dirty & 1) != 0);
+  }
+  source_pages_ = 0;
+}
+
+}  // namespace mokapot

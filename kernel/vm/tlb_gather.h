@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one operation took out of the page table: addresses that processors may still translate, and frames
+// that may be reused only once no processor does. flush() tells all processors in one message and then
+// frees everything. One object serves one operation, on its thread's stack.
+//
+// flush() must be called in thread context with interrupts on and no spinlock held: it waits for
+// other CPUs. It is a no-op if nothing was gathered, and runs at destruction at the latest.
+#pragma once
+
+#include <cstdint>
+
+#include "base/intrusive.h"
+#include "memory/frames.h"
+#include "vm/entry.h"
+#include "vm/page_source.h"
+
+namespace mokapot {
+
+class TlbGather {
+ public:
+  TlbGather() = default;
+  ~TlbGather() { flush(); }
+  TlbGather(const TlbGather&) = delete;
+  TlbGather& operator=(const TlbGather&) = delete;
+
+  // A translation of address changed that processors may have cached.
+  void invalidate(VirtAddr address);
+  void invalidate_range(VirtAddr begin, VirtAddr end);
+  // A block of memory that nothing else refers to.
+  void free_after_flush(PhysAddr block);
+  // A page taken out at address (level 0 or 1), with what it stood for. For source pages there must
+  // be room(): the reference goes back to source, which must outlive the flush.
+  void take_page(VirtAddr address, Entry entry, int level, PageSource* source);
+  bool room() const { return source_pages_ < kMaxSourcePages; }
+
+  void flush();
+
+ private:
+  static constexpr std::size_t kMaxAddresses = 32;  // beyond, flushing all is cheaper
+  static constexpr std::size_t kMaxSourcePages = 64;
+  struct SourcePage {
+    PageSource* source;
+    std::uint64_t frame_and_dirty;
+  };
+
+  static void flush_this_cpu(void* gather);
+
+  std::uint64_t addresses_[kMaxAddresses];
+  std::size_t address_count_ = 0;  // above kMaxAddresses: flush all
+  SourcePage pages_[kMaxSourcePages];
+  std::size_t source_pages_ = 0;
+  IntrusiveList<Frame, &Frame::list_hook> blocks_;
+};
+
+}  // namespace mokapot
