@@ -64,7 +64,7 @@ Sample take_sample() {
 }
 
 constinit Sample first_sample;
-constinit bool tsc_was_measured = false;
+constinit std::uint64_t measured_tsc_hz = 0;  // 0: the TSC is not the clock, or its frequency was stated
 
 // Lets the countdown run for a few milliseconds of the reference.
 struct Measured {
@@ -159,7 +159,7 @@ std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& count
     const Measured measured = measure();
     countdown_hz = measured.countdown_hz;
     if (trusted && measured.tsc_hz != 0) {
-      tsc_was_measured = true;
+      measured_tsc_hz = measured.tsc_hz;
       use_tsc(make_scale(measured.tsc_hz, kNanosecondsPerSecond), measured.tsc_hz, reference.name);
       return measured.tsc_hz;
     }
@@ -211,14 +211,13 @@ void initialise_clocks(const Platform& platform) {
 
 void refine_clock() {
   if (counter_clock.constructed()) counter_clock->keep_alive();
-  if (!tsc_was_measured) return;
-  tsc_was_measured = false;
+  if (measured_tsc_hz == 0) return;
   const InterruptGuard guard;
   const Sample last = take_sample();
   // The first measurement is good enough to say how often the reference has wrapped around since.
-  const ClockScale to_reference = make_scale(kNanosecondsPerSecond, reference.frequency);
-  const std::uint64_t estimate = to_reference.apply(static_cast<std::uint64_t>(now().nanoseconds()));
-  const std::uint64_t ticks = unwrapped((last.reference - first_sample.reference), reference.mask, estimate);
+  const ClockScale to_reference = make_scale(measured_tsc_hz, reference.frequency);
+  const std::uint64_t estimate = to_reference.apply(last.tsc - first_sample.tsc);
+  const std::uint64_t ticks = unwrapped(last.reference - first_sample.reference, reference.mask, estimate);
   const std::uint64_t frequency = measured_frequency(last.tsc - first_sample.tsc, ticks, reference.frequency);
   if (frequency == 0) return;
   tsc_clock->refine(make_scale(frequency, kNanosecondsPerSecond));
