@@ -28,17 +28,35 @@ $(BUILD)/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(call step,AS) $(KERNEL_CXX) $(KERNEL_ASFLAGS) -MMD -MP -c $< -o $@
 
+# --- The vDSO: a shared library for the application, embedded as data ------------------------------
+VDSO := $(KERNEL_OUT)/vdso.so
+VDSO_FLAGS := -O2 -fPIC -shared -nostdlib -ffreestanding -fno-stack-protector -fcf-protection=none \
+  -fno-asynchronous-unwind-tables -Wall -Wextra -Werror \
+  -Wl,-soname,linux-vdso.so.1,--hash-style=both,-z,max-page-size=4096,-z,norelro,--build-id=none
+$(VDSO): kernel/exec/vdso/vdso.c kernel/exec/vdso/vdso_data.h kernel/exec/vdso/vdso.ld
+	@mkdir -p $(@D)
+	$(call step,VDSO) gcc $(VDSO_FLAGS) -Wl,-T,kernel/exec/vdso/vdso.ld $< -o $@
+$(BUILD)/kernel/exec/vdso_image.S.o: $(VDSO)
+$(BUILD)/kernel/exec/vdso_image.S.o: KERNEL_ASFLAGS += -Wa,-I$(BUILD)
+
 # --- Link ----------------------------------------------------------------------------------------
-# Everything about linking is here. KERNEL_EXTRA_OBJECTS is for what a first pass generates (the
-# symbol table for backtraces); a rule that makes one may use $(call kernel_link,OUT,OBJECTS).
+# Two passes: the first gives the addresses of the functions, from which the symbol table for backtraces
+# is made; the table lies behind the text, so the second pass moves no function.
 KERNEL_LINKER_SCRIPT := kernel/arch/x64/kernel.ld
 KERNEL_LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,--gc-sections,--build-id=none \
   -Wl,-z,max-page-size=4096,-z,noexecstack,-T,$(KERNEL_LINKER_SCRIPT)
 kernel_link = $(KERNEL_CXX) $(KERNEL_LDFLAGS) -o $(1) $(2) -lgcc
-KERNEL_EXTRA_OBJECTS ?=
 
-$(KERNEL_DEBUG): $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) $(KERNEL_LINKER_SCRIPT)
-	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS))
+$(KERNEL_OUT)/without-symbols.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
+	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS))
+
+KERNEL_SYMBOLS := $(KERNEL_OUT)/symbols
+$(KERNEL_SYMBOLS).o: $(KERNEL_OUT)/without-symbols.elf kernel/arch/x64/symbol_table.awk
+	$(call step,SYMBOLS) nm -C -n $< | awk -f kernel/arch/x64/symbol_table.awk > $(KERNEL_SYMBOLS).S
+	@gcc -c $(KERNEL_SYMBOLS).S -o $@
+
+$(KERNEL_DEBUG): $(KERNEL_OBJECTS) $(KERNEL_SYMBOLS).o $(KERNEL_LINKER_SCRIPT)
+	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS) $(KERNEL_SYMBOLS).o)
 
 $(KERNEL): $(KERNEL_DEBUG)
 	$(call step,STRIP) objcopy --strip-all $< $@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Model-specific registers and the processor's description of itself. Any context. Reading or writing a
-// register that the CPU does not have is a fault and so a panic: ask cpuid first.
+// Model-specific registers and the processor's description of itself. Any context. Reading or
+// writing a register that the CPU does not have is a fault and so a panic: ask cpuid first.
 #pragma once
 
 #include "arch_impl/msr.h"  // IWYU pragma: export
@@ -15,8 +15,8 @@ CpuidLeaf cpuid(std::uint32_t leaf, std::uint32_t subleaf);
 // The hypervisor's signature leaf, 0x40000000, or a zeroed one where no hypervisor shows itself.
 CpuidLeaf hypervisor_leaf();
 
-// As cycle_counter() of arch/cpu.h, and not before what precedes it in the program: for clocks that CPUs
-// compare with each other.
+// As cycle_counter() of arch/cpu.h, and not before what precedes it in the program: for clocks that
+// CPUs compare with each other.
 std::uint64_t ordered_cycle_counter();
 
 }  // namespace mokapot::arch

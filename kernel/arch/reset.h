@@ -7,7 +7,8 @@
 
 namespace mokapot::arch {
 
-// Makes the CPU shut down, which resets the machine (or ends a VM that is set not to reset). Any context.
+// Makes the CPU shut down, which resets the machine (or ends a VM that is set not to reset). Any
+// context.
 [[noreturn]] void triple_fault();
 
 }  // namespace mokapot::arch

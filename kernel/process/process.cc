@@ -85,7 +85,7 @@ void exit_current_task(int status) {
   if (!task.clear_child_tid.is_null()) {
     // A bad address is the application's loss: Linux ignores it as well.
     (void)write_application<std::uint32_t>(task.clear_child_tid, 0).ok();
-    futex_wake_address(task.clear_child_tid, 1);
+    futex_wake_address(task.clear_child_tid, 1, FutexSharing::kShared);
   }
   if (leave_task_table(task) == 0) {
     ProcessEnd how;

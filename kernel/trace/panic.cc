@@ -47,7 +47,6 @@ void panic(const char* format, ...) {
     print("last lines of the log:");
     for_each_log_line([](std::string_view text) { hooks.print != nullptr ? hooks.print(text) : void(); });
     if (hooks.describe_threads != nullptr) hooks.describe_threads();
-    print(line);
     format_to(line, sizeof(line), "%s%s", contract::kPanicPrefix, message);
     print(line);
   }

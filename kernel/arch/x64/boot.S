@@ -150,7 +150,7 @@ boot_gdt_pointer64:
     .word boot_gdt_pointer - boot_gdt - 1
     .quad PHYS(boot_gdt)
 
-.balign 4096
+.org boot_start + 0x1000             // processor_start.cc knows that the root is the second page
 boot_pml4:
     .quad PHYS(boot_pdpt) + 3        // identity
     .fill 255, 8, 0

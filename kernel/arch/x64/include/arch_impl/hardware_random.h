@@ -15,7 +15,8 @@ inline bool hardware_random(std::uint64_t& value) {
   constexpr int kAttempts = 10;                // what Intel's guide calls for before giving up
   const bool has_leaf_7 = cpuid(0, 0).eax >= 7;
   bool valid = false;
-  // SAFETY: each instruction runs only where CPUID offers it; they write one register and the flags.
+  // SAFETY: each instruction runs only where CPUID offers it; they write one register and the
+  // flags.
   if (has_leaf_7 && (cpuid(7, 0).ebx & kRdseed) != 0) {
     for (int i = 0; i < kAttempts && !valid; ++i) {
       asm volatile("rdseed %0" : "=r"(value), "=@ccc"(valid));

@@ -14,8 +14,8 @@ struct CpuidLeaf {
   std::uint32_t edx;
 };
 
-// SAFETY (all asm below): the caller vouches that the register exists; "memory" because many a register
-// changes how memory is seen.
+// SAFETY (all asm below): the caller vouches that the register exists; "memory" because many a
+// register changes how memory is seen.
 inline std::uint64_t read_msr(std::uint32_t number) {
   std::uint32_t low, high;
   asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number) : "memory");

@@ -7,8 +7,8 @@
 
 namespace mokapot::arch {
 
-// SAFETY (all asm below): one IN or OUT each; the "memory" clobber keeps accesses to memory that a device
-// shares on their side of it.
+// SAFETY (all asm below): one IN or OUT each; the "memory" clobber keeps accesses to memory that a
+// device shares on their side of it.
 inline std::uint8_t read_port8(std::uint16_t port) {
   std::uint8_t value;
   asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");

@@ -8,7 +8,8 @@
 namespace mokapot::arch {
 
 [[noreturn]] inline void triple_fault() {
-  // An interrupt table without entries: the exception below finds no handler, nor does the double fault.
+  // An interrupt table without entries: the exception below finds no handler, nor does the double
+  // fault.
   struct __attribute__((packed)) {
     std::uint16_t limit = 0;
     std::uint64_t base = 0;

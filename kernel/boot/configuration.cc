@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "boot/configuration.h"
+
+#include "contract/vm_contract.h"
+
+namespace mokapot {
+namespace {
+
+bool parse_number(std::string_view& text, unsigned& number) {
+  std::size_t digits = 0;
+  number = 0;
+  while (digits < text.size() && digits < 9 && text[digits] >= '0' && text[digits] <= '9')
+    number = number * 10 + static_cast<unsigned>(text[digits++] - '0');
+  text.remove_prefix(digits);
+  return digits > 0;
+}
+
+}  // namespace
+
+Result<Configuration> parse_configuration(std::string_view records) {
+  Configuration c;
+  bool versioned = false;
+  while (!records.empty()) {
+    const std::size_t end = records.find('\0');
+    if (end == std::string_view::npos) return Errno::kEINVAL;
+    const std::string_view record = records.substr(0, end);
+    records.remove_prefix(end + 1);
+    const std::size_t equals = record.find('=');
+    if (equals == std::string_view::npos) return Errno::kEINVAL;
+    const std::string_view key = record.substr(0, equals);
+    std::string_view value = record.substr(equals + 1);
+    if (key == contract::kKeyVersion) {
+      unsigned version = 0;
+      if (!parse_number(value, version) || version != contract::kVersion) return Errno::kEINVAL;
+      versioned = true;
+    } else if (key == contract::kKeyProgram) c.program = value;
+    else if (key == contract::kKeyArgument) TRY(c.arguments.push_back(value));
+    else if (key == contract::kKeyEnvironment) TRY(c.environment.push_back(value));
+    else if (key == contract::kKeyDirectory) c.directory = value;
+    else if (key == contract::kKeyHostname) c.hostname = value;
+    else if (key == contract::kKeyLayer) TRY(c.layers.push_back(value));
+    else if (key == contract::kKeyStdin) c.standard_input = value;
+    else if (key == contract::kKeyStdout) c.standard_output = value;
+    else if (key == contract::kKeyStderr) c.standard_error = value;
+    else if (key == contract::kKeyTermios) c.termios = value;
+    else if (key == contract::kKeyWindow) c.window_size = value;
+  }
+  if (!versioned || c.program.empty()) return Errno::kEINVAL;
+  return c;
+}
+
+bool parse_window_size(std::string_view text, unsigned& rows, unsigned& columns) {
+  if (!parse_number(text, rows) || text.empty() || text.front() != ' ') return false;
+  text.remove_prefix(1);
+  return parse_number(text, columns) && text.empty();
+}
+
+}  // namespace mokapot

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The VM's configuration: the launcher's records (contract/vm_contract.h), parsed. A pure function over bytes;
+// views point into them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/vector.h"
+
+namespace mokapot {
+
+struct Configuration {
+  std::string_view program, directory = "/", hostname;
+  Vector<std::string_view> arguments, environment, layers;
+  std::string_view standard_input, standard_output, standard_error;  // contract::kStream...
+  std::string_view termios, window_size;
+};
+
+// kEINVAL: no version or another one, a record without '=', no program. kENOMEM. Unknown keys are ignored: a
+// newer launcher may say more than this kernel knows.
+Result<Configuration> parse_configuration(std::string_view records);
+
+// Two decimal numbers, "ROWS COLUMNS"; false if it is anything else.
+bool parse_window_size(std::string_view text, unsigned& rows, unsigned& columns);
+
+}  // namespace mokapot
