@@ -281,6 +281,7 @@ void set_window_size(WindowSize size) {
 void set_termios_sink(TermiosSink sink) { console->termios_sink.store(sink, std::memory_order_release); }
 
 void drain_console(Instant deadline) {
+  if (!console.constructed()) return;  // the VM ends before it had one
   for (const std::unique_ptr<ConsoleOutput>& output : console->outputs) {
     output->drain(deadline, Interruptible::kNo);
   }

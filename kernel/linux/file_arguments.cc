@@ -84,15 +84,6 @@ Result<IoBuffer> transfer_buffer(VirtAddr address, std::size_t size) {
   return IoBuffer::from_application(address, size < kMostTransfer ? size : kMostTransfer);
 }
 
-Instant TimeSpecArgument::deadline() const {
-  std::int64_t total = 0;
-  if (__builtin_mul_overflow(seconds, std::int64_t{1'000'000'000}, &total) ||
-      __builtin_add_overflow(total, nanoseconds, &total)) {
-    return Instant::never();
-  }
-  return now() + Duration::nanoseconds(total);
-}
-
 Instant deadline_after_milliseconds(std::int32_t milliseconds) {
   return milliseconds < 0 ? Instant::never() : now() + Duration::milliseconds(milliseconds);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arguments that the file system calls share: paths, directories that paths begin at, vectors of buffers,
-// times. Everything here reads application memory and checks it; thread context.
+// Arguments that the file system calls share: paths, directories that paths begin at, vectors of buffers.
+// Everything here reads application memory and checks it; thread context.
 #pragma once
 
 #include <cstddef>
@@ -88,18 +88,6 @@ class VectorArgument {
 // One buffer of read or write: checked as a whole, then cut to what one call moves.
 Result<IoBuffer> transfer_buffer(VirtAddr address, std::size_t size);
 
-// struct timespec and struct timeval.
-struct TimeSpecArgument {
-  std::int64_t seconds = 0;
-  std::int64_t nanoseconds = 0;
-  bool valid() const { return seconds >= 0 && nanoseconds >= 0 && nanoseconds < 1'000'000'000; }
-  // Saturates: an absurd time-out is an endless one.
-  Instant deadline() const;
-};
-struct TimeValueArgument {
-  std::int64_t seconds = 0;
-  std::int64_t microseconds = 0;
-};
 // Milliseconds as poll and epoll_wait have them: negative is never.
 Instant deadline_after_milliseconds(std::int32_t milliseconds);
 

@@ -2,6 +2,7 @@
 //
 // Changing what files are: modes, owners, times.
 #include "linux/file_arguments.h"
+#include "linux/time_types.h"
 #include "process/descriptor_table.h"
 
 namespace mokapot {
@@ -39,7 +40,7 @@ SyscallResult change_owner_at(std::int32_t base, Path path, unsigned user, unsig
   return 0;
 }
 
-Result<TimeUpdate> time_update(const TimeSpecArgument& time) {
+Result<TimeUpdate> time_update(const ApplicationTimespec& time) {
   using Kind = TimeUpdate::Kind;
   if (time.nanoseconds == kNanosecondsNow) return TimeUpdate{Kind::kNow, {}};
   if (time.nanoseconds == kNanosecondsOmit) return TimeUpdate{Kind::kOmit, {}};
@@ -70,10 +71,10 @@ Result<TimePair> read_time_values(VirtAddr values) {
   TimePair times;
   if (values.is_null()) return times;
   struct Pair {
-    TimeValueArgument value[2];
+    ApplicationTimeval value[2];
   };
   const Pair pair = TRY(read_application<Pair>(values));
-  for (const TimeValueArgument& value : pair.value) {
+  for (const ApplicationTimeval& value : pair.value) {
     if (value.microseconds < 0 || value.microseconds >= 1'000'000) return Errno::kEINVAL;
   }
   times.accessed = TRY(time_update({pair.value[0].seconds, pair.value[0].microseconds * 1000}));
@@ -121,7 +122,7 @@ SyscallResult sys_utimensat(Descriptor base, Path path, VirtAddr times, Flags fl
   TimePair pair;
   if (!times.is_null()) {
     struct Times {
-      TimeSpecArgument time[2];
+      ApplicationTimespec time[2];
     };
     const Times given = TRY(read_application<Times>(times));
     pair.accessed = TRY(time_update(given.time[0]));
