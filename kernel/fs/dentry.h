@@ -23,29 +23,65 @@ class Mount;
 
 class Dentry : public RefCounted<Dentry> {
  public:
-  Dentry(RefPtr<Dentry> parent, RefPtr<Vnode> vnode, Mount* mount);
-  ~Dentry();
-  // kENOMEM. name is copied.
-  static Result<RefPtr<Dentry>> create(RefPtr<Dentry> parent, std::string_view name, RefPtr<Vnode> vnode);
+  // kENOMEM. name is copied. vnode null: negative. The mount is the parent's, unless given.
+  static Result<RefPtr<Dentry>> create(RefPtr<Dentry> parent, std::string_view name, RefPtr<Vnode> vnode,
+                                       Mount* mount = nullptr);
 
   bool negative() const { return !vnode_; }
   Vnode& vnode() const { return *vnode_; }  // not for negative dentries
+  RefPtr<Vnode> vnode_ref() const { return vnode_; }
   Mount& mount() const { return *mount_; }
+  bool has_mount() const { return mount_ != nullptr; }  // not: files that no file system holds
+
+  ListHook recency_hook;  // DentryCache's recency list
 
  private:
   friend class DentryCache;
-  RefPtr<Dentry> parent_;                 // null: the root, or the root of a mount that is not attached
+  friend class RefCounted<Dentry>;
+  Dentry(RefPtr<Dentry> parent, RefPtr<Vnode> vnode, Mount* mount);
+  ~Dentry() = default;
+
+  RefPtr<Dentry> parent_;                 // null: the root of everything, or a file that never had a name
   std::unique_ptr<char[]> name_;
   std::uint32_t name_size_ = 0;
-  std::uint32_t hash_ = 0;
-  const RefPtr<Vnode> vnode_;             // null: negative
-  Mount* const mount_;
+  std::uint32_t hash_ = 0;                // of parent and name, while cached
+  const RefPtr<Vnode> vnode_;
+  Mount* const mount_;                    // null for files without a name
   RefPtr<Dentry> mounted_;                // root of what is mounted here
   bool cached_ = false;                   // found by look-ups; the cache holds a reference
   bool deleted_ = false;                  // its name was removed
   bool used_ = false;                     // since the cache last looked for one to drop
-  Dentry* next_in_bucket_ = nullptr;      // DentryCache::buckets_
-  ListHook recency_hook_;                 // DentryCache::recency_
+  Dentry* next_in_bucket_ = nullptr;      // DentryCache's bucket
+};
+
+// All of them; one cache. Functions take the spinlock; none blocks, and none may be called with it held.
+class DentryCache {
+ public:
+  static void initialise();
+  // The cached child (negative or not), or null if it is not known.
+  static RefPtr<Dentry> find(Dentry& parent, std::string_view name);
+  // Adds child, or returns the one that is there already.
+  static RefPtr<Dentry> insert(RefPtr<Dentry> child);
+  // The name is gone: out of the cache, "(deleted)" from now on.
+  static void remove(Dentry& dentry);
+  // Out of the cache only (a negative dentry whose name is about to exist).
+  static void forget(Dentry& parent, std::string_view name);
+  // The dentry's new place; name is the new name's copy.
+  static void move(Dentry& dentry, RefPtr<Dentry> parent, std::unique_ptr<char[]> name, std::size_t name_size);
+  static void exchange(Dentry& a, Dentry& b);
+  static void mark_unnamed(Dentry& dentry);  // O_TMPFILE, memfd: "(deleted)" from the start
+
+  static RefPtr<Dentry> parent_of(const Dentry& dentry);  // itself at the root
+  static RefPtr<Dentry> mounted_on(const Dentry& dentry); // null if nothing is
+  static void set_mounted(Dentry& dentry, RefPtr<Dentry> root);
+  static bool is_deleted(const Dentry& dentry);
+  static bool is_ancestor(const Dentry& ancestor, const Dentry& dentry);  // or the same
+  // See path_of in vfs.h.
+  static Result<std::size_t> path(const Dentry& dentry, char* buffer, std::size_t size, bool mark_deleted);
+
+ private:
+  static void unlink_locked(Dentry& dentry);
+  static void link_locked(Dentry& dentry);
 };
 
 }  // namespace mokapot

@@ -8,8 +8,8 @@
 //   initialise_page_cache();            // fs/page_cache.h: registers the reclaimer
 //   initialise_vfs();                   // an empty tmpfs as root, so that everything below has a tree
 //   mount_root(layers);                 // lowest EROFS layer first, under a memory upper layer
-//   mount_pseudo_file_systems();        // /dev, /dev/shm, /proc, /sys, /sys/fs/cgroup, /tmp if missing
-//   install_proc_nodes();               // linux/proc_nodes.h: contents of /proc, /sys, cgroup
+//   mount_pseudo_file_systems();        // /dev, /dev/shm, /proc, /sys; /tmp and /run if missing
+//   install_proc_nodes();               // linux/proc_nodes.h: contents of /proc, /sys; mounts the cgroup tree
 //   set_process_info(...);              // fs/process_info.h, by exec: what /proc/self tells of the program
 // Character devices (fs/device_node.h) may be registered at any time before they are opened.
 //
@@ -38,6 +38,7 @@ void initialise_vfs();
 // the log says which and where.
 Result<void> mount_root(std::span<BlockDevice* const> layers);
 Result<void> mount_pseudo_file_systems();
+Result<void> mount_cgroup();  // at /sys/fs/cgroup, once sysfs has that directory
 
 // --- Where a path begins ---------------------------------------------------------------------------
 // A relative path begins at base: nullptr is the working directory (AT_FDCWD), otherwise the dentry of
@@ -135,6 +136,8 @@ Result<void> vfs_read_directory(File& directory, DirectoryVisitor visit, void* c
 // fallocate(2): mode 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE; others kEOPNOTSUPP; kENODEV, kESPIPE,
 // kEINVAL, kEFBIG, kENOSPC as Linux. The descriptor was opened for writing (the caller's kEBADF).
 Result<void> vfs_allocate(File& file, std::uint32_t mode, std::int64_t offset, std::int64_t length);
+// POSIX_FADV_WILLNEED, readahead(2): starts to read, does not wait.
+void vfs_prefetch(File& file, std::uint64_t offset, std::uint64_t length);
 // F_GET_SEALS, F_ADD_SEALS: kEINVAL where there are none, kEPERM sealed, kEBUSY writable shared mapping.
 Result<std::uint32_t> vfs_seals(File& file);
 Result<void> vfs_add_seals(File& file, std::uint32_t seals);

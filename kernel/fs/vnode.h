@@ -54,6 +54,7 @@ class VnodeAttachment : public RefCounted<VnodeAttachment> {
 };
 
 class FileCache;
+struct ReadAhead;
 
 class Vnode : public RefCounted<Vnode> {
  public:
@@ -90,18 +91,22 @@ class Vnode : public RefCounted<Vnode> {
   // --- Links -------------------------------------------------------------------------------------
   virtual Result<std::size_t> read_link(char* buffer, std::size_t size);  // kEINVAL
   // Links that lead to an object and not to a name (/proc/self/fd/N): that object, or null.
-  virtual Result<RefPtr<Dentry>> follow_link() { return RefPtr<Dentry>(); }
+  virtual Result<RefPtr<Dentry>> follow_link();
 
   // --- Contents ------------------------------------------------------------------------------------
-  // Opens for VnodeFile::create to wrap, or a file of its own kind. dentry is this vnode's. Default: by type.
+  // The file of one open; dentry is this vnode's. Default: by type (VnodeFile, device, FIFO; kENXIO for a socket).
   virtual Result<RefPtr<File>> open(Dentry& dentry, std::uint32_t flags);
   // Called before data, size or attributes change, and at open for writing: kEROFS, copy-up.
   virtual Result<void> prepare_to_write() { return Errno::kEROFS; }
-  virtual FileCache* cache() { return nullptr; }  // regular files: where the data is
+  virtual Result<RefPtr<FileCache>> cache();  // regular files: where the data is; kENODEV
+  virtual Result<std::size_t> read(IoBuffer& into, std::uint64_t offset, ReadAhead& ahead);
+  // At the end if append; offset becomes where it wrote.
+  virtual Result<std::size_t> write(IoBuffer& from, std::uint64_t& offset, bool append);
   virtual Result<void> truncate(std::uint64_t size);
+  virtual Result<void> allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length);
   virtual Result<void> change_attributes(const AttributeChange& change);
-  virtual void touch_modified() {}                // data was written
-  virtual void touch_accessed() {}
+  virtual Result<std::uint32_t> seals() { return Errno::kEINVAL; }
+  virtual Result<void> add_seals(std::uint32_t) { return Errno::kEINVAL; }
 
   // --- Extended attributes --------------------------------------------------------------------------
   virtual Result<std::size_t> get_xattr(std::string_view name, void* value, std::size_t size);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// open(2) and what is like it. The order of checks is Linux's, since programs tell errors apart.
+
+#include "base/format.h"
+#include "fs/memory_node.h"
+#include "fs/mount.h"
+#include "fs/path_walk.h"
+#include "fs/vfs.h"
+#include "fs/vnode_file.h"
+
+namespace mokapot {
+namespace {
+
+// The O_TMPFILE bit by itself, without the O_DIRECTORY that it comes with.
+constexpr std::uint32_t kTemporaryBit = 020000000;
+// Not kept: they matter to the open only.
+constexpr std::uint32_t kOpenOnly = kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenCloseOnExec;
+
+bool wants_write(std::uint32_t flags) { return (flags & kOpenAccessMask) != kOpenReadOnly; }
+
+Result<void> check_writable(const Dentry& dentry) {
+  if (dentry.has_mount() && dentry.mount().read_only) return Errno::kEROFS;
+  return {};
+}
+
+// An existing object.
+Result<RefPtr<File>> open_existing(Dentry& dentry, std::uint32_t flags) {
+  Vnode& node = dentry.vnode();
+  if ((flags & kOpenDirectory) != 0 && !node.is_directory()) return Errno::kENOTDIR;
+  if ((flags & kOpenPath) != 0) {
+    auto file = TRY(make_ref<VnodeFile>(RefPtr<Dentry>(&dentry),
+                                        flags & (kOpenPath | kOpenDirectory | kOpenNoFollow)));
+    return RefPtr<File>(std::move(file));
+  }
+  if (node.is_link()) return Errno::kELOOP;
+  const bool truncates = (flags & kOpenTruncate) != 0;
+  if (node.is_directory() && (wants_write(flags) || (flags & kOpenCreate) != 0)) return Errno::kEISDIR;
+  if (node.is_directory() && truncates) return Errno::kEISDIR;
+  if (node.is_regular() && (wants_write(flags) || truncates)) {
+    TRY(check_writable(dentry));
+    TRY(node.prepare_to_write());
+    if (truncates) TRY(node.truncate(0));
+  }
+  return node.open(dentry, flags & ~kOpenOnly);
+}
+
+Result<RefPtr<File>> open_unnamed(Dentry& directory, std::uint32_t flags, std::uint32_t mode) {
+  if (!directory.vnode().is_directory()) return Errno::kENOTDIR;
+  TRY(check_writable(directory));
+  RefPtr<Vnode> node = TRY(directory.vnode().create_unnamed(kModeRegular | (mode & ~file_creation_mask())));
+  char name[24];
+  const std::size_t size = format_to(name, sizeof name, "#%lu", static_cast<unsigned long>(TRY(node->status()).inode));
+  auto dentry = TRY(Dentry::create(RefPtr<Dentry>(&directory), {name, size}, std::move(node)));
+  DentryCache::mark_unnamed(*dentry);
+  return dentry->vnode().open(*dentry, flags & ~kOpenOnly);
+}
+
+// Makes the last component if it is still missing. Null: somebody else made it, look again.
+Result<RefPtr<Dentry>> create_file(WalkResult& walk, std::uint32_t mode) {
+  Dentry& parent = *walk.parent;
+  const auto make = [&]() -> Result<RefPtr<Dentry>> {
+    RefPtr<Dentry> child = TRY(lookup_child_locked(parent, walk.last_name()));
+    if (!child->negative()) return RefPtr<Dentry>();
+    TRY(check_writable(parent));
+    if (DentryCache::is_deleted(parent)) return Errno::kENOENT;
+    auto vnode = TRY(parent.vnode().create(walk.last_name(), kModeRegular | mode, 0));
+    child = TRY(Dentry::create(walk.parent, walk.last_name(), std::move(vnode)));
+    DentryCache::forget(parent, walk.last_name());
+    return DentryCache::insert(std::move(child));
+  };
+  if (parent.vnode().dynamic()) return make();
+  WriteGuard names(namespace_lock());
+  return make();
+}
+
+}  // namespace
+
+Result<RefPtr<File>> vfs_open_dentry(Dentry& dentry, std::uint32_t flags) {
+  return open_existing(dentry, flags & ~(kOpenCreate | kOpenExclusive));
+}
+
+Result<RefPtr<File>> vfs_open(Dentry* base, std::string_view path, std::uint32_t flags, std::uint32_t mode) {
+  if ((flags & kOpenPath) != 0) {
+    flags &= kOpenPath | kOpenDirectory | kOpenNoFollow | kOpenCloseOnExec;
+  } else if ((flags & kTemporaryBit) != 0) {
+    if ((flags & kOpenTemporary) != kOpenTemporary || !wants_write(flags) || (flags & kOpenCreate) != 0) {
+      return Errno::kEINVAL;
+    }
+  } else if ((flags & (kOpenCreate | kOpenDirectory)) == (kOpenCreate | kOpenDirectory)) {
+    return Errno::kEINVAL;
+  }
+  mode &= kModePermissions;
+  const bool creates = (flags & kOpenCreate) != 0;
+  const bool exclusive = creates && (flags & kOpenExclusive) != 0;
+  const bool no_follow = exclusive || (flags & kOpenNoFollow) != 0;
+  if ((flags & kTemporaryBit) != 0) {
+    RefPtr<Dentry> directory = TRY(vfs_resolve(base, path, no_follow ? LastLink::kNoFollow : LastLink::kFollow));
+    return open_unnamed(*directory, flags & ~(kTemporaryBit | kOpenDirectory), mode);
+  }
+  // Twice: a file that vanishes between the two looks at it is made; one that appears is opened.
+  for (int attempt = 0; attempt < 16; ++attempt) {
+    WalkResult walk;
+    TRY(walk_path(base, path, no_follow ? WalkGoal::kLink : WalkGoal::kObject, walk));
+    if (creates && walk.last == WalkResult::Last::kName && walk.trailing_slash) return Errno::kEISDIR;
+    if (!walk.found->negative()) {
+      if (exclusive) return Errno::kEEXIST;
+      return open_existing(*walk.found, flags);
+    }
+    if (!creates) return Errno::kENOENT;
+    RefPtr<Dentry> created = TRY(create_file(walk, mode & ~file_creation_mask()));
+    if (!created) continue;
+    // Made here: its permissions do not limit this open, and there is nothing to cut.
+    if (created->vnode().is_regular()) {
+      if (wants_write(flags)) TRY(created->vnode().prepare_to_write());
+      return created->vnode().open(*created, flags & ~kOpenOnly);
+    }
+  }
+  return Errno::kESTALE;
+}
+
+Result<RefPtr<File>> vfs_create_memfd(std::string_view name, std::uint32_t flags) {
+  constexpr std::uint32_t kKnown = kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdNoExecSeal | kMemfdExec;
+  constexpr std::size_t kMostName = 249;  // NAME_MAX less the prefix
+  if ((flags & ~kKnown) != 0) return Errno::kEINVAL;
+  if ((flags & kMemfdNoExecSeal) != 0 && (flags & kMemfdExec) != 0) return Errno::kEINVAL;
+  if (name.size() > kMostName) return Errno::kEINVAL;
+  auto node = TRY(create_shared_memory_node(flags));
+  TextBuffer<kNameMax + 1> text;
+  text.append("memfd:%.*s", static_cast<int>(name.size()), name.data());
+  auto dentry = TRY(Dentry::create(nullptr, text.view(), std::move(node)));
+  DentryCache::mark_unnamed(*dentry);
+  return dentry->vnode().open(*dentry, kOpenReadWrite | kOpenLargeFile);
+}
+
+Result<RefPtr<PageSource>> create_shared_memory(std::uint64_t size) {
+  auto node = TRY(create_shared_memory_node(0));
+  TRY(node->truncate(size));
+  auto cache = TRY(node->cache());
+  cache->set_path("/dev/zero");
+  cache->set_deleted();
+  return RefPtr<PageSource>(std::move(cache));
+}
+
+}  // namespace mokapot
