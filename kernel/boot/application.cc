@@ -17,6 +17,7 @@
 #include "io/control_channel.h"
 #include "io/epoll.h"
 #include "io/record_lock.h"
+#include "linux/fifo.h"
 #include "linux/proc_nodes.h"
 #include "memory/frames.h"
 #include "process/descriptor_table.h"
@@ -147,6 +148,7 @@ void run_application(const BootInfo& info) {
   }
   initialise_epoll();
   initialise_record_locks();
+  install_fifo_opener();
   start_console(configuration);
   mount_layers(configuration);
   open_standard_streams(configuration);
