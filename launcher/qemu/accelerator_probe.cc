@@ -47,8 +47,11 @@ AcceleratorChoice verdict(double rounds) {
 
 }  // namespace
 
-AcceleratorChoice choose_accelerator(const std::string& cache_directory) {
-  if (::access("/dev/kvm", R_OK | W_OK) != 0) return {Accelerator::kTcg, "accelerator: TCG (/dev/kvm does not open)"};
+Result<AcceleratorChoice> choose_accelerator(const std::string& cache_directory, const std::string& wish) {
+  if (wish == "tcg") return AcceleratorChoice{Accelerator::kTcg, "accelerator: TCG, as asked for", true};
+  if (wish == "kvm") return AcceleratorChoice{Accelerator::kKvm, "accelerator: KVM, as asked for", true};
+  if (!wish.empty()) return Error{"MOKA_ACCELERATOR is " + wish + "; it may be kvm or tcg"};
+  if (::access("/dev/kvm", R_OK | W_OK) != 0) return AcceleratorChoice{Accelerator::kTcg, "accelerator: TCG (/dev/kvm does not open)"};
   const std::string record = cache_directory + "/accelerator";
   const std::string now = circumstances();
   const Result<std::string> known = read_file(record, kLargestProcFile);
@@ -56,7 +59,7 @@ AcceleratorChoice choose_accelerator(const std::string& cache_directory) {
     return verdict(std::strtod(known.value().c_str() + now.size() + 1, nullptr));
 
   const std::optional<double> rounds = measure_kvm_rounds_per_second();
-  if (!rounds) return {Accelerator::kTcg, "accelerator: TCG (/dev/kvm makes no VM)"};
+  if (!rounds) return AcceleratorChoice{Accelerator::kTcg, "accelerator: TCG (/dev/kvm makes no VM)"};
   char text[64];
   std::snprintf(text, sizeof text, " %.0f\n", *rounds);
   (void)write_file_atomically(record, now + text, 0600);

@@ -9,15 +9,19 @@
 #include <string>
 
 #include "qemu/qemu_command.h"
+#include "support/result.h"
 
 namespace moka {
 
 struct AcceleratorChoice {
   Accelerator accelerator = Accelerator::kTcg;
   std::string reason;  // one line for the log
+  // KVM was asked for though it may be slow beyond measure: then slowness is no sign of a hang.
+  bool is_forced = false;
 };
 
-// `cache_directory` exists. Takes at most a quarter of a second, and that once a boot.
-AcceleratorChoice choose_accelerator(const std::string& cache_directory);
+// `cache_directory` exists. Takes at most a quarter of a second, and that once a boot. `wish`: "kvm" or
+// "tcg" to have that without a probe, or "".
+Result<AcceleratorChoice> choose_accelerator(const std::string& cache_directory, const std::string& wish);
 
 }  // namespace moka

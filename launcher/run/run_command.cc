@@ -106,6 +106,7 @@ struct Prepared {
   QemuSpec qemu;
   GuestConfig config;
   bool is_java = false;
+  bool is_watched = true;  // a VM that does not answer is ended
 };
 
 Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
@@ -127,8 +128,10 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
   qemu.waits_for_gdb = options.waits_for_gdb;
-  const AcceleratorChoice choice = choose_accelerator(cache.directory());
+  const char* wish = std::getenv("MOKA_ACCELERATOR");
+  const AcceleratorChoice choice = MOKA_TRY(choose_accelerator(cache.directory(), wish != nullptr ? wish : ""));
   qemu.accelerator = choice.accelerator;
+  prepared.is_watched = !options.waits_for_gdb && !choice.is_forced;
   if (options.is_verbose) std::fprintf(stderr, "moka: %s\n", choice.reason.c_str());
 
   GuestConfig& config = prepared.config;
@@ -163,8 +166,7 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   QemuProcess qemu = MOKA_TRY(QemuProcess::start(qemu_command(prepared.qemu), inherited));
   // Only QEMU may hold its ends, or its death would not close the channels.
   theirs.clear();
-  const SessionOptions session_options{shows_log(options), prepared.is_java,
-                                       options.waits_for_gdb};
+  const SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched};
   return Session(session_options, std::move(ours), std::move(qemu), terminal, signals).run();
 }
 

@@ -65,7 +65,7 @@ Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qem
       error_(STDERR_FILENO, std::move(sockets_.standard_error)),
       control_(sockets_.control.get()),
       monitor_(sockets_.monitor.get()) {
-  watchdog_.set_enabled(!options_.waits_for_gdb);
+  watchdog_.set_enabled(options_.is_watched);
 }
 
 ExitReport Session::run() {

@@ -27,7 +27,7 @@ namespace moka {
 struct SessionOptions {
   bool is_verbose = false;
   bool is_java = false;
-  bool waits_for_gdb = false;
+  bool is_watched = true;  // a VM that does not answer is ended
 };
 
 // The launcher's ends of the sockets whose other ends QEMU inherits.

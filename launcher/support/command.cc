@@ -74,8 +74,8 @@ CommandOutcome run_command(const std::vector<std::string>& command, const std::v
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
   const char* path = std::getenv("PATH");
-  // mkfs lives in sbin, which a user's PATH may lack.
-  for (const std::string& directory : split(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin:/usr/bin", ':')) {
+  // Tools that make file systems may live in sbin, which a user's PATH may lack.
+  for (const std::string& directory : split(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin", ':')) {
     const std::string candidate = directory + "/" + name;
     if (!directory.empty() && is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }

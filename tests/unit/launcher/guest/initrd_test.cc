@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sources: launcher/guest/initrd.cc launcher/support/files.cc
+#include "guest/initrd.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace moka {
+namespace {
+
+TEST(CpioArchive, HasTheHeaderNameAndContentAtTheRightPlaces) {
+  const std::string archive = cpio_archive("mokapot.conf", "hello");
+  EXPECT_EQ(archive.substr(0, 6), "070701");
+  EXPECT_EQ(archive.substr(14, 8), "00008180");       // a regular file, 0600
+  EXPECT_EQ(archive.substr(6 + 6 * 8, 8), "00000005");   // size
+  EXPECT_EQ(archive.substr(6 + 11 * 8, 8), "0000000d");  // name with its NUL
+  EXPECT_EQ(archive.substr(110, 13), std::string("mokapot.conf\0", 13));
+  EXPECT_EQ(archive.substr(124, 5), "hello");
+  EXPECT_EQ(archive.substr(132, 6), "070701");  // aligned to four
+  EXPECT_NE(archive.find("TRAILER!!!"), std::string::npos);
+  EXPECT_EQ(archive.size() % 4, 0u);
+}
+
+TEST(EncodeConfig, WritesRecordsInOrder) {
+  GuestConfig config;
+  config.program = "/bin/java";
+  config.arguments = {"java", "a b", "line\nend", ""};
+  config.environment = {"A=1"};
+  config.working_directory = "/home";
+  config.hostname = "";
+  config.layers = {"runtime", "application"};
+  config.standard_input = "tty";
+  config.standard_output = "pipe";
+  config.standard_error = "null";
+  const Result<std::string> records = encode_config(config);
+  ASSERT_TRUE(records);
+  std::string text = records.value();
+  for (char& letter : text) letter = letter == '\0' ? '|' : letter;
+  EXPECT_EQ(text,
+            "version=1|program=/bin/java|arg=java|arg=a b|arg=line\nend|arg=|env=A=1|cwd=/home|layer=runtime|"
+            "layer=application|stdin=tty|stdout=pipe|stderr=null|");
+}
+
+TEST(EncodeConfig, RefusesANulThatWouldSmuggleARecord) {
+  GuestConfig config;
+  config.arguments = {std::string("a\0program=/evil", 15)};
+  EXPECT_FALSE(encode_config(config));
+}
+
+TEST(MemoryFile, IsPrivateAndCannotBeChanged) {
+  const Result<UniqueFd> file = memory_file("test", "secret");
+  ASSERT_TRUE(file);
+  struct stat status {};
+  ASSERT_EQ(0, ::fstat(file.value().get(), &status));
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_EQ(status.st_size, 6);
+  EXPECT_EQ(-1, ::pwrite(file.value().get(), "x", 1, 0));
+  EXPECT_EQ(errno, EPERM);
+  EXPECT_NE(::fcntl(file.value().get(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+}  // namespace
+}  // namespace moka
