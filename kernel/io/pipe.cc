@@ -53,78 +53,24 @@ void Pipe::notify_writers(PollEvents events) {
 }
 
 Result<std::size_t> Pipe::read_some(IoBuffer& into) {
-  std::size_t moved = 0;
-  {
-    MutexGuard guard(mutex_);
-    const std::size_t size = capacity();
-    std::size_t used = used_.load(std::memory_order_relaxed);
-    if (used == 0) {
-      if (writers() != 0) return Errno::kEAGAIN;
-      return std::size_t{0};
-    }
-    while (used > 0 && into.remaining() > 0) {
-      const std::size_t piece = std::min(used, size - head_);
-      Result<std::size_t> copied = into.copy_in(&ring_[head_], piece);
-      if (!copied.ok()) {
-        if (moved == 0) return copied.error();
-        break;
-      }
-      const std::size_t count = copied.take();
-      head_ = (head_ + count) % size;
-      used -= count;
-      moved += count;
-      if (count < piece) break;  // the buffer is full, or the rest of it faults
-    }
-    used_.store(used, std::memory_order_release);
-  }
-  notify_writers(kPollWritable);
+  // Looked at before the ring: a writer that leaves after its last write must not hide that write.
+  const bool had_writers = writers() != 0;
+  const std::size_t moved = TRY(ring_.read(into));
+  if (moved == 0 && had_writers) return Errno::kEAGAIN;
+  if (moved != 0) notify_writers(kPollWritable);
   return moved;
 }
 
 Result<std::size_t> Pipe::write_some(IoBuffer& from, std::size_t least) {
-  std::size_t moved = 0;
-  {
-    MutexGuard guard(mutex_);
-    if (readers() == 0) return Errno::kEPIPE;
-    const std::size_t size = capacity();
-    if (!ring_) {
-      ring_.reset(new (std::nothrow) std::byte[size]);
-      if (!ring_) return Errno::kENOMEM;
-    }
-    std::size_t used = used_.load(std::memory_order_relaxed);
-    if (size - used < least) return Errno::kEAGAIN;
-    while (used < size && from.remaining() > 0) {
-      const std::size_t tail = (head_ + used) % size;
-      const std::size_t piece = std::min(size - used, size - tail);
-      Result<std::size_t> copied = from.copy_out(&ring_[tail], piece);
-      if (!copied.ok()) {
-        if (moved == 0) return copied.error();
-        break;
-      }
-      const std::size_t count = copied.take();
-      used += count;
-      moved += count;
-      if (count < piece) break;
-    }
-    used_.store(used, std::memory_order_release);
-  }
+  if (readers() == 0) return Errno::kEPIPE;
+  const std::size_t moved = TRY(ring_.write(from, least));
   notify_readers(kPollReadable);
   return moved;
 }
 
 Result<std::size_t> Pipe::set_capacity(std::size_t size) {
   const std::size_t wanted = std::bit_ceil(std::max(size, kPageSize));
-  std::unique_ptr<std::byte[]> fresh(new (std::nothrow) std::byte[wanted]);
-  if (!fresh) return Errno::kENOMEM;
-  {
-    MutexGuard guard(mutex_);
-    const std::size_t used = used_.load(std::memory_order_relaxed), old = capacity();
-    if (used > wanted) return Errno::kEBUSY;
-    for (std::size_t i = 0; i < used; ++i) fresh[i] = ring_[(head_ + i) % old];
-    ring_.swap(fresh);
-    head_ = 0;
-    capacity_.store(wanted, std::memory_order_relaxed);
-  }
+  TRY(ring_.set_capacity(wanted));
   notify_writers(kPollWritable);
   return wanted;
 }

@@ -3,16 +3,16 @@
 // Pipes and FIFOs: a ring of bytes between read ends and write ends (pipe(7)). Writes of up to kPipeAtomic
 // bytes are not interleaved with others; larger ones are moved as room appears.
 //
-// Locks: the ring is guarded by a mutex (rank kInode), held while application memory is copied; ends come
-// and go under a spinlock (rank kReadiness), under which they are notified. Counts are atomic, so that
-// poll() and waiting need no lock. SIGPIPE is the caller's to raise on kEPIPE.
+// Locks: the ring's (byte_ring.h); ends come and go under a spinlock (rank kReadiness), under which they are
+// notified. Counts are atomic, so that poll() and waiting need no lock. SIGPIPE is the caller's to raise
+// on kEPIPE.
 #pragma once
 
 #include <atomic>
-#include <memory>
 
+#include "io/byte_ring.h"
 #include "io/file.h"
-#include "sched/mutex.h"
+#include "sync/spinlock.h"
 
 namespace mokapot {
 
@@ -53,8 +53,8 @@ class Pipe : public RefCounted<Pipe> {
   // open(2) of a FIFO: waits for the other side as fifo(7) says. kENXIO, kRestart.
   Result<RefPtr<File>> open_fifo(std::uint32_t flags);
 
-  std::size_t used() const { return used_.load(std::memory_order_acquire); }
-  std::size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
+  std::size_t used() const { return ring_.used(); }
+  std::size_t capacity() const { return ring_.capacity(); }
   // Rounds up to a power of two pages and returns the new size. kEBUSY if what is in it does not fit.
   Result<std::size_t> set_capacity(std::size_t size);
   std::uint64_t inode() const { return inode_; }
@@ -72,12 +72,7 @@ class Pipe : public RefCounted<Pipe> {
   void notify_readers(PollEvents events);
   void notify_writers(PollEvents events);
 
-  Mutex mutex_{LockRank::kInode};
-  std::unique_ptr<std::byte[]> ring_ GUARDED_BY(mutex_);  // made by the first write
-  std::size_t head_ GUARDED_BY(mutex_) = 0;               // where reading goes on
-  // Written under mutex_, read anywhere.
-  std::atomic<std::size_t> used_{0};
-  std::atomic<std::size_t> capacity_{kPipeDefaultSize};
+  ByteRing ring_{kPipeDefaultSize};
   // Written under ends_lock_, read anywhere. The totals only grow: a FIFO's opener waits for a change.
   std::atomic<std::uint32_t> readers_{0}, writers_{0};
   std::atomic<std::uint32_t> readers_ever_{0}, writers_ever_{0};

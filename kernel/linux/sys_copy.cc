@@ -55,8 +55,8 @@ Result<std::size_t> copy(Side& from, Side& to, std::size_t size) {
   while (total < size) {
     IoBuffer into(piece.get(), std::min(size - total, piece_size));
     Result<std::size_t> read = from.read(into);
-    if (!read.ok()) return total != 0 ? Result<std::size_t>(total) : read;
-    if (read.value() == 0) break;
+    if (!read.ok() && total == 0) return read;
+    if (!read.ok() || read.value() == 0) break;
     IoBuffer out(piece.get(), read.value());
     Result<std::size_t> written = to.write(out);
     const std::size_t taken = written.ok() ? written.value() : 0;
@@ -64,7 +64,7 @@ Result<std::size_t> copy(Side& from, Side& to, std::size_t size) {
     from.position += taken;
     to.position += taken;
     total += taken;
-    if (!written.ok()) return total != 0 ? Result<std::size_t>(total) : written;
+    if (!written.ok() && total == 0) return written;
     if (taken < read.value()) break;
   }
   return total;
