@@ -41,8 +41,15 @@ $(GUEST_OUT)/stress/%: tests/stress/%.c tests/guest/c/check.h tests/guest/guest.
 	@mkdir -p $(@D)
 	$(call step,GUEST) $(GUEST_CC) $(GUEST_CFLAGS) -static -o $@ $< $(GUEST_LIBS)
 
+# The system-call fuzzer: its grammar is the kernel's own table.
+$(GUEST_OUT)/fuzzer_table.h: kernel/linux/syscalls.def tests/guest/fuzzer/generate.py
+	@mkdir -p $(@D)
+	@python3 tests/guest/fuzzer/generate.py $< > $@
+$(GUEST_OUT)/fuzzer: tests/guest/fuzzer/fuzzer.c $(GUEST_OUT)/fuzzer_table.h tests/guest/c/check.h
+	$(call step,GUEST) $(GUEST_CC) $(GUEST_CFLAGS) -I$(GUEST_OUT) -static -o $@ $<
+
 .PHONY: guest-programs
-guest-programs: $(GUEST_OUT)/guest_suite $(GUEST_OUT)/guest_suite_dynamic $(GUEST_PROGRAMS) \
+guest-programs: $(GUEST_OUT)/fuzzer $(GUEST_OUT)/guest_suite $(GUEST_OUT)/guest_suite_dynamic $(GUEST_PROGRAMS) \
   $(GUEST_OUT)/hello_dynamic $(GUEST_OUT)/hello_musl $(STRESS_PROGRAMS)
 
 -include $(GUEST_SUITE_OBJECTS:.o=.d)

@@ -272,20 +272,20 @@ def stress(results, options):
         results.failed("stress", missing_moka())
         return
     seconds = 8 if options.mode == "test" else 1800
-    keys = [(path.stem, cpus) for path in sorted(pathlib.Path("tests/stress").glob("*.c"))
-            for cpus in ((2,) if options.mode == "test" else (2, 4))]
+    binaries = [f"build/tests/guest/stress/{path.stem}" for path in sorted(pathlib.Path("tests/stress").glob("*.c"))]
+    binaries.append("build/tests/guest/fuzzer")
+    keys = [(binary, cpus) for binary in binaries for cpus in ((2,) if options.mode == "test" else (2, 4))]
 
     def one(key):
-        name, cpus = key
-        binary = f"build/tests/guest/stress/{name}"
-        title = f"{name}, {cpus} cpu"
+        binary, cpus = key
+        title = f"{os.path.basename(binary)}, {cpus} cpu"
         if options.only_case not in title:
             return
         if not os.path.exists(binary):
             results.failed(title, f"{binary} was not built")
             return
-        got = run([MOKA, "run", "-v", "-c", str(cpus), "-m", "512", binary, str(seconds)], seconds * 2 + 90,
-                  env=base_environment())
+        got = run([MOKA, "run", "-v", "-c", str(cpus), "-m", "512", "-e", "MOKA_FUZZ=1", binary, str(seconds)],
+                  seconds * 2 + 90, env=base_environment())
         problem = ""
         if got.timed_out:
             problem = f"no end within {seconds * 2 + 90} s\n"
