@@ -109,7 +109,7 @@ Result<void> AddressSpace::set_huge_pages(VirtAddr begin, VirtAddr end, HugePage
   bool hole = false;
   VirtAddr at = begin;
   Region* region = regions_.first_ending_above(begin);
-  while (region != nullptr && region->begin() < end) {
+  while (at < end && region != nullptr && region->begin() < end) {
     hole |= region->begin() > at;
     const VirtAddr from = std::max(begin, region->begin());
     const VirtAddr to = std::min(end, region->end());
