@@ -21,6 +21,7 @@ struct Cpu {
   bool in_interrupt = false;
   void* current_thread = nullptr;
   std::uint64_t halts = 0;
+  void (*on_halt)() = nullptr;  // what happens while the CPU sleeps: a test's interrupts
 };
 inline thread_local Cpu cpu;
 
@@ -60,6 +61,7 @@ inline void relax() { sched_yield(); }
 inline void halt_until_interrupt() {
   fake::cpu.interrupts_on = true;
   ++fake::cpu.halts;
+  if (fake::cpu.on_halt != nullptr) fake::cpu.on_halt();
 }
 inline std::uint64_t cycle_counter() { return __builtin_ia32_rdtsc(); }
 
