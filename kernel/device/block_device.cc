@@ -2,8 +2,8 @@
 //
 // The registry of disks, and the blocking form of a transfer.
 //
-// Disks are registered by boot's one thread before anyone looks them up, and never taken away: the table
-// is constant from then on and needs no lock.
+// Disks are registered by boot's one thread before anyone looks them up, and never taken away: the
+// table is constant from then on and needs no lock.
 
 #include "device/block_device.h"
 
@@ -34,8 +34,8 @@ void complete_transfer(BlockRequest& request, Result<void> outcome) {
     transfer.failed = true;
     transfer.error = outcome.error();
   }
-  // Once complete is seen, the waiter may return and transfer's memory is gone: the thread is kept alive
-  // by a reference of our own.
+  // Once complete is seen, the waiter may return and transfer's memory is gone: the thread is kept
+  // alive by a reference of our own.
   RefPtr<Thread> thread = transfer.thread;
   transfer.complete.store(true, std::memory_order_release);
   thread->wake();
@@ -56,7 +56,9 @@ BlockDevice* find_block_device(const char* serial) {
   return nullptr;
 }
 
-BlockDevice* block_device(std::size_t index) { return index < device_count ? devices[index] : nullptr; }
+BlockDevice* block_device(std::size_t index) {
+  return index < device_count ? devices[index] : nullptr;
+}
 
 Result<void> BlockDevice::transfer(BlockRequest::Kind kind, std::uint64_t offset,
                                    std::span<const PhysSegment> segments) {

@@ -23,7 +23,8 @@ void quarter_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c, std::ui
 
 void chacha20_block(const std::uint32_t (&key)[kChaChaKeyWords], std::uint32_t counter,
                     const std::uint32_t (&nonce)[3], std::uint8_t (&out)[kChaChaBlockSize]) {
-  static_assert(std::endian::native == std::endian::little, "words are stored as they lie in memory");
+  static_assert(std::endian::native == std::endian::little,
+                "words are stored as they lie in memory");
   const std::uint32_t initial[16] = {
       0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,  // "expand 32-byte k"
       key[0],     key[1],     key[2],     key[3],     key[4],   key[5],

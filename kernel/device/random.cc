@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The generator: ChaCha20 with fast key erasure. Each request takes one block of key stream from the key;
-// half of it replaces the key, so that what was given out before cannot be computed from memory read
-// later; the other half is a one-time key for this request's own stream.
+// The generator: ChaCha20 with fast key erasure. Each request takes one block of key stream from
+// the key; half of it replaces the key, so that what was given out before cannot be computed from
+// memory read later; the other half is a one-time key for this request's own stream.
 //
 // Lock: one spinlock, interrupts off, held for one block at most. Its rank is that of the innermost
 // hardware locks, because anybody may want a random number. Contexts: any but NMI.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernel's random numbers: a ChaCha20 generator with fast key erasure, seeded from virtio-rng, RDSEED or
-// RDRAND and timing jitter, reseeded now and then. Any context but NMI.
+// The kernel's random numbers: a ChaCha20 generator with fast key erasure, seeded from virtio-rng,
+// RDSEED or RDRAND and timing jitter, reseeded now and then. Any context but NMI.
 #pragma once
 
 #include <cstddef>

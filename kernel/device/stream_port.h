@@ -19,8 +19,8 @@ class StreamPort {
   virtual std::size_t try_read(void* to, std::size_t size) = 0;
   virtual bool can_read() = 0;
   virtual bool can_write() = 0;
-  virtual bool drained() = 0;          // the host has consumed all that was written
-  virtual bool host_connected() = 0;   // the other end is open
+  virtual bool drained() = 0;         // the host has consumed all that was written
+  virtual bool host_connected() = 0;  // the other end is open
   // Woken (from interrupt context) when the answers above may have changed.
   WaitQueue changed{LockRank::kStreamPort};
 
@@ -28,12 +28,13 @@ class StreamPort {
   ~StreamPort() = default;
 };
 
-// Registry. Drivers add ports as the host announces them (thread context); ports are never taken away.
+// Registry. Drivers add ports as the host announces them (thread context); ports are never taken
+// away.
 void initialise_stream_ports();  // boot, before any driver
 void register_stream_port(StreamPort* port);
 StreamPort* find_stream_port(const char* name);  // nullptr if there is none
-// As find, and waits for the name while a driver says that the host is still announcing ports. Blocks
-// until deadline at the longest.
+// As find, and waits for the name while a driver says that the host is still announcing ports.
+// Blocks until deadline at the longest.
 StreamPort* wait_for_stream_port(const char* name, Instant deadline);
 // A driver with ports to come says so before it starts, and says when there are none to come.
 void expect_stream_ports(bool expected);

@@ -2,9 +2,9 @@
 //
 // The two things that we need of the DSDT, found by the shape of their bytes instead of by an AML
 // interpreter: the package \_S5_ (sleep types of power-off), and devices whose _HID is "LNRO0005"
-// (virtio-mmio), each with a _CRS of one memory range and one interrupt. Firmware of virtual machines
-// writes both in exactly one way. A wrong find costs a probe of a wrong address, which then does not
-// hold virtio's magic number.
+// (virtio-mmio), each with a _CRS of one memory range and one interrupt. Firmware of virtual
+// machines writes both in exactly one way. A wrong find costs a probe of a wrong address, which
+// then does not hold virtio's magic number.
 
 #include <algorithm>
 #include <cstring>
@@ -20,8 +20,8 @@ std::size_t find(Bytes bytes, std::size_t from, const void* pattern, std::size_t
   // SAFETY: any object may be looked at as bytes.
   const auto* wanted = static_cast<const std::uint8_t*>(pattern);
   if (from > bytes.size()) return kNotFound;
-  const auto found = std::search(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end(), wanted,
-                                 wanted + size);
+  const auto found = std::search(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end(),
+                                 wanted, wanted + size);
   return found == bytes.end() ? kNotFound : static_cast<std::size_t>(found - bytes.begin());
 }
 
@@ -56,8 +56,9 @@ void scan_s5(Bytes table, Platform& platform) {
        at = find(table, at + 4, "_S5_", 4)) {
     std::size_t offset = at + 4;
     if (offset + 3 > table.size() || table[offset++] != kPackage) continue;
-    offset += 1 + (table[offset] >> 6);  // package length: the top bits say how many more bytes it has
-    offset += 1;                         // number of elements
+    offset +=
+        1 + (table[offset] >> 6);  // package length: the top bits say how many more bytes it has
+    offset += 1;                   // number of elements
     std::uint8_t type_a = 0, type_b = 0;
     if (!take_small_integer(table, offset, type_a)) continue;
     if (!take_small_integer(table, offset, type_b)) type_b = type_a;
@@ -69,7 +70,8 @@ void scan_s5(Bytes table, Platform& platform) {
 }
 
 // Walks the resource descriptors of a _CRS buffer (ACPI 6.4).
-void parse_resources(Bytes resources, VirtioMmioDescription& device, bool& has_memory, bool& has_line) {
+void parse_resources(Bytes resources, VirtioMmioDescription& device, bool& has_memory,
+                     bool& has_line) {
   constexpr std::uint8_t kLarge = 0x80, kEndTag = 0x0f;
   constexpr std::uint8_t kMemory32Fixed = 0x86, kQwordAddress = 0x8a, kExtendedInterrupt = 0x89;
   std::size_t offset = 0;

@@ -32,7 +32,8 @@ RegisterAddress load_register(Bytes table, std::size_t offset) {
   RegisterAddress result;
   std::uint8_t space = 0;
   std::uint64_t address = 0;
-  if (!try_load(table, offset, space) || !try_load(table, offset + 4, address) || address == 0) return result;
+  if (!try_load(table, offset, space) || !try_load(table, offset + 4, address) || address == 0)
+    return result;
   if (space == 0) result.space = RegisterAddress::Space::kMemory;
   if (space == 1 && address <= 0xffff) result.space = RegisterAddress::Space::kPort;
   if (result.space != RegisterAddress::Space::kNone) result.address = address;
@@ -44,8 +45,8 @@ RegisterAddress port_register(std::uint32_t port) {
   return {RegisterAddress::Space::kPort, port};
 }
 
-// MPS INTI flags of the MADT: two bits each of polarity and trigger; 0 is what the bus has, and that is
-// edge and active high on ISA.
+// MPS INTI flags of the MADT: two bits each of polarity and trigger; 0 is what the bus has, and
+// that is edge and active high on ISA.
 Polarity polarity_of(std::uint16_t flags) {
   return (flags & 3) == 3 ? Polarity::kActiveLow : Polarity::kActiveHigh;
 }
@@ -84,7 +85,8 @@ void parse_madt_entry(Bytes entry, Platform& platform) {
       break;
     case kIoApic:
       if (entry.size() >= 12) {
-        platform.io_apics.add({PhysAddr(load<std::uint32_t>(entry, 4)), load<std::uint32_t>(entry, 8)});
+        platform.io_apics.add(
+            {PhysAddr(load<std::uint32_t>(entry, 4)), load<std::uint32_t>(entry, 8)});
       }
       break;
     case kSourceOverride:
@@ -106,11 +108,13 @@ void parse_madt_entry(Bytes entry, Platform& platform) {
 
 std::optional<RootPointer> parse_root_pointer(Bytes bytes) {
   constexpr std::size_t kVersion1Size = 20;
-  if (bytes.size() < kVersion1Size || std::memcmp(bytes.data(), "RSD PTR ", 8) != 0) return std::nullopt;
+  if (bytes.size() < kVersion1Size || std::memcmp(bytes.data(), "RSD PTR ", 8) != 0)
+    return std::nullopt;
   if (sum_of(bytes.first(kVersion1Size)) != 0) return std::nullopt;
   if (bytes[15] >= 2 && bytes.size() >= kRootPointerSize) {
     const auto wide = load<std::uint64_t>(bytes, 24);
-    if (wide != 0 && sum_of(bytes.first(kRootPointerSize)) == 0) return RootPointer{PhysAddr(wide), true};
+    if (wide != 0 && sum_of(bytes.first(kRootPointerSize)) == 0)
+      return RootPointer{PhysAddr(wide), true};
   }
   const auto narrow = load<std::uint32_t>(bytes, 16);
   if (narrow == 0) return std::nullopt;
@@ -137,9 +141,11 @@ bool checksum_is_good(Bytes table) { return sum_of(table) == 0; }
 
 std::optional<PhysAddr> root_table_entry(Bytes table, bool wide_entries, std::size_t index) {
   const std::size_t size = wide_entries ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
-  if (table.size() < kHeaderSize || index >= (table.size() - kHeaderSize) / size) return std::nullopt;
+  if (table.size() < kHeaderSize || index >= (table.size() - kHeaderSize) / size)
+    return std::nullopt;
   const std::size_t offset = kHeaderSize + index * size;
-  return PhysAddr(wide_entries ? load<std::uint64_t>(table, offset) : load<std::uint32_t>(table, offset));
+  return PhysAddr(wide_entries ? load<std::uint64_t>(table, offset)
+                               : load<std::uint32_t>(table, offset));
 }
 
 void parse_madt(Bytes table, Platform& platform) {
@@ -209,7 +215,8 @@ void parse_mcfg(Bytes table, Platform& platform) {
     const std::uint8_t first = table[offset + 10];
     const std::uint8_t last = table[offset + 11];
     // Only segment 0: the others have no devices that a port access or we could name.
-    if (address != 0 && segment == 0 && first <= last) platform.ecam.add({PhysAddr(address), first, last});
+    if (address != 0 && segment == 0 && first <= last)
+      platform.ecam.add({PhysAddr(address), first, last});
   }
 }
 

@@ -3,7 +3,8 @@
 // ACPI's tables as plain data: parsers over byte spans, which may hold anything at all. Pure, any
 // context, no allocation; every read is checked against the span, and a count against its array.
 //
-// After ACPI 6.5, chapter 5; the DSDT is not interpreted but searched for the few fixed shapes needed.
+// After ACPI 6.5, chapter 5; the DSDT is not interpreted but searched for the few fixed shapes
+// needed.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,8 @@ using Bytes = std::span<const std::uint8_t>;
 
 // Root pointer. size() of the span may exceed the structure's.
 struct RootPointer {
-  PhysAddr table;       // RSDT or XSDT
-  bool wide_entries;    // XSDT: 8 bytes each
+  PhysAddr table;     // RSDT or XSDT
+  bool wide_entries;  // XSDT: 8 bytes each
 };
 inline constexpr std::size_t kRootPointerSize = 36;
 std::optional<RootPointer> parse_root_pointer(Bytes bytes);
@@ -45,8 +46,8 @@ bool checksum_is_good(Bytes table);
 // The nth table that an RSDT or XSDT points to.
 std::optional<PhysAddr> root_table_entry(Bytes table, bool wide_entries, std::size_t index);
 
-// Each adds what its table says to the platform. They take a whole table, header included, and stop at the
-// first entry that makes no sense, keeping what came before.
+// Each adds what its table says to the platform. They take a whole table, header included, and stop
+// at the first entry that makes no sense, keeping what came before.
 void parse_madt(Bytes table, Platform& platform);
 void parse_fadt(Bytes table, Platform& platform, PhysAddr& dsdt);
 void parse_hpet(Bytes table, Platform& platform);

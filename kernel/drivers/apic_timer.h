@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The local APIC's timer as the kernel's ClockEvent: by TSC deadline where the CPU has that and the TSC is
-// the clock, else counting down.
+// The local APIC's timer as the kernel's ClockEvent: by TSC deadline where the CPU has that and the
+// TSC is the clock, else counting down.
 //
-// Locks: none. The rates are constant once initialise_clocks has set them, but for a refinement by boot; each
-// CPU touches its own timer, interrupts off.
+// Locks: none. The rates are constant once initialise_clocks has set them, but for a refinement by
+// boot; each CPU touches its own timer, interrupts off.
 #pragma once
 
 #include <cstdint>

@@ -8,12 +8,13 @@
 
 namespace mokapot {
 
-struct CalendarTime {  // UTC
+struct CalendarTime {         // UTC
   unsigned year, month, day;  // month and day from 1
   unsigned hour, minute, second;
 };
 
-// Seconds since 1970-01-01 00:00:00 UTC in the Gregorian calendar; nothing if there is no such date or time.
+// Seconds since 1970-01-01 00:00:00 UTC in the Gregorian calendar; nothing if there is no such date
+// or time.
 std::optional<std::int64_t> unix_seconds(const CalendarTime& time);
 
 // The clock's registers as read. century is 0 where there is no such register.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Chooses clock and timer. The ladder of clocks, best first:
-//   1. the TSC, where it runs at one rate on all CPUs: the CPU says so, or the hypervisor is QEMU's emulator,
-//      whose TSC is one counter of the host. Its frequency comes from kvm-clock, from a hypervisor's or the
-//      CPU's own CPUID leaf, or is measured;
+//   1. the TSC, where it runs at one rate on all CPUs: the CPU says so, or the hypervisor is QEMU's
+//   emulator,
+//      whose TSC is one counter of the host. Its frequency comes from kvm-clock, from a
+//      hypervisor's or the CPU's own CPUID leaf, or is measured;
 //   2. kvm-clock, where the TSC differs from CPU to CPU;
 //   3. HPET, PM timer, PIT.
 // Only 1 can be read by the application itself, through the vDSO.
@@ -63,8 +64,9 @@ Sample take_sample() {
   return best;
 }
 
-constinit Sample first_sample;
-constinit std::uint64_t measured_tsc_hz = 0;  // 0: the TSC is not the clock, or its frequency was stated
+constinit Sample first_sample{};
+constinit std::uint64_t measured_tsc_hz =
+    0;  // 0: the TSC is not the clock, or its frequency was stated
 
 // Lets the countdown run for a few milliseconds of the reference.
 struct Measured {
@@ -84,7 +86,8 @@ Measured measure() {
           measured_frequency(first_sample.countdown - last.countdown, ticks, reference.frequency)};
 }
 
-// Where the only clock is one without a reference beside it (kvm-clock on a machine without timers).
+// Where the only clock is one without a reference beside it (kvm-clock on a machine without
+// timers).
 std::uint64_t measure_countdown_by_clock() {
   set_apic_timer_mode(ApicTimerMode::kMaskedOneShot);
   const Instant begin = now();
@@ -93,7 +96,8 @@ std::uint64_t measure_countdown_by_clock() {
   const std::uint32_t left = apic_timer_count();
   const Instant end = now();
   set_apic_timer_count(0);
-  return measured_frequency(UINT32_MAX - left, static_cast<std::uint64_t>((end - begin).nanoseconds()),
+  return measured_frequency(UINT32_MAX - left,
+                            static_cast<std::uint64_t>((end - begin).nanoseconds()),
                             kNanosecondsPerSecond);
 }
 
@@ -101,21 +105,23 @@ std::uint64_t measure_countdown_by_clock() {
 
 bool hypervisor_is(const char (&signature)[13]) {
   const arch::CpuidLeaf leaf = arch::hypervisor_leaf();
-  return std::memcmp(&leaf.ebx, signature, 4) == 0 && std::memcmp(&leaf.ecx, signature + 4, 4) == 0 &&
+  return std::memcmp(&leaf.ebx, signature, 4) == 0 &&
+         std::memcmp(&leaf.ecx, signature + 4, 4) == 0 &&
          std::memcmp(&leaf.edx, signature + 8, 4) == 0;
 }
 
 bool tsc_is_trusted() {
   constexpr std::uint32_t kPowerLeaf = 0x8000'0007;
   constexpr std::uint32_t kInvariant = 1u << 8;  // EDX
-  const bool invariant =
-      arch::cpuid(0x8000'0000, 0).eax >= kPowerLeaf && (arch::cpuid(kPowerLeaf, 0).edx & kInvariant) != 0;
+  const bool invariant = arch::cpuid(0x8000'0000, 0).eax >= kPowerLeaf &&
+                         (arch::cpuid(kPowerLeaf, 0).edx & kInvariant) != 0;
   return invariant || hypervisor_is("TCGTCGTCGTCG");
 }
 
 // 0 if nobody says.
 std::uint64_t stated_tsc_frequency() {
-  constexpr std::uint32_t kTimingLeaf = 0x4000'0010;  // EAX: kHz, a convention of several hypervisors
+  constexpr std::uint32_t kTimingLeaf =
+      0x4000'0010;  // EAX: kHz, a convention of several hypervisors
   constexpr std::uint32_t kCrystalLeaf = 0x15;
   if (arch::hypervisor_leaf().eax >= kTimingLeaf) {
     if (const std::uint64_t khz = arch::cpuid(kTimingLeaf, 0).eax; khz != 0) return khz * 1000;
@@ -131,12 +137,13 @@ std::uint64_t stated_tsc_frequency() {
 
 void use_tsc(ClockScale scale, std::uint64_t frequency, const char* origin) {
   set_clock_source(&tsc_clock.construct(scale, arch::ordered_cycle_counter()));
-  LOG_INFO("clock: tsc, %llu.%03llu MHz by %s", static_cast<unsigned long long>(frequency / 1'000'000),
+  LOG_INFO("clock: tsc, %llu.%03llu MHz by %s",
+           static_cast<unsigned long long>(frequency / 1'000'000),
            static_cast<unsigned long long>(frequency / 1000 % 1000), origin);
 }
 
-// Chooses and starts the clock source. Returns the TSC's frequency if the TSC is it, else 0, and the
-// countdown's frequency if that was measured on the way.
+// Chooses and starts the clock source. Returns the TSC's frequency if the TSC is it, else 0, and
+// the countdown's frequency if that was measured on the way.
 std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& countdown_hz) {
   const bool trusted = tsc_is_trusted();
   kvm_clock_runs = start_kvm_clock();
@@ -145,8 +152,8 @@ std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& count
     ClockScale scale;
     if (trusted && (info.flags & kKvmTscStable) != 0 && kvm_scale(info, scale)) {
       // Nanoseconds a tick, upside down.
-      const std::uint64_t frequency = measured_frequency(std::uint64_t{1} << 32, scale.apply(std::uint64_t{1} << 32),
-                                                         kNanosecondsPerSecond);
+      const std::uint64_t frequency = measured_frequency(
+          std::uint64_t{1} << 32, scale.apply(std::uint64_t{1} << 32), kNanosecondsPerSecond);
       use_tsc(scale, frequency, "kvm-clock");
       return frequency;
     }
@@ -178,7 +185,8 @@ std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& count
 void set_wall_clock(const Platform& platform) {
   if (kvm_clock_runs) {
     const InterruptGuard guard;
-    const auto since = static_cast<std::int64_t>(kvm_nanoseconds(kvm_time_info(), arch::ordered_cycle_counter()));
+    const auto since =
+        static_cast<std::int64_t>(kvm_nanoseconds(kvm_time_info(), arch::ordered_cycle_counter()));
     set_wall_clock_base(kvm_wall_clock() + since - now().nanoseconds());
     return;
   }
@@ -217,11 +225,14 @@ void refine_clock() {
   // The first measurement is good enough to say how often the reference has wrapped around since.
   const ClockScale to_reference = make_scale(measured_tsc_hz, reference.frequency);
   const std::uint64_t estimate = to_reference.apply(last.tsc - first_sample.tsc);
-  const std::uint64_t ticks = unwrapped(last.reference - first_sample.reference, reference.mask, estimate);
-  const std::uint64_t frequency = measured_frequency(last.tsc - first_sample.tsc, ticks, reference.frequency);
+  const std::uint64_t ticks =
+      unwrapped(last.reference - first_sample.reference, reference.mask, estimate);
+  const std::uint64_t frequency =
+      measured_frequency(last.tsc - first_sample.tsc, ticks, reference.frequency);
   if (frequency == 0) return;
   tsc_clock->refine(make_scale(frequency, kNanosecondsPerSecond));
-  LOG_INFO("clock: tsc refined to %llu.%03llu MHz", static_cast<unsigned long long>(frequency / 1'000'000),
+  LOG_INFO("clock: tsc refined to %llu.%03llu MHz",
+           static_cast<unsigned long long>(frequency / 1'000'000),
            static_cast<unsigned long long>(frequency / 1000 % 1000));
 }
 

@@ -24,8 +24,13 @@ std::uint8_t read_register(std::uint8_t number) {
 }
 
 CmosRegisters read_registers(std::uint8_t century_register) {
-  return {read_register(0), read_register(2), read_register(4), read_register(7), read_register(8),
-          read_register(9), century_register == 0 ? std::uint8_t{0} : read_register(century_register),
+  return {read_register(0),
+          read_register(2),
+          read_register(4),
+          read_register(7),
+          read_register(8),
+          read_register(9),
+          century_register == 0 ? std::uint8_t{0} : read_register(century_register),
           read_register(kStatusB)};
 }
 
@@ -43,7 +48,8 @@ std::optional<std::int64_t> read_cmos_clock(const Platform& platform) {
   CmosRegisters registers = read_registers(platform.century_register);
   for (int attempt = 0; attempt < 4; ++attempt) {
     const CmosRegisters again = read_registers(platform.century_register);
-    if (std::memcmp(&registers, &again, sizeof(registers)) == 0) return unix_seconds(decode_cmos(registers));
+    if (std::memcmp(&registers, &again, sizeof(registers)) == 0)
+      return unix_seconds(decode_cmos(registers));
     registers = again;
   }
   return std::nullopt;

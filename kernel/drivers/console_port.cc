@@ -10,7 +10,10 @@ namespace mokapot {
 
 ConsolePort::ConsolePort(VirtioTransport& transport, std::uint32_t id, std::uint16_t receive_queue,
                          std::uint16_t transmit_queue)
-    : transport_(transport), id_(id), receive_queue_(receive_queue), transmit_queue_(transmit_queue) {}
+    : transport_(transport),
+      id_(id),
+      receive_queue_(receive_queue),
+      transmit_queue_(transmit_queue) {}
 
 void ConsolePort::set_queues(Virtqueue receive, Virtqueue transmit) {
   IrqSpinGuard guard(lock_);
@@ -59,7 +62,8 @@ void ConsolePort::handle_interrupt() {
 void ConsolePort::give_receive_buffer_locked(std::uint32_t buffer) {
   const DmaBuffer piece{receive_memory_.address(buffer * kReceiveBufferSize), kReceiveBufferSize,
                         DmaBuffer::Direction::kDeviceWrites};
-  // There are more descriptors than buffers, so this fails only on a broken queue, which is at its end anyway.
+  // There are more descriptors than buffers, so this fails only on a broken queue, which is at its
+  // end anyway.
   (void)receive_.add(std::span(&piece, 1), buffer);
 }
 
@@ -73,8 +77,10 @@ bool ConsolePort::find_input_locked() {
     // No more than the buffer holds, whatever the device says.
     current_size_ = std::min<std::size_t>(filled->written, kReceiveBufferSize);
     current_read_ = 0;
-    if (current_size_ == 0) give_receive_buffer_locked(filled->token);
-    else current_ = filled->token;
+    if (current_size_ == 0)
+      give_receive_buffer_locked(filled->token);
+    else
+      current_ = filled->token;
   }
   return true;
 }
@@ -88,7 +94,8 @@ std::size_t ConsolePort::try_read(void* to, std::size_t size) {
     IrqSpinGuard guard(lock_);
     while (done < size && find_input_locked()) {
       const std::size_t piece = std::min(size - done, current_size_ - current_read_);
-      const auto* from = receive_memory_.at<std::uint8_t>(current_ * kReceiveBufferSize + current_read_);
+      const auto* from =
+          receive_memory_.at<std::uint8_t>(current_ * kReceiveBufferSize + current_read_);
       std::memcpy(out + done, from, piece);
       done += piece;
       current_read_ += piece;
@@ -166,7 +173,8 @@ std::size_t ConsolePort::try_write(const void* from, std::size_t size) {
 
 bool ConsolePort::can_write() {
   IrqSpinGuard guard(lock_);
-  return reclaim_until_locked([&]() REQUIRES(lock_) { return find_transmit_buffer_locked() != kNone; });
+  return reclaim_until_locked(
+      [&]() REQUIRES(lock_) { return find_transmit_buffer_locked() != kNone; });
 }
 
 bool ConsolePort::drained() {

@@ -2,11 +2,11 @@
 //
 // One port of a virtio-console: two virtqueues and their buffers.
 //
-// Lock: lock_ (rank kDeviceQueue), interrupts off, for both queues and their buffers. Each end is woken
-// through StreamPort::changed, without the lock.
-// Invariants: a receive buffer is with the device, or has been filled and waits in the used ring, or is
-// current_. A transmit buffer is with the device or free. Interrupts are asked for only by whoever found that he
-// cannot go on: a busy stream has none.
+// Lock: lock_ (rank kDeviceQueue), interrupts off, for both queues and their buffers. Each end is
+// woken through StreamPort::changed, without the lock. Invariants: a receive buffer is with the
+// device, or has been filled and waits in the used ring, or is current_. A transmit buffer is with
+// the device or free. Interrupts are asked for only by whoever found that he cannot go on: a busy
+// stream has none.
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,8 @@ class ConsolePort final : public StreamPort {
  private:
   static constexpr std::size_t kReceiveBuffers = 4;
   static constexpr std::size_t kReceiveBufferSize = kPageSize / kReceiveBuffers;
-  static constexpr std::size_t kTransmitBuffers = kQueueSize;  // a page each, made when first needed
+  static constexpr std::size_t kTransmitBuffers =
+      kQueueSize;  // a page each, made when first needed
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   // The filled buffer that is read next, in current_; false if there is none.

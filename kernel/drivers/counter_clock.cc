@@ -11,15 +11,19 @@ constinit CounterClock* kept_alive = nullptr;
 }  // namespace
 
 CounterClock::CounterClock(const ReferenceCounter& counter)
-    : counter_(counter), scale_(make_scale(counter.frequency, kNanosecondsPerSecond)), start_(counter.read()) {}
+    : counter_(counter),
+      scale_(make_scale(counter.frequency, kNanosecondsPerSecond)),
+      start_(counter.read()) {}
 
 Instant CounterClock::now() {
   std::uint64_t seen = total_.load(std::memory_order_acquire);
-  // Read after seen was loaded, so the counter is at or ahead of it and the difference is never negative.
+  // Read after seen was loaded, so the counter is at or ahead of it and the difference is never
+  // negative.
   const std::uint64_t raw = counter_.read() - start_;
   const std::uint64_t total = seen + ((raw - seen) & counter_.mask);
   while (total > seen) {
-    if (total_.compare_exchange_weak(seen, total, std::memory_order_release, std::memory_order_acquire)) {
+    if (total_.compare_exchange_weak(seen, total, std::memory_order_release,
+                                     std::memory_order_acquire)) {
       seen = total;
     }
   }

@@ -2,8 +2,8 @@
 //
 // A ClockSource over a counter that wraps around: what remains where there is no TSC to trust.
 //
-// Lock free. total_ counts ticks since the beginning in full; every reading carries it forward, so somebody
-// must read at least twice a turn: a timer of its own does.
+// Lock free. total_ counts ticks since the beginning in full; every reading carries it forward, so
+// somebody must read at least twice a turn: a timer of its own does.
 #pragma once
 
 #include <atomic>

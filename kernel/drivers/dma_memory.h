@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory that the driver and its device share: whole frames, contiguous, zeroed. The owner frees it only after
-// the device has been reset.
+// Memory that the driver and its device share: whole frames, contiguous, zeroed. The owner frees it
+// only after the device has been reset.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ class DmaMemory {
     DmaMemory memory;
     while (memory.order_ < kMaxFrameOrder && (kPageSize << memory.order_) < size) ++memory.order_;
     if ((kPageSize << memory.order_) < size) return Errno::kENOMEM;
-    memory.address_ = TRY(allocate_frames(memory.order_, FrameUse::kDevice, FrameContents::kZeroed));
+    memory.address_ =
+        TRY(allocate_frames(memory.order_, FrameUse::kDevice, FrameContents::kZeroed));
     memory.size_ = kPageSize << memory.order_;
     return memory;
   }

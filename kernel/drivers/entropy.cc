@@ -24,7 +24,8 @@ void seed_random() {
     word = arch::cycle_counter();
   }
   add_entropy(&seed, sizeof(seed));
-  if (!complete) LOG_WARNING("random: no RDSEED or RDRAND; until virtio-rng answers the seed is timing only");
+  if (!complete)
+    LOG_WARNING("random: no RDSEED or RDRAND; until virtio-rng answers the seed is timing only");
 }
 
 }  // namespace mokapot

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Brings up the interrupt controllers in order. The two 8259s are programmed only so far that nothing of
-// theirs can come in.
+// Brings up the interrupt controllers in order. The two 8259s are programmed only so far that
+// nothing of theirs can come in.
 
 #include "arch/port_io.h"
 #include "drivers/drivers.h"
@@ -14,8 +14,8 @@ namespace {
 void mask_8259s() {
   constexpr std::uint16_t kCommand[2] = {0x20, 0xa0};
   constexpr std::uint16_t kData[2] = {0x21, 0xa1};
-  // Initialised with vectors of their own before they are masked: a spurious interrupt cannot be masked, and
-  // must not look like an exception of the CPU.
+  // Initialised with vectors of their own before they are masked: a spurious interrupt cannot be
+  // masked, and must not look like an exception of the CPU.
   constexpr std::uint8_t kVectors[2] = {0x20, 0x28};
   constexpr std::uint8_t kCascade[2] = {0x04, 0x02};
   for (int chip = 0; chip < 2; ++chip) {

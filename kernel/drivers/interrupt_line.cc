@@ -4,16 +4,16 @@
 
 namespace mokapot {
 
-Result<void> connect_line(std::uint32_t line, Trigger trigger, Polarity polarity, InterruptHandler handler,
-                          void* context) {
+Result<void> connect_line(std::uint32_t line, Trigger trigger, Polarity polarity,
+                          InterruptHandler handler, void* context) {
   const InterruptVector vector = TRY(allocate_vector(handler, context));
   TRY(line_controller().route(line, vector, CpuId(0), trigger, polarity));
   line_controller().unmask(line);
   return {};
 }
 
-Result<void> connect_isa_line(const Platform& platform, std::uint8_t isa_interrupt, InterruptHandler handler,
-                              void* context) {
+Result<void> connect_isa_line(const Platform& platform, std::uint8_t isa_interrupt,
+                              InterruptHandler handler, void* context) {
   for (const LineOverride& entry : platform.overrides) {
     if (entry.isa_interrupt == isa_interrupt) {
       return connect_line(entry.line, entry.trigger, entry.polarity, handler, context);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// After Intel's 82093AA data sheet. Registers are reached through an index and a window, hence the lock.
+// After Intel's 82093AA data sheet. Registers are reached through an index and a window, hence the
+// lock.
 //
 // Lock: one spinlock for all IOAPICs (rank kIrq), interrupts off. Contexts: any but NMI.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lock free: each CPU reads the record that the host writes for it; the version number says whether the
-// copy is whole.
+// Lock free: each CPU reads the record that the host writes for it; the version number says whether
+// the copy is whole.
 
 #include "drivers/kvm_clock.h"
 
@@ -42,8 +42,10 @@ T read_once(const T& field) {
 
 std::uint64_t kvm_nanoseconds(const KvmTimeInfo& info, std::uint64_t tsc) {
   std::uint64_t delta = tsc < info.tsc_timestamp ? 0 : tsc - info.tsc_timestamp;
-  if (info.tsc_shift >= 0) delta <<= (info.tsc_shift & 63);
-  else delta >>= (-info.tsc_shift & 63);
+  if (info.tsc_shift >= 0)
+    delta <<= (info.tsc_shift & 63);
+  else
+    delta >>= (-info.tsc_shift & 63);
   return info.system_time + ClockScale{info.tsc_to_system_mul, 32}.apply(delta);
 }
 
@@ -64,7 +66,8 @@ bool start_kvm_clock() {
   const auto frame = allocate_frame(FrameUse::kDevice, FrameContents::kZeroed);
   if (!frame.ok()) return false;
   page_address = frame.value();
-  // SAFETY: a frame of our own, large enough; the host knows its address from the register written below.
+  // SAFETY: a frame of our own, large enough; the host knows its address from the register written
+  // below.
   page = static_cast<SharedPage*>(direct_map(page_address));
   start_kvm_clock_on_this_cpu();
   return read_once(page->cpus[arch::current_cpu().index()].version) != 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // KVM's paravirtual clock: the host writes, for each virtual CPU, how its TSC maps to nanoseconds.
-// After Documentation/virt/kvm/x86/msr.rst of Linux (MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW).
+// After Documentation/virt/kvm/x86/msr.rst of Linux (MSR_KVM_SYSTEM_TIME_NEW,
+// MSR_KVM_WALL_CLOCK_NEW).
 #pragma once
 
 #include <atomic>

@@ -62,8 +62,10 @@ std::uint32_t read(Register reg) {
   return registers.read32(reg);
 }
 void write(Register reg, std::uint32_t value) {
-  if (x2apic) arch::write_msr(kX2MsrBase + (reg >> 4), value);
-  else registers.write32(reg, value);
+  if (x2apic)
+    arch::write_msr(kX2MsrBase + (reg >> 4), value);
+  else
+    registers.write32(reg, value);
 }
 
 void send_command(std::uint32_t apic_id, std::uint32_t command) {
@@ -108,8 +110,8 @@ void set_apic_timer_mode(ApicTimerMode mode) {
   if (mode == ApicTimerMode::kTscDeadline) entry |= kEntryTscDeadline;
   write(kTimerDivide, kDivideBy16);
   write(kTimerEntry, entry);
-  // The deadline register is an MSR: without a fence it could be written before the mode above takes effect
-  // through memory, and be lost.
+  // The deadline register is an MSR: without a fence it could be written before the mode above
+  // takes effect through memory, and be lost.
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 void set_apic_timer_count(std::uint32_t count) { write(kTimerInitial, count); }
@@ -118,7 +120,8 @@ std::uint32_t apic_timer_count() { return read(kTimerCurrent); }
 void enable_local_apic() {
   std::uint64_t base = arch::read_msr(kApicBaseMsr) | kApicBaseEnable;
   arch::write_msr(kApicBaseMsr, base);
-  if (x2apic) arch::write_msr(kApicBaseMsr, base | kApicBaseX2);  // only ever from the enabled xAPIC mode
+  if (x2apic)
+    arch::write_msr(kApicBaseMsr, base | kApicBaseX2);  // only ever from the enabled xAPIC mode
   write(kTaskPriority, 0);
   // All local sources off, but the NMI pin, which firmware wires to LINT1.
   write(kTimerEntry, kEntryMasked | kTimerVector);
@@ -137,7 +140,8 @@ void initialise_local_apic(const Platform& platform) {
   constexpr std::uint32_t kHasApic = 1u << 9;     // leaf 1, EDX
   constexpr std::uint32_t kHasX2Apic = 1u << 21;  // leaf 1, ECX
   const arch::CpuidLeaf features = arch::cpuid(1, 0);
-  if ((features.edx & kHasApic) == 0) panic("this CPU has no local APIC, and the kernel needs its timer");
+  if ((features.edx & kHasApic) == 0)
+    panic("this CPU has no local APIC, and the kernel needs its timer");
   for (std::size_t i = 0; i < platform.cpus.size(); ++i) apic_ids[i] = platform.cpus[i].apic_id;
   x2apic = (features.ecx & kHasX2Apic) != 0;
   if (!x2apic) {
@@ -156,7 +160,8 @@ void start_cpu(CpuId cpu, PhysAddr start_page) {
   ASSERT(cpu.index() < kMaxCpus && start_page.is_page_aligned() && start_page.value() < 0x10'0000);
   const std::uint32_t id = apic_ids[cpu.index()];
   const auto page = static_cast<std::uint32_t>(start_page.page_number());
-  // The delays are Intel's, but for the 10 ms after INIT, which no processor of the last decades needs.
+  // The delays are Intel's, but for the 10 ms after INIT, which no processor of the last decades
+  // needs.
   send_command(id, kCommandInit | kCommandAssert);
   busy_wait(Duration::microseconds(200));
   send_command(id, kCommandStartUp | kCommandAssert | page);

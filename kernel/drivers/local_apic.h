@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// This CPU's local APIC, through memory (xAPIC) or through registers of the CPU (x2APIC). After Intel's
-// manual, volume 3, chapter 11 ("APIC").
+// This CPU's local APIC, through memory (xAPIC) or through registers of the CPU (x2APIC). After
+// Intel's manual, volume 3, chapter 11 ("APIC").
 //
-// Locks: none; each CPU writes its own APIC, interrupts off around the two halves of a command. The mode and
-// the table of APIC ids are constant once boot has set them.
+// Locks: none; each CPU writes its own APIC, interrupts off around the two halves of a command. The
+// mode and the table of APIC ids are constant once boot has set them.
 #pragma once
 
 #include <cstdint>

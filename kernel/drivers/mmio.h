@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A window of device registers in memory. Reads and writes are single accesses of the stated width, in
-// program order among themselves. Any context; mapping: thread context, boot.
+// A window of device registers in memory. Reads and writes are single accesses of the stated width,
+// in program order among themselves. Any context; mapping: thread context, boot.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,8 @@ namespace mokapot {
 class Mmio {
  public:
   constexpr Mmio() = default;
-  // SAFETY: the caller vouches that [base, base + size) are registers, or memory that stands for them.
+  // SAFETY: the caller vouches that [base, base + size) are registers, or memory that stands for
+  // them.
   Mmio(void* base, std::uint64_t size) : base_(static_cast<std::uint8_t*>(base)), size_(size) {}
   // Maps registers that need not be page aligned. kENOMEM.
   static Result<Mmio> map(PhysAddr address, std::uint64_t size);
@@ -38,8 +39,9 @@ class Mmio {
   void write64(std::uint64_t offset, std::uint64_t value) const { write(offset, value); }
 
  private:
-  // SAFETY: volatile makes the access happen, once and whole. The compiler fence keeps ordinary memory that
-  // the device shares on its side; the processor keeps uncached accesses in order with earlier stores.
+  // SAFETY: volatile makes the access happen, once and whole. The compiler fence keeps ordinary
+  // memory that the device shares on its side; the processor keeps uncached accesses in order with
+  // earlier stores.
   template <typename T>
   T read(std::uint64_t offset) const {
     DASSERT(offset + sizeof(T) <= size_);

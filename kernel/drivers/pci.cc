@@ -66,7 +66,8 @@ void scan_function(PciAddress f, const Visitor& visitor) {
   visitor.visit(f, visitor.context);
   if ((pci_read8(f, pci::kHeaderType) & 0x7f) != kHeaderBridge) return;
   const std::uint8_t behind = pci_read8(f, pci::kSecondaryBus);
-  // Numbers only grow away from the root, so this ends; firmware has not numbered a bridge that says 0.
+  // Numbers only grow away from the root, so this ends; firmware has not numbered a bridge that
+  // says 0.
   if (behind > f.bus) scan_bus(behind, visitor);
 }
 
@@ -124,7 +125,8 @@ void pci_write32(PciAddress f, std::uint32_t offset, std::uint32_t value) {
 }
 void pci_write16(PciAddress f, std::uint32_t offset, std::uint16_t value) {
   if (access_method == Access::kPorts) {
-    // A 16-bit access of its own: writing the neighbour back could clear bits that clear when written.
+    // A 16-bit access of its own: writing the neighbour back could clear bits that clear when
+    // written.
     IrqSpinGuard guard(port_lock);
     arch::write_port32(kAddressPort, port_address(f, offset));
     arch::write_port16(static_cast<std::uint16_t>(kDataPort + (offset & 2)), value);

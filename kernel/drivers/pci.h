@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PCI: configuration space and the enumeration of functions, through the ports of a PC or, where those do
-// not answer, through ECAM memory. PCI Local Bus 3.0, chapter 6; segment 0 only.
+// PCI: configuration space and the enumeration of functions, through the ports of a PC or, where
+// those do not answer, through ECAM memory. PCI Local Bus 3.0, chapter 6; segment 0 only.
 //
 // Lock: a spinlock around the port pair (rank kIrq), interrupts off. Enumeration: boot's thread.
 #pragma once

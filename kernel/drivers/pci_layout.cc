@@ -12,8 +12,8 @@ constexpr std::uint8_t kCapabilityVendor = 0x09;
 constexpr std::uint8_t kCapabilityMsix = 0x11;
 constexpr unsigned kBarCount = 6;
 
-// Calls visit(offset) for each capability of the kind, until it returns true. The list may be a loop or point
-// anywhere: at most as many steps as there is room for capabilities.
+// Calls visit(offset) for each capability of the kind, until it returns true. The list may be a
+// loop or point anywhere: at most as many steps as there is room for capabilities.
 template <typename Visit>
 void for_each_capability(Configuration bytes, std::uint8_t kind, Visit visit) {
   constexpr std::uint32_t kFirstPossible = 0x40;
@@ -61,8 +61,10 @@ std::optional<MsixCapability> find_msix(Configuration bytes) {
     if (offset + 12 > bytes.size()) return false;
     const auto entries = static_cast<std::uint16_t>((load16(bytes, offset + 2) & 0x7ff) + 1);
     const std::uint32_t table = load32(bytes, offset + 4);
-    result = MsixCapability{static_cast<std::uint8_t>(offset), entries,
-                            {static_cast<std::uint8_t>(table & 7), table & ~7u, entries * kEntrySize}};
+    result =
+        MsixCapability{static_cast<std::uint8_t>(offset),
+                       entries,
+                       {static_cast<std::uint8_t>(table & 7), table & ~7u, entries * kEntrySize}};
     return true;
   });
   return result;
@@ -76,14 +78,16 @@ std::optional<VirtioLayout> find_virtio_layout(Configuration bytes) {
   for_each_capability(bytes, kCapabilityVendor, [&](std::uint32_t offset) {
     if (offset + kCapabilitySize > bytes.size()) return false;
     const BarRange range{bytes[offset + 4], load32(bytes, offset + 8), load32(bytes, offset + 12)};
-    // The device may offer several of a kind, in its order of preference: the first that we could use counts.
+    // The device may offer several of a kind, in its order of preference: the first that we could
+    // use counts.
     if (!memory_bar(bytes, range.bar) || range.size == 0) return false;
     switch (bytes[offset + 3]) {
       case kCommon:
         if (layout.common.size == 0 && range.size >= kCommonSize) layout.common = range;
         break;
       case kNotify:
-        if (layout.notify.size == 0 && range.size >= 2 && offset + kCapabilitySize + 4 <= bytes.size()) {
+        if (layout.notify.size == 0 && range.size >= 2 &&
+            offset + kCapabilitySize + 4 <= bytes.size()) {
           layout.notify = range;
           layout.notify_multiplier = load32(bytes, offset + kCapabilitySize);
         }
@@ -99,7 +103,8 @@ std::optional<VirtioLayout> find_virtio_layout(Configuration bytes) {
     }
     return false;
   });
-  if (layout.common.size == 0 || layout.notify.size == 0 || layout.isr.size == 0) return std::nullopt;
+  if (layout.common.size == 0 || layout.notify.size == 0 || layout.isr.size == 0)
+    return std::nullopt;
   return layout;
 }
 
@@ -108,7 +113,8 @@ std::optional<std::uint16_t> virtio_type(Configuration bytes) {
   constexpr std::uint16_t kFirstTransitional = 0x1000, kFirstModern = 0x1040, kLast = 0x107f;
   if (load16(bytes, kVendor) != kVirtioVendor) return std::nullopt;
   const std::uint16_t device = load16(bytes, kDeviceId);
-  if (device >= kFirstModern && device <= kLast) return static_cast<std::uint16_t>(device - kFirstModern);
+  if (device >= kFirstModern && device <= kLast)
+    return static_cast<std::uint16_t>(device - kFirstModern);
   if (device >= kFirstTransitional && device < kFirstModern) return load16(bytes, kSubsystem);
   return std::nullopt;
 }

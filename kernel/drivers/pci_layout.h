@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a function's configuration space says, as pure functions over its bytes: base addresses, MSI-X, and
-// virtio's capabilities (virtio 1.2, section 4.1.4). The bytes may hold anything. Any context.
+// What a function's configuration space says, as pure functions over its bytes: base addresses,
+// MSI-X, and virtio's capabilities (virtio 1.2, section 4.1.4). The bytes may hold anything. Any
+// context.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ using Configuration = std::span<const std::uint8_t, 256>;
 std::uint16_t load16(Configuration bytes, std::uint32_t offset);
 std::uint32_t load32(Configuration bytes, std::uint32_t offset);
 
-// Address of a memory BAR that firmware has placed; nothing for port BARs, empty ones and bad numbers.
+// Address of a memory BAR that firmware has placed; nothing for port BARs, empty ones and bad
+// numbers.
 std::optional<PhysAddr> memory_bar(Configuration bytes, unsigned bar);
 
 // A piece of a BAR.
@@ -39,8 +41,8 @@ struct BarRange {
 };
 
 struct MsixCapability {
-  std::uint8_t offset;        // of the capability
-  std::uint16_t table_size;   // entries
+  std::uint8_t offset;       // of the capability
+  std::uint16_t table_size;  // entries
   BarRange table;
 };
 std::optional<MsixCapability> find_msix(Configuration bytes);

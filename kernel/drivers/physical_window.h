@@ -11,8 +11,8 @@
 
 namespace mokapot {
 
-// Bytes at address, through the direct map where it covers them, else through a mapping made for them that
-// stays for good. Thread context, boot only. kENOMEM.
+// Bytes at address, through the direct map where it covers them, else through a mapping made for
+// them that stays for good. Thread context, boot only. kENOMEM.
 Result<std::span<const std::uint8_t>> physical_window(PhysAddr address, std::uint64_t size);
 
 }  // namespace mokapot

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Discovery: walks ACPI's tables in memory and collects what the parsers make of them. Boot's one thread.
+// Discovery: walks ACPI's tables in memory and collects what the parsers make of them. Boot's one
+// thread.
 
 #include "arch/msr.h"
 #include "base/assert.h"
@@ -41,7 +42,8 @@ std::optional<acpi::RootPointer> find_root(PhysAddr hint) {
     }
     LOG_WARNING("ACPI: no root pointer where the boot protocol says; searching");
   }
-  // Where a BIOS puts it. (The extended BIOS data area, the other place, is not used by VM firmware.)
+  // Where a BIOS puts it. (The extended BIOS data area, the other place, is not used by VM
+  // firmware.)
   constexpr PhysAddr kBiosArea(0xe'0000);
   constexpr std::uint64_t kBiosAreaSize = 0x2'0000;
   const auto area = physical_window(kBiosArea, kBiosAreaSize);
@@ -62,10 +64,14 @@ void read_acpi(const acpi::RootPointer& root) {
     const acpi::Bytes table = table_at(*address);
     const auto header = acpi::parse_header(table);
     if (!header) continue;
-    if (header->is("APIC")) acpi::parse_madt(table, the_platform);
-    else if (header->is("FACP")) acpi::parse_fadt(table, the_platform, dsdt);
-    else if (header->is("HPET")) acpi::parse_hpet(table, the_platform);
-    else if (header->is("MCFG")) acpi::parse_mcfg(table, the_platform);
+    if (header->is("APIC"))
+      acpi::parse_madt(table, the_platform);
+    else if (header->is("FACP"))
+      acpi::parse_fadt(table, the_platform, dsdt);
+    else if (header->is("HPET"))
+      acpi::parse_hpet(table, the_platform);
+    else if (header->is("MCFG"))
+      acpi::parse_mcfg(table, the_platform);
   }
   if (!dsdt.is_null()) acpi::scan_dsdt(table_at(dsdt), the_platform);
 }
@@ -104,15 +110,16 @@ const Platform& discover_platform(PhysAddr rsdp_hint, std::string_view command_l
   }
   put_boot_cpu_first();
   if (the_platform.cpus.dropped() > 0) {
-    LOG_WARNING("%zu CPUs are left idle: the kernel uses at most %zu", the_platform.cpus.dropped(), kMaxCpus);
+    LOG_WARNING("%zu CPUs are left idle: the kernel uses at most %zu", the_platform.cpus.dropped(),
+                kMaxCpus);
   }
   if (the_platform.io_apics.size() == 0) {
     the_platform.io_apics.add({PhysAddr(0xfec0'0000), 0});
   }
   parse_virtio_mmio_words(command_line, the_platform);
   prepare_power(the_platform);
-  LOG_INFO("platform: %zu CPUs, %zu IOAPICs, %zu virtio-mmio devices named", the_platform.cpus.size(),
-           the_platform.io_apics.size(), the_platform.virtio_mmio.size());
+  LOG_INFO("platform: %zu CPUs, %zu IOAPICs, %zu virtio-mmio devices named",
+           the_platform.cpus.size(), the_platform.io_apics.size(), the_platform.virtio_mmio.size());
   return the_platform;
 }
 

@@ -19,8 +19,10 @@ template <typename T, std::size_t kCapacity>
 class BoundedList {
  public:
   void add(const T& item) {
-    if (size_ < kCapacity) items_[size_++] = item;
-    else ++dropped_;
+    if (size_ < kCapacity)
+      items_[size_++] = item;
+    else
+      ++dropped_;
   }
   std::size_t size() const { return size_; }
   std::size_t dropped() const { return dropped_; }

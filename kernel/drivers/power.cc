@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ways out, from the orderly to the crude. Any context, panics included: no locks, no allocation; the
-// registers were mapped when they were discovered.
+// The ways out, from the orderly to the crude. Any context, panics included: no locks, no
+// allocation; the registers were mapped when they were discovered.
 
+#include "drivers/power.h"
 #include "arch/cpu.h"
 #include "arch/port_io.h"
 #include "arch/reset.h"
 #include "contract/vm_contract.h"
 #include "drivers/drivers.h"
 #include "drivers/mmio.h"
-#include "drivers/power.h"
 
 namespace mokapot {
 namespace {
@@ -31,8 +31,10 @@ Mmio map_if_in_memory(const RegisterAddress& reg) {
 }
 
 void write_register(const RegisterAddress& reg, const Mmio& window, std::uint8_t value) {
-  if (window.valid()) window.write8(0, value);
-  else if (reg.space == RegisterAddress::Space::kPort) arch::write_port8(static_cast<std::uint16_t>(reg.address), value);
+  if (window.valid())
+    window.write8(0, value);
+  else if (reg.space == RegisterAddress::Space::kPort)
+    arch::write_port8(static_cast<std::uint16_t>(reg.address), value);
 }
 
 // The hypervisor may take a moment between the write and the end.
@@ -44,7 +46,8 @@ void wait_for_the_end() {
 void try_acpi_power_off() {
   if (machine == nullptr || !machine->has_s5) return;
   if (machine->hardware_reduced) {
-    const auto value = static_cast<std::uint8_t>((machine->s5_type_a << kSleepTypeShift) | kSleepEnable);
+    const auto value =
+        static_cast<std::uint8_t>((machine->s5_type_a << kSleepTypeShift) | kSleepEnable);
     write_register(machine->sleep_control, sleep_window, value);
     wait_for_the_end();
     return;
@@ -70,8 +73,8 @@ void prepare_power(const Platform& platform) {
 void power_off() {
   arch::interrupts_disable();
   try_acpi_power_off();
-  // No ACPI, or it did not help: monitors without it (Firecracker) take a reset for the end, and so does QEMU
-  // with -no-reboot.
+  // No ACPI, or it did not help: monitors without it (Firecracker) take a reset for the end, and so
+  // does QEMU with -no-reboot.
   reset_machine();
 }
 

@@ -2,7 +2,6 @@
 //
 // Finds the devices and gives each to its driver. Boot's thread.
 
-#include "device/stream_port.h"
 #include "drivers/drivers.h"
 #include "drivers/pci.h"
 #include "drivers/serial.h"
@@ -43,25 +42,26 @@ void probe_mmio(const VirtioMmioDescription& description) {
   if (transport.ok()) start_driver(transport.take());
 }
 
-// QEMU's microvm has its transports at fixed places, and says where only through ACPI or the command line;
-// this is for when it is told to do neither. Only on a machine without PCI, where these addresses can be
-// nothing else.
+// QEMU's microvm has its transports at fixed places, and says where only through ACPI or the
+// command line; this is for when it is told to do neither. Only on a machine without PCI, where
+// these addresses can be nothing else.
 void probe_fixed_window(const Platform& platform) {
   constexpr PhysAddr kWindow(0xfeb0'0000);
   constexpr std::uint32_t kTransportSize = 512;
-  // Without ACPI, 8 transports from line 5 on; with it, 8 from 16 or, given a second IOAPIC, 24 from 24.
+  // Without ACPI, 8 transports from line 5 on; with it, 8 from 16 or, given a second IOAPIC, 24
+  // from 24.
   const bool second_io_apic = platform.io_apics.size() > 1;
   const std::uint32_t count = second_io_apic ? 24 : 8;
   const std::uint32_t first_line = second_io_apic ? 24 : platform.has_acpi ? 16 : 5;
   for (std::uint32_t i = 0; i < count; ++i) {
-    probe_mmio({kWindow + i * kTransportSize, kTransportSize, first_line + i, Trigger::kEdge, Polarity::kActiveHigh});
+    probe_mmio({kWindow + i * kTransportSize, kTransportSize, first_line + i, Trigger::kEdge,
+                Polarity::kActiveHigh});
   }
 }
 
 }  // namespace
 
 void probe_devices(const Platform& platform) {
-  initialise_stream_ports();
   start_serial_port(platform);
   for (const VirtioMmioDescription& description : platform.virtio_mmio) probe_mmio(description);
   if (initialise_pci(platform)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// State is set once, when a counter is chosen, and constant from then on; the PIT's two halves are read
-// under a spinlock (rank kIrq), interrupts off.
+// State is set once, when a counter is chosen, and constant from then on; the PIT's two halves are
+// read under a spinlock (rank kIrq), interrupts off.
 
 #include "drivers/reference_counter.h"
 
@@ -13,7 +13,8 @@
 namespace mokapot {
 namespace {
 
-// A counter that is there moves within this many reads, each of which takes a good part of a microsecond.
+// A counter that is there moves within this many reads, each of which takes a good part of a
+// microsecond.
 constexpr int kMovesWithinReads = 1000;
 bool moves(std::uint64_t (*read)()) {
   const std::uint64_t first = read();
@@ -25,7 +26,8 @@ bool moves(std::uint64_t (*read)()) {
 
 // --- HPET (IA-PC HPET 1.0a) ---
 constinit Mmio hpet;
-constexpr std::uint64_t kHpetCapabilities = 0x00, kHpetPeriod = 0x04, kHpetConfiguration = 0x10, kHpetCounter = 0xf0;
+constexpr std::uint64_t kHpetCapabilities = 0x00, kHpetPeriod = 0x04, kHpetConfiguration = 0x10,
+                        kHpetCounter = 0xf0;
 
 // The low half only: not every implementation offers 8-byte reads, and two halves cost twice.
 std::uint64_t read_hpet() { return hpet.read32(kHpetCounter); }
@@ -63,7 +65,8 @@ ReferenceCounter try_pm_timer(const Platform& platform) {
     pm_timer_memory = window.take();
   }
   if (!moves(&read_pm_timer)) return {};
-  return {"acpi-pm", kFrequency, platform.pm_timer_is_32_bit ? 0xffff'ffffu : 0xff'ffffu, &read_pm_timer};
+  return {"acpi-pm", kFrequency, platform.pm_timer_is_32_bit ? 0xffff'ffffu : 0xff'ffffu,
+          &read_pm_timer};
 }
 
 // --- PIT (8254), channel 0 ---

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A 16550 at I/O port 0x3f8. Output is polled, so that the kernel can speak in any context; input comes by
-// interrupt into a ring of bytes.
+// A 16550 at I/O port 0x3f8. Output is polled, so that the kernel can speak in any context; input
+// comes by interrupt into a ring of bytes.
 //
-// Locks: writing_ is a bare flag and not a SpinLock, because panics and NMIs write too and must get through
-// even if the holder never goes on. The input ring has a spinlock (rank kDeviceQueue), interrupts off.
+// Locks: writing_ is a bare flag and not a SpinLock, because panics and NMIs write too and must get
+// through even if the holder never goes on. The input ring has a spinlock (rank kDeviceQueue),
+// interrupts off.
 
 #include "drivers/serial.h"
 
@@ -58,9 +59,11 @@ class WriteTurn {
 void write_polled(const char* bytes, std::size_t size) {
   while (size > 0) {
     unsigned polls = 0;
-    while ((arch::read_port8(kLineStatus) & kStatusHoldingEmpty) == 0 && ++polls < kMaxPolls) arch::relax();
+    while ((arch::read_port8(kLineStatus) & kStatusHoldingEmpty) == 0 && ++polls < kMaxPolls)
+      arch::relax();
     const std::size_t burst = size < kFifoSize ? size : kFifoSize;
-    for (std::size_t i = 0; i < burst; ++i) arch::write_port8(kData, static_cast<std::uint8_t>(bytes[i]));
+    for (std::size_t i = 0; i < burst; ++i)
+      arch::write_port8(kData, static_cast<std::uint8_t>(bytes[i]));
     bytes += burst;
     size -= burst;
   }
@@ -103,8 +106,8 @@ class SerialPort final : public StreamPort {
   void take_input() {
     {
       IrqSpinGuard guard(lock_);
-      // Read on until the FIFO is empty: its interrupt is an edge and comes once. What does not fit is lost, as
-      // on any serial line without flow control.
+      // Read on until the FIFO is empty: its interrupt is an edge and comes once. What does not fit
+      // is lost, as on any serial line without flow control.
       while ((arch::read_port8(kLineStatus) & kStatusDataReady) != 0) {
         const std::uint8_t byte = arch::read_port8(kData);
         if (head_ - tail_ < kInputSize) input_[head_++ % kInputSize] = byte;

@@ -29,7 +29,8 @@ std::int64_t TscClock::nanoseconds_at(const TscParameters& parameters, std::uint
   // A CPU whose counter lags the base by a few ticks reads the base.
   if (tsc < parameters.tsc_base) return parameters.base_nanoseconds;
   const ClockScale scale{parameters.multiplier, parameters.shift};
-  return parameters.base_nanoseconds + static_cast<std::int64_t>(scale.apply(tsc - parameters.tsc_base));
+  return parameters.base_nanoseconds +
+         static_cast<std::int64_t>(scale.apply(tsc - parameters.tsc_base));
 }
 
 Instant TscClock::now() {

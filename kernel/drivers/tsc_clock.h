@@ -2,8 +2,8 @@
 //
 // The ClockSource over the time stamp counter.
 //
-// The parameters change at most once, by refine(), while others read: a sequence number guards them, odd
-// while they change. Readers are lock free.
+// The parameters change at most once, by refine(), while others read: a sequence number guards
+// them, odd while they change. Readers are lock free.
 #pragma once
 
 #include <atomic>

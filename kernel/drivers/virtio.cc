@@ -27,7 +27,8 @@ Result<std::uint64_t> negotiate(VirtioTransport& transport, std::uint64_t wanted
   transport.set_status(kStatusAcknowledge | kStatusDriver);
   const std::uint64_t offered = transport.device_features();
   if ((offered & feature_bit(kFeatureVersion1)) == 0) {
-    LOG_ERROR("virtio %s: the device is a legacy one (before virtio 1.0), which is not supported", transport.name());
+    LOG_ERROR("virtio %s: the device is a legacy one (before virtio 1.0), which is not supported",
+              transport.name());
     transport.set_status(kStatusFailed);
     return Errno::kENODEV;
   }
@@ -35,16 +36,17 @@ Result<std::uint64_t> negotiate(VirtioTransport& transport, std::uint64_t wanted
   transport.set_driver_features(features);
   transport.set_status(kStatusAcknowledge | kStatusDriver | kStatusFeaturesOk);
   if ((transport.status() & kStatusFeaturesOk) == 0) {
-    LOG_ERROR("virtio %s: the device refuses features %#llx of the %#llx that it offers", transport.name(),
-              static_cast<unsigned long long>(features), static_cast<unsigned long long>(offered));
+    LOG_ERROR("virtio %s: the device refuses features %#llx of the %#llx that it offers",
+              transport.name(), static_cast<unsigned long long>(features),
+              static_cast<unsigned long long>(offered));
     transport.set_status(kStatusFailed);
     return Errno::kENODEV;
   }
   return features;
 }
 
-Result<OwnedQueue> set_up_queue(VirtioTransport& transport, std::uint16_t queue, std::uint16_t max_size,
-                                std::uint64_t features) {
+Result<OwnedQueue> set_up_queue(VirtioTransport& transport, std::uint16_t queue,
+                                std::uint16_t max_size, std::uint64_t features) {
   const std::uint16_t limit = transport.queue_size_limit(queue);
   if (limit == 0) return Errno::kENODEV;
   const std::uint16_t size = std::bit_floor(std::min(limit, max_size));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// virtio 1.x devices as their drivers see them, whatever the bus: the transport's interface, and the steps of
-// section 3.1 from reset to running.
+// virtio 1.x devices as their drivers see them, whatever the bus: the transport's interface, and
+// the steps of section 3.1 from reset to running.
 //
 // Legacy devices (before 1.0) are refused with a word in the log.
 #pragma once
@@ -31,7 +31,8 @@ inline constexpr std::uint8_t kStatusFeaturesOk = 8;
 inline constexpr std::uint8_t kStatusNeedsReset = 64;
 inline constexpr std::uint8_t kStatusFailed = 128;
 
-// What a driver is told, in interrupt context. Several queues share one interrupt, so it says only "look".
+// What a driver is told, in interrupt context. Several queues share one interrupt, so it says only
+// "look".
 class VirtioInterruptTarget {
  public:
   virtual void handle_queues() = 0;
@@ -69,16 +70,17 @@ class VirtioTransport {
 // Two halves that belong together, although the device may change them meanwhile.
 std::uint64_t read_configuration64(VirtioTransport& transport, std::uint32_t offset);
 
-// Resets the device and agrees on features: those of wanted that the device offers, and VERSION_1, which it
-// must. kENODEV if it will not have them (status FAILED is set then).
+// Resets the device and agrees on features: those of wanted that the device offers, and VERSION_1,
+// which it must. kENODEV if it will not have them (status FAILED is set then).
 Result<std::uint64_t> negotiate(VirtioTransport& transport, std::uint64_t wanted);
-// Makes a queue of at most max_size in memory of its own and gives it to the device. kENODEV if there is none.
+// Makes a queue of at most max_size in memory of its own and gives it to the device. kENODEV if
+// there is none.
 struct OwnedQueue {
   Virtqueue rings;
   DmaMemory memory;
 };
-Result<OwnedQueue> set_up_queue(VirtioTransport& transport, std::uint16_t queue, std::uint16_t max_size,
-                                std::uint64_t features);
+Result<OwnedQueue> set_up_queue(VirtioTransport& transport, std::uint16_t queue,
+                                std::uint16_t max_size, std::uint64_t features);
 // The device may use its queues from here on.
 void start_device(VirtioTransport& transport);
 // Gives up on a device: after return it touches no memory.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A fixed number of slots bounds what is in flight. A slot has the request's header, its status byte and an
-// indirect table, all in memory that the device may reach; with VIRTIO_F_INDIRECT_DESC a request takes one
-// descriptor of the ring, without it one for each segment and two more.
+// A fixed number of slots bounds what is in flight. A slot has the request's header, its status
+// byte and an indirect table, all in memory that the device may reach; with VIRTIO_F_INDIRECT_DESC
+// a request takes one descriptor of the ring, without it one for each segment and two more.
 //
-// Lock: lock_ (rank kDeviceQueue), interrupts off: slots, ring. Completions are called without it, in interrupt
-// context. Invariant: a slot is free or belongs to one request that the device has.
+// Lock: lock_ (rank kDeviceQueue), interrupts off: slots, ring. Completions are called without it,
+// in interrupt context. Invariant: a slot is free or belongs to one request that the device has.
 
 #include "drivers/virtio_block.h"
 
@@ -34,11 +34,12 @@ constexpr std::uint32_t kConfigurationMaxSegmentSize = 8;
 constexpr std::uint32_t kConfigurationMaxSegments = 12;
 constexpr std::uint32_t kConfigurationBlockSize = 20;
 
-constexpr std::uint32_t kVirtioSector = 512;  // the unit of capacity and addresses, whatever the block size
+constexpr std::uint32_t kVirtioSector =
+    512;  // the unit of capacity and addresses, whatever the block size
 constexpr std::uint16_t kRequestQueue = 0;
 constexpr std::uint16_t kQueueSize = 128;
 constexpr std::size_t kSlots = 16;
-constexpr std::size_t kTableEntries = 60;  // all slots fit 16 KiB
+constexpr std::size_t kTableEntries = 60;                // all slots fit 16 KiB
 constexpr std::size_t kMaxSegments = kTableEntries - 2;  // header and status
 
 enum RequestType : std::uint32_t { kTypeRead = 0, kTypeWrite = 1, kTypeFlush = 4, kTypeGetId = 8 };
@@ -60,7 +61,8 @@ static_assert(kSlots * sizeof(SharedSlot) <= 4 * kPageSize);
 
 class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
  public:
-  explicit VirtioBlock(std::unique_ptr<VirtioTransport> transport) : transport_(std::move(transport)) {}
+  explicit VirtioBlock(std::unique_ptr<VirtioTransport> transport)
+      : transport_(std::move(transport)) {}
 
   // Everything up to a running device.
   Result<void> start();
@@ -90,9 +92,11 @@ class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
   Result<void> read_serial();
   Result<std::uint32_t> type_of(const BlockRequest& request) const;
   Queued try_queue(BlockRequest& request, std::uint32_t type);
-  Result<void> add_to_ring_locked(std::size_t slot, std::uint32_t type, std::span<const PhysSegment> segments)
-      REQUIRES(lock_);
-  SharedSlot* shared(std::size_t slot) const { return slots_memory_.at<SharedSlot>(slot * sizeof(SharedSlot)); }
+  Result<void> add_to_ring_locked(std::size_t slot, std::uint32_t type,
+                                  std::span<const PhysSegment> segments) REQUIRES(lock_);
+  SharedSlot* shared(std::size_t slot) const {
+    return slots_memory_.at<SharedSlot>(slot * sizeof(SharedSlot));
+  }
   PhysAddr shared_address(std::size_t slot, std::size_t offset) const {
     return slots_memory_.address(slot * sizeof(SharedSlot) + offset);
   }
@@ -117,11 +121,11 @@ class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
 };
 
 Result<void> VirtioBlock::start() {
-  const std::uint64_t features =
-      TRY(negotiate(*transport_, feature_bit(kFeatureIndirect) | feature_bit(kFeatureEventIndex) |
-                                     feature_bit(kFeatureMaxSegmentSize) | feature_bit(kFeatureMaxSegments) |
-                                     feature_bit(kFeatureReadOnly) | feature_bit(kFeatureBlockSize) |
-                                     feature_bit(kFeatureFlush)));
+  const std::uint64_t features = TRY(
+      negotiate(*transport_, feature_bit(kFeatureIndirect) | feature_bit(kFeatureEventIndex) |
+                                 feature_bit(kFeatureMaxSegmentSize) |
+                                 feature_bit(kFeatureMaxSegments) | feature_bit(kFeatureReadOnly) |
+                                 feature_bit(kFeatureBlockSize) | feature_bit(kFeatureFlush)));
   slots_memory_ = TRY(DmaMemory::allocate(kSlots * sizeof(SharedSlot)));
   TRY(transport_->connect(*this));
   OwnedQueue queue = TRY(set_up_queue(*transport_, kRequestQueue, kQueueSize, features));
@@ -148,7 +152,8 @@ void VirtioBlock::read_limits(std::uint64_t features) {
   size_ = std::min(capacity, UINT64_MAX / kVirtioSector) * kVirtioSector;
   if (has(kFeatureBlockSize)) {
     const std::uint32_t block_size = transport_->read_configuration32(kConfigurationBlockSize);
-    const bool sensible = block_size >= kVirtioSector && (block_size & (block_size - 1)) == 0 && block_size <= kPageSize;
+    const bool sensible = block_size >= kVirtioSector && (block_size & (block_size - 1)) == 0 &&
+                          block_size <= kPageSize;
     if (sensible) sector_size_ = block_size;
   }
   // Without the feature one segment is all that the specification promises.
@@ -172,7 +177,8 @@ Result<std::uint32_t> VirtioBlock::type_of(const BlockRequest& request) const {
     total += segment.size;
   }
   if (!is_aligned(request.offset | total, sector_size_)) return Errno::kEINVAL;
-  if (request.offset > size_ || total > size_ - request.offset) return Errno::kEIO;  // as past a disk's end
+  if (request.offset > size_ || total > size_ - request.offset)
+    return Errno::kEIO;  // as past a disk's end
   return std::uint32_t{request.kind == BlockRequest::Kind::kWrite ? kTypeWrite : kTypeRead};
 }
 
@@ -195,7 +201,8 @@ VirtioBlock::Queued VirtioBlock::try_queue(BlockRequest& request, std::uint32_t 
   {
     IrqSpinGuard guard(lock_);
     if (failed_) return Queued::kDeviceFailed;
-    const auto free = std::find_if(std::begin(slots_), std::end(slots_), [](const Slot& slot) { return slot.request == nullptr; });
+    const auto free = std::find_if(std::begin(slots_), std::end(slots_),
+                                   [](const Slot& slot) { return slot.request == nullptr; });
     if (free == std::end(slots_)) return Queued::kFull;
     const auto slot = static_cast<std::size_t>(free - std::begin(slots_));
     SharedSlot& memory = *shared(slot);
@@ -207,7 +214,8 @@ VirtioBlock::Queued VirtioBlock::try_queue(BlockRequest& request, std::uint32_t 
     free->request = &request;
     notify = queue_.rings.publish();
   }
-  // Without the lock: a hypervisor that works in the notifying CPU's own time would keep interrupts off.
+  // Without the lock: a hypervisor that works in the notifying CPU's own time would keep interrupts
+  // off.
   if (notify) transport_->notify(kRequestQueue);
   return Queued::kYes;
 }
@@ -215,20 +223,23 @@ VirtioBlock::Queued VirtioBlock::try_queue(BlockRequest& request, std::uint32_t 
 Result<void> VirtioBlock::add_to_ring_locked(std::size_t slot, std::uint32_t type,
                                              std::span<const PhysSegment> segments) {
   using Direction = DmaBuffer::Direction;
-  const Direction direction = type == kTypeWrite ? Direction::kDeviceReads : Direction::kDeviceWrites;
+  const Direction direction =
+      type == kTypeWrite ? Direction::kDeviceReads : Direction::kDeviceWrites;
   DmaBuffer buffers[kTableEntries];
   std::size_t count = 0;
-  buffers[count++] = {shared_address(slot, offsetof(SharedSlot, header)), sizeof(SharedSlot::header),
-                      Direction::kDeviceReads};
+  buffers[count++] = {shared_address(slot, offsetof(SharedSlot, header)),
+                      sizeof(SharedSlot::header), Direction::kDeviceReads};
   if (type != kTypeFlush) {
-    for (const PhysSegment& segment : segments) buffers[count++] = {segment.address, segment.size, direction};
+    for (const PhysSegment& segment : segments)
+      buffers[count++] = {segment.address, segment.size, direction};
   }
-  buffers[count++] = {shared_address(slot, offsetof(SharedSlot, status)), sizeof(SharedSlot::status),
-                      Direction::kDeviceWrites};
+  buffers[count++] = {shared_address(slot, offsetof(SharedSlot, status)),
+                      sizeof(SharedSlot::status), Direction::kDeviceWrites};
   const std::span used(buffers, count);
   const auto token = static_cast<std::uint32_t>(slot);
   if (!indirect_) return queue_.rings.add(used, token);
-  return queue_.rings.add_indirect(shared(slot)->table, shared_address(slot, offsetof(SharedSlot, table)), used, token);
+  return queue_.rings.add_indirect(shared(slot)->table,
+                                   shared_address(slot, offsetof(SharedSlot, table)), used, token);
 }
 
 // The next request that the device is done with, its slot free again; nullptr if there is none.
@@ -243,8 +254,10 @@ BlockRequest* VirtioBlock::take_completed(Result<void>& outcome) {
     const std::size_t slot = completion->token;
     // SAFETY: the device has written the status and is done with the slot.
     const std::uint8_t status = *const_cast<volatile std::uint8_t*>(&shared(slot)->status);
-    if (status == kStatusOk) outcome = Result<void>();
-    else outcome = status == kStatusUnsupported ? Errno::kEOPNOTSUPP : Errno::kEIO;
+    if (status == kStatusOk)
+      outcome = Result<void>();
+    else
+      outcome = status == kStatusUnsupported ? Errno::kEOPNOTSUPP : Errno::kEIO;
     return std::exchange(slots_[slot].request, nullptr);
   }
 }
@@ -281,7 +294,8 @@ void VirtioBlock::fail_all() {
 }
 
 Result<void> VirtioBlock::read_serial() {
-  // The answer is written to memory of the device's own, so that one that comes after we gave up hurts nobody.
+  // The answer is written to memory of the device's own, so that one that comes after we gave up
+  // hurts nobody.
   const PhysSegment segment{shared_address(0, offsetof(SharedSlot, serial)), kSerialSize};
   struct Answer {
     std::atomic<bool> complete{false};
@@ -334,8 +348,8 @@ void start_virtio_block(std::unique_ptr<VirtioTransport> transport) {
     return;
   }
   LOG_INFO("virtio-blk %s: %llu KiB%s, serial \"%s\"", device->where(),
-           static_cast<unsigned long long>(device->size() >> 10), device->read_only() ? ", read-only" : "",
-           device->serial());
+           static_cast<unsigned long long>(device->size() >> 10),
+           device->read_only() ? ", read-only" : "", device->serial());
   (void)device.release();  // registered for good
 }
 

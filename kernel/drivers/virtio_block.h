@@ -9,7 +9,8 @@
 
 namespace mokapot {
 
-// Starts the driver and registers the disk; it lives as long as the kernel. Errors are logged. Thread context.
+// Starts the driver and registers the disk; it lives as long as the kernel. Errors are logged.
+// Thread context.
 void start_virtio_block(std::unique_ptr<VirtioTransport> transport);
 
 }  // namespace mokapot

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The device around the ports: its set-up and the control queues, on which the host announces, names and
-// opens ports.
+// The device around the ports: its set-up and the control queues, on which the host announces,
+// names and opens ports.
 //
-// Control messages are handled in thread context by a work item, because a new port needs memory and is
-// registered. Lock: control_lock_ (rank kDeviceQueue), interrupts off, for the two control queues.
+// Control messages are handled in thread context by a work item, because a new port needs memory
+// and is registered. Lock: control_lock_ (rank kDeviceQueue), interrupts off, for the two control
+// queues.
 
 #include "drivers/virtio_console.h"
 
@@ -22,7 +23,8 @@ namespace {
 
 constexpr unsigned kFeatureMultiport = 1;
 constexpr std::uint32_t kConfigurationMaxPorts = 4;
-// The queues of a port must be set up before the device runs, and cost memory; the launcher uses four.
+// The queues of a port must be set up before the device runs, and cost memory; the launcher uses
+// four.
 constexpr std::uint32_t kMaxPorts = 8;
 constexpr std::uint16_t kControlReceiveQueue = 2;
 constexpr std::uint16_t kControlTransmitQueue = 3;
@@ -71,7 +73,9 @@ class VirtioConsole final : public VirtioInterruptTarget {
   // A work item that knows whose it is.
   struct ControlWork : WorkItem {
     explicit ControlWork(VirtioConsole& console)
-        : WorkItem([](WorkItem& item) { static_cast<ControlWork&>(item).console_.handle_control_messages(); }),
+        : WorkItem([](WorkItem& item) {
+            static_cast<ControlWork&>(item).console_.handle_control_messages();
+          }),
           console_(console) {}
     VirtioConsole& console_;
   };
@@ -80,7 +84,8 @@ class VirtioConsole final : public VirtioInterruptTarget {
   Result<void> start_control();
   void handle_control_messages();
   bool take_control_message(ControlMessage& message, char* name, std::size_t& name_size);
-  void handle_control_message(const ControlMessage& message, const char* name, std::size_t name_size);
+  void handle_control_message(const ControlMessage& message, const char* name,
+                              std::size_t name_size);
   void handle_port_added(ConsolePort& port);
   void announce(ConsolePort& port);
   void send_control(std::uint32_t port, Event event, std::uint16_t value);
@@ -112,8 +117,10 @@ Result<void> VirtioConsole::start() {
   }
   TRY(set_up_ports(count, features));
   if (multiport_) {
-    OwnedQueue receive = TRY(set_up_queue(*transport_, kControlReceiveQueue, kControlQueueSize, features));
-    OwnedQueue transmit = TRY(set_up_queue(*transport_, kControlTransmitQueue, kControlQueueSize, features));
+    OwnedQueue receive =
+        TRY(set_up_queue(*transport_, kControlReceiveQueue, kControlQueueSize, features));
+    OwnedQueue transmit =
+        TRY(set_up_queue(*transport_, kControlTransmitQueue, kControlQueueSize, features));
     DmaMemory buffers = TRY(DmaMemory::allocate(2 * kControlBuffers * kControlBufferSize));
     IrqSpinGuard guard(control_lock_);
     control_receive_ = std::move(receive);
@@ -134,14 +141,16 @@ Result<void> VirtioConsole::start() {
 Result<void> VirtioConsole::set_up_ports(std::uint32_t count, std::uint64_t features) {
   // All ports' rings in one block: small queues in a frame each would waste most of it.
   const std::size_t ring_size = Virtqueue::memory_size(ConsolePort::kQueueSize);
-  const auto event_index = (features & feature_bit(kFeatureEventIndex)) != 0 ? Virtqueue::EventIndex::kYes
-                                                                            : Virtqueue::EventIndex::kNo;
+  const auto event_index = (features & feature_bit(kFeatureEventIndex)) != 0
+                               ? Virtqueue::EventIndex::kYes
+                               : Virtqueue::EventIndex::kNo;
   queue_memory_ = TRY(DmaMemory::allocate(2 * count * ring_size));
   std::size_t offset = 0;
   const auto make_queue = [&](std::uint16_t number) -> Result<Virtqueue> {
     if (transport_->queue_size_limit(number) < ConsolePort::kQueueSize) return Errno::kENODEV;
-    Virtqueue rings = TRY(Virtqueue::create(ConsolePort::kQueueSize, queue_memory_.at<std::uint8_t>(offset),
-                                            queue_memory_.address(offset), event_index));
+    Virtqueue rings =
+        TRY(Virtqueue::create(ConsolePort::kQueueSize, queue_memory_.at<std::uint8_t>(offset),
+                              queue_memory_.address(offset), event_index));
     offset += ring_size;
     TRY(transport_->enable_queue(number, rings));
     return rings;
@@ -188,7 +197,8 @@ void VirtioConsole::handle_queues() {
   if (messages) enqueue_work(control_work_);
 }
 
-bool VirtioConsole::take_control_message(ControlMessage& message, char* name, std::size_t& name_size) {
+bool VirtioConsole::take_control_message(ControlMessage& message, char* name,
+                                         std::size_t& name_size) {
   bool notify = false;
   {
     IrqSpinGuard guard(control_lock_);
@@ -217,13 +227,16 @@ void VirtioConsole::handle_control_messages() {
   ControlMessage message;
   char name[kControlBufferSize];
   std::size_t name_size = 0;
-  while (take_control_message(message, name, name_size)) handle_control_message(message, name, name_size);
+  while (take_control_message(message, name, name_size))
+    handle_control_message(message, name, name_size);
 }
 
-void VirtioConsole::handle_control_message(const ControlMessage& message, const char* name, std::size_t name_size) {
+void VirtioConsole::handle_control_message(const ControlMessage& message, const char* name,
+                                           std::size_t name_size) {
   if (message.port >= port_count_) {
     if (message.event == kPortAdd) {
-      LOG_WARNING("virtio-console %s: port %u is not used; at most %u are (max_ports)", where(), message.port, kMaxPorts);
+      LOG_WARNING("virtio-console %s: port %u is not used; at most %u are (max_ports)", where(),
+                  message.port, kMaxPorts);
       send_control(message.port, kPortReady, 0);
     }
     return;
@@ -287,7 +300,8 @@ void VirtioConsole::send_control(std::uint32_t port, Event event, std::uint16_t 
     }
     const std::uint64_t offset = (kControlBuffers + buffer) * kControlBufferSize;
     *control_memory_.at<ControlMessage>(offset) = {port, event, value};
-    const DmaBuffer piece{control_memory_.address(offset), sizeof(ControlMessage), DmaBuffer::Direction::kDeviceReads};
+    const DmaBuffer piece{control_memory_.address(offset), sizeof(ControlMessage),
+                          DmaBuffer::Direction::kDeviceReads};
     if (!control_transmit_.rings.add(std::span(&piece, 1), buffer).ok()) return;
     transmit_busy_ |= 1u << buffer;
     notify = control_transmit_.rings.publish();

@@ -71,7 +71,8 @@ class VirtioEntropy final : public VirtioInterruptTarget {
   // A timer that knows whose it is.
   struct ReseedTimer : Timer {
     explicit ReseedTimer(VirtioEntropy& owner)
-        : Timer([](Timer& timer) { static_cast<ReseedTimer&>(timer).owner_.request(); }), owner_(owner) {}
+        : Timer([](Timer& timer) { static_cast<ReseedTimer&>(timer).owner_.request(); }),
+          owner_(owner) {}
     VirtioEntropy& owner_;
   };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Locks: none. Set-up is boot's thread; notify() is one register write and may run anywhere, and so may the
-// interrupt handler, which touches only the two interrupt registers.
+// Locks: none. Set-up is boot's thread; notify() is one register write and may run anywhere, and so
+// may the interrupt handler, which touches only the two interrupt registers.
 
 #include "drivers/virtio_mmio.h"
 
@@ -46,10 +46,13 @@ class VirtioMmio final : public VirtioTransport {
  public:
   VirtioMmio(Mmio registers, const VirtioMmioDescription& description)
       : registers_(registers), description_(description) {
-    format_to(name_, sizeof(name_), "mmio %#llx", static_cast<unsigned long long>(description.address.value()));
+    format_to(name_, sizeof(name_), "mmio %#llx",
+              static_cast<unsigned long long>(description.address.value()));
   }
 
-  std::uint16_t type() const override { return static_cast<std::uint16_t>(registers_.read32(kDeviceId)); }
+  std::uint16_t type() const override {
+    return static_cast<std::uint16_t>(registers_.read32(kDeviceId));
+  }
   const char* name() const override { return name_; }
 
   std::uint8_t status() override { return static_cast<std::uint8_t>(registers_.read32(kStatus)); }
@@ -89,24 +92,30 @@ class VirtioMmio final : public VirtioTransport {
   }
   void notify(std::uint16_t queue) override { registers_.write32(kQueueNotify, queue); }
 
-  std::uint32_t configuration_generation() override { return registers_.read32(kConfigurationGeneration); }
+  std::uint32_t configuration_generation() override {
+    return registers_.read32(kConfigurationGeneration);
+  }
   std::uint8_t read_configuration8(std::uint32_t offset) override {
-    return kConfiguration + offset < registers_.size() ? registers_.read8(kConfiguration + offset) : std::uint8_t{0};
+    return kConfiguration + offset < registers_.size() ? registers_.read8(kConfiguration + offset)
+                                                       : std::uint8_t{0};
   }
   std::uint32_t read_configuration32(std::uint32_t offset) override {
-    return kConfiguration + offset + 4 <= registers_.size() ? registers_.read32(kConfiguration + offset) : 0;
+    return kConfiguration + offset + 4 <= registers_.size()
+               ? registers_.read32(kConfiguration + offset)
+               : 0;
   }
 
   Result<void> connect(VirtioInterruptTarget& target) override {
     target_ = &target;
-    return connect_line(description_.line, description_.trigger, description_.polarity, &handle_interrupt, this);
+    return connect_line(description_.line, description_.trigger, description_.polarity,
+                        &handle_interrupt, this);
   }
 
  private:
   static void handle_interrupt(void* context) {
     auto& self = *static_cast<VirtioMmio*>(context);
-    // Acknowledged before the work, so that a completion after our last look raises the line anew; and until
-    // the status is zero, since an edge comes only once the line has been down.
+    // Acknowledged before the work, so that a completion after our last look raises the line anew;
+    // and until the status is zero, since an edge comes only once the line has been down.
     while (const std::uint32_t pending = self.registers_.read32(kInterruptStatus)) {
       self.registers_.write32(kInterruptAcknowledge, pending);
       if ((pending & kInterruptQueues) != 0) self.target_->handle_queues();
@@ -127,17 +136,21 @@ class VirtioMmio final : public VirtioTransport {
 
 }  // namespace
 
-Result<std::unique_ptr<VirtioTransport>> open_virtio_mmio(const VirtioMmioDescription& description) {
+Result<std::unique_ptr<VirtioTransport>> open_virtio_mmio(
+    const VirtioMmioDescription& description) {
   if (description.size < kConfiguration) return Errno::kENODEV;
   const Mmio registers = TRY(Mmio::map(description.address, description.size));
-  if (registers.read32(kMagic) != kMagicValue || registers.read32(kDeviceId) == 0) return Errno::kENODEV;
+  if (registers.read32(kMagic) != kMagicValue || registers.read32(kDeviceId) == 0)
+    return Errno::kENODEV;
   if (registers.read32(kVersion) != kModernVersion) {
-    LOG_ERROR("virtio mmio %#llx: the device is a legacy one, which is not supported "
-              "(QEMU: -global virtio-mmio.force-legacy=false)",
-              static_cast<unsigned long long>(description.address.value()));
+    LOG_ERROR(
+        "virtio mmio %#llx: the device is a legacy one, which is not supported "
+        "(QEMU: -global virtio-mmio.force-legacy=false)",
+        static_cast<unsigned long long>(description.address.value()));
     return Errno::kENODEV;
   }
-  std::unique_ptr<VirtioTransport> transport = TRY(make_unique_or_error<VirtioMmio>(registers, description));
+  std::unique_ptr<VirtioTransport> transport =
+      TRY(make_unique_or_error<VirtioMmio>(registers, description));
   return transport;
 }
 

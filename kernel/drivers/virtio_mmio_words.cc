@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "virtio_mmio.device=";
 
-// A number in C notation at the front of text, which it is taken off. False if there is none or it is too
-// large.
+// A number in C notation at the front of text, which it is taken off. False if there is none or it
+// is too large.
 bool take_number(std::string_view& text, std::uint64_t& value) {
   unsigned base = 10;
   if (text.starts_with("0x") || text.starts_with("0X")) {
@@ -26,10 +26,14 @@ bool take_number(std::string_view& text, std::uint64_t& value) {
   while (!text.empty()) {
     const char c = text.front();
     unsigned digit = 0;
-    if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f') digit = static_cast<unsigned>(c - 'a') + 10;
-    else if (c >= 'A' && c <= 'F') digit = static_cast<unsigned>(c - 'A') + 10;
-    else break;
+    if (c >= '0' && c <= '9')
+      digit = static_cast<unsigned>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      digit = static_cast<unsigned>(c - 'a') + 10;
+    else if (c >= 'A' && c <= 'F')
+      digit = static_cast<unsigned>(c - 'A') + 10;
+    else
+      break;
     if (digit >= base) break;
     if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / base) return false;
     value = value * base + digit;
@@ -49,12 +53,15 @@ bool parse_device(std::string_view text, VirtioMmioDescription& device) {
   std::uint64_t size = 0, address = 0, line = 0, ignored_id = 0;
   if (!take_number(text, size)) return false;
   if (size > UINT32_MAX) return false;
-  if (take_character(text, 'K') || take_character(text, 'k')) size <<= 10;
-  else if (take_character(text, 'M') || take_character(text, 'm')) size <<= 20;
+  if (take_character(text, 'K') || take_character(text, 'k'))
+    size <<= 10;
+  else if (take_character(text, 'M') || take_character(text, 'm'))
+    size <<= 20;
   if (!take_character(text, '@') || !take_number(text, address)) return false;
   if (!take_character(text, ':') || !take_number(text, line)) return false;
   if (take_character(text, ':') && !take_number(text, ignored_id)) return false;
-  if (!text.empty() || size == 0 || size > UINT32_MAX || address == 0 || line > UINT32_MAX) return false;
+  if (!text.empty() || size == 0 || size > UINT32_MAX || address == 0 || line > UINT32_MAX)
+    return false;
   // Edge: what the words leave unsaid, and what both monitors that write them mean.
   device = {PhysAddr(address), static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(line),
             Trigger::kEdge, Polarity::kActiveHigh};

@@ -42,10 +42,12 @@ constexpr std::uint16_t kMaxQueues = 64;
 class VirtioPci final : public VirtioTransport {
  public:
   VirtioPci(PciAddress function, std::uint16_t type) : function_(function), type_(type) {
-    format_to(name_, sizeof(name_), "pci %02x:%02x.%u", function.bus, function.device, function.function);
+    format_to(name_, sizeof(name_), "pci %02x:%02x.%u", function.bus, function.device,
+              function.function);
   }
 
-  Result<void> map(pci::Configuration bytes, const pci::VirtioLayout& layout, const pci::MsixCapability& msix) {
+  Result<void> map(pci::Configuration bytes, const pci::VirtioLayout& layout,
+                   const pci::MsixCapability& msix) {
     // No more than we use, whatever sizes the device claims.
     constexpr std::uint32_t kMaxNotify = 1u << 20;
     common_ = TRY(map_range(bytes, layout.common, kPageSize));
@@ -87,7 +89,8 @@ class VirtioPci final : public VirtioTransport {
   Result<void> enable_queue(std::uint16_t queue, const Virtqueue& rings) override {
     if (queue >= kMaxQueues) return Errno::kENOSPC;
     common_.write16(kQueueSelect, queue);
-    const std::uint64_t notify = std::uint64_t{common_.read16(kQueueNotifyOffset)} * notify_multiplier_;
+    const std::uint64_t notify =
+        std::uint64_t{common_.read16(kQueueNotifyOffset)} * notify_multiplier_;
     if (notify + sizeof(std::uint16_t) > notify_.size()) return Errno::kEIO;
     notify_offsets_[queue] = static_cast<std::uint32_t>(notify);
     common_.write16(kQueueSize, rings.size());
@@ -114,9 +117,12 @@ class VirtioPci final : public VirtioTransport {
     constexpr std::uint32_t kControlOffset = 2;
     target_ = &target;
     const InterruptVector configuration = TRY(allocate_vector(
-        [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_configuration_change(); }, this));
-    const InterruptVector queues = TRY(
-        allocate_vector([](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this));
+        [](void* context) {
+          static_cast<VirtioPci*>(context)->target_->handle_configuration_change();
+        },
+        this));
+    const InterruptVector queues = TRY(allocate_vector(
+        [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this));
     set_msix_entry(kVectorConfiguration, configuration);
     set_msix_entry(kVectorQueues, queues);
     pci_write16(function_, msix_offset_ + kControlOffset, kMsixEnable);
@@ -126,7 +132,8 @@ class VirtioPci final : public VirtioTransport {
   }
 
  private:
-  static Result<Mmio> map_range(pci::Configuration bytes, const pci::BarRange& range, std::uint32_t max_size) {
+  static Result<Mmio> map_range(pci::Configuration bytes, const pci::BarRange& range,
+                                std::uint32_t max_size) {
     const auto base = pci::memory_bar(bytes, range.bar);
     if (!base) return Errno::kENODEV;
     return Mmio::map(*base + range.offset, range.size < max_size ? range.size : max_size);
@@ -167,13 +174,17 @@ Result<std::unique_ptr<VirtioTransport>> open_virtio_pci(PciAddress function) {
   std::unique_ptr<VirtioPci> device = TRY(make_unique_or_error<VirtioPci>(function, *type));
   const auto layout = pci::find_virtio_layout(bytes);
   if (!layout) {
-    LOG_ERROR("virtio %s: the device is a legacy one (before virtio 1.0), or firmware gave it no memory; it is "
-              "not supported", device->name());
+    LOG_ERROR(
+        "virtio %s: the device is a legacy one (before virtio 1.0), or firmware gave it no memory; "
+        "it is "
+        "not supported",
+        device->name());
     return Errno::kENODEV;
   }
   const auto msix = pci::find_msix(bytes);
   if (!msix || msix->table_size < 2) {
-    LOG_ERROR("virtio %s: the device offers no MSI-X interrupts, which the driver needs", device->name());
+    LOG_ERROR("virtio %s: the device offers no MSI-X interrupts, which the driver needs",
+              device->name());
     return Errno::kENODEV;
   }
   enable_pci_function(function);

@@ -21,7 +21,9 @@ constexpr std::uint16_t kUsedNoNotify = 1;
 constexpr std::size_t kUsedEntriesOffset = 4;
 constexpr std::size_t kUsedEntrySize = 8;
 
-constexpr std::size_t available_offset(std::uint16_t size) { return sizeof(VirtqDescriptor) * size; }
+constexpr std::size_t available_offset(std::uint16_t size) {
+  return sizeof(VirtqDescriptor) * size;
+}
 constexpr std::size_t used_offset(std::uint16_t size) {
   // flags, index, entries, used_event; then 4-byte alignment.
   return align_up(available_offset(size) + sizeof(std::uint16_t) * (3u + size), 4);
@@ -40,7 +42,8 @@ std::uint16_t flags_of(const DmaBuffer& buffer) {
   return buffer.direction == DmaBuffer::Direction::kDeviceWrites ? kDescriptorWrite : 0;
 }
 
-// Whether moving an index from before to after passes the other side's event mark (2.7.7.1). All modulo 2^16.
+// Whether moving an index from before to after passes the other side's event mark (2.7.7.1). All
+// modulo 2^16.
 bool passes_event(std::uint16_t event, std::uint16_t after, std::uint16_t before) {
   return static_cast<std::uint16_t>(after - event - 1) < static_cast<std::uint16_t>(after - before);
 }
@@ -49,10 +52,12 @@ bool passes_event(std::uint16_t event, std::uint16_t after, std::uint16_t before
 
 std::size_t Virtqueue::memory_size(std::uint16_t size) {
   // flags, index, entries, available_event; then the alignment of whatever follows.
-  return align_up(used_offset(size) + kUsedEntriesOffset + kUsedEntrySize * size + sizeof(std::uint16_t), 16);
+  return align_up(
+      used_offset(size) + kUsedEntriesOffset + kUsedEntrySize * size + sizeof(std::uint16_t), 16);
 }
 
-Result<Virtqueue> Virtqueue::create(std::uint16_t size, void* memory, PhysAddr address, EventIndex event_index) {
+Result<Virtqueue> Virtqueue::create(std::uint16_t size, void* memory, PhysAddr address,
+                                    EventIndex event_index) {
   ASSERT(std::has_single_bit(size) && is_aligned(address.value(), 16));
   Virtqueue queue;
   queue.chains_.reset(new (std::nothrow) Chain[size]);
@@ -65,7 +70,8 @@ Result<Virtqueue> Virtqueue::create(std::uint16_t size, void* memory, PhysAddr a
   queue.available_ = reinterpret_cast<std::uint16_t*>(base + available_offset(size));
   queue.used_ = base + used_offset(size);
   queue.rings_ = {address, address + available_offset(size), address + used_offset(size)};
-  for (std::uint16_t i = 0; i < size; ++i) queue.chains_[i].next = static_cast<std::uint16_t>(i + 1);
+  for (std::uint16_t i = 0; i < size; ++i)
+    queue.chains_[i].next = static_cast<std::uint16_t>(i + 1);
   queue.free_count_ = size;
   return queue;
 }
@@ -93,9 +99,10 @@ Result<void> Virtqueue::add(std::span<const DmaBuffer> buffers, std::uint32_t to
     last = free_head_;
     free_head_ = chains_[last].next;
     const bool more = i + 1 < buffers.size();
-    descriptors_[last] = {buffers[i].address.value(), buffers[i].size,
-                          static_cast<std::uint16_t>(flags_of(buffers[i]) | (more ? kDescriptorNext : 0)),
-                          more ? free_head_ : std::uint16_t{0}};
+    descriptors_[last] = {
+        buffers[i].address.value(), buffers[i].size,
+        static_cast<std::uint16_t>(flags_of(buffers[i]) | (more ? kDescriptorNext : 0)),
+        more ? free_head_ : std::uint16_t{0}};
   }
   free_count_ = static_cast<std::uint16_t>(free_count_ - buffers.size());
   push_available(head, static_cast<std::uint16_t>(buffers.size()), token);
@@ -116,7 +123,8 @@ Result<void> Virtqueue::add_indirect(std::span<VirtqDescriptor> table, PhysAddr 
   const std::uint16_t head = free_head_;
   free_head_ = chains_[head].next;
   --free_count_;
-  descriptors_[head] = {table_address.value(), static_cast<std::uint32_t>(buffers.size() * sizeof(VirtqDescriptor)),
+  descriptors_[head] = {table_address.value(),
+                        static_cast<std::uint32_t>(buffers.size() * sizeof(VirtqDescriptor)),
                         kDescriptorIndirect, 0};
   push_available(head, 1, token);
   return {};
@@ -128,8 +136,8 @@ bool Virtqueue::publish() {
   // Release: descriptors and entries before the index that shows them.
   store_release(available_index(), next_available_);
   shown_available_ = next_available_;
-  // The device looks for more work after it has set its mark; we look at its mark after we have shown more. A
-  // full fence on either side, or both could miss the other.
+  // The device looks for more work after it has set its mark; we look at its mark after we have
+  // shown more. A full fence on either side, or both could miss the other.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (event_index_) return passes_event(available_event(), next_available_, before);
   return (used_flags() & kUsedNoNotify) == 0;
@@ -147,7 +155,8 @@ std::optional<Virtqueue::Completion> Virtqueue::take() {
     return std::nullopt;
   }
   std::uint32_t entry[2];  // head of the chain, bytes written
-  std::memcpy(entry, used_ + kUsedEntriesOffset + kUsedEntrySize * (next_used_ & (size_ - 1)), sizeof(entry));
+  std::memcpy(entry, used_ + kUsedEntriesOffset + kUsedEntrySize * (next_used_ & (size_ - 1)),
+              sizeof(entry));
   if (entry[0] >= size_ || chains_[entry[0]].count == 0) {
     broken_ = true;
     return std::nullopt;
@@ -165,8 +174,10 @@ std::optional<Virtqueue::Completion> Virtqueue::take() {
 }
 
 bool Virtqueue::enable_interrupt() {
-  if (event_index_) store_release(used_event(), next_used_);
-  else store_release(available_flags(), 0);
+  if (event_index_)
+    store_release(used_event(), next_used_);
+  else
+    store_release(available_flags(), 0);
   // The mark before the look at the index, as in publish().
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return broken_ || used_index() == next_used_;

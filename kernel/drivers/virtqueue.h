@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A split virtqueue (virtio 1.2, section 2.7): the one implementation, for every device and transport. It
-// knows rings and nothing of devices: the owner notifies when publish() says so.
+// A split virtqueue (virtio 1.2, section 2.7): the one implementation, for every device and
+// transport. It knows rings and nothing of devices: the owner notifies when publish() says so.
 //
 // Lock: none of its own; the owner's device lock covers every call.
-// Invariants: a descriptor is on the free list or belongs to exactly one chain in flight. What the device
-// writes (the used ring) is checked before use; nonsense makes the queue broken(), and it stays so until the
-// owner has reset the device.
+// Invariants: a descriptor is on the free list or belongs to exactly one chain in flight. What the
+// device writes (the used ring) is checked before use; nonsense makes the queue broken(), and it
+// stays so until the owner has reset the device.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,8 @@ class Virtqueue {
   Virtqueue& operator=(Virtqueue&&) = default;
   // memory stays the caller's and outlives the queue. kENOMEM.
   enum class EventIndex : std::uint8_t { kNo, kYes };  // VIRTIO_F_EVENT_IDX negotiated
-  static Result<Virtqueue> create(std::uint16_t size, void* memory, PhysAddr address, EventIndex event_index);
+  static Result<Virtqueue> create(std::uint16_t size, void* memory, PhysAddr address,
+                                  EventIndex event_index);
 
   std::uint16_t size() const { return size_; }
   Rings rings() const { return rings_; }
@@ -60,8 +61,8 @@ class Virtqueue {
 
   // Adds a chain; token comes back with its completion. kENOSPC: too few free descriptors.
   Result<void> add(std::span<const DmaBuffer> buffers, std::uint32_t token);
-  // The same in one descriptor, by way of a table that the caller keeps until completion and that has room for
-  // all buffers (VIRTIO_F_INDIRECT_DESC).
+  // The same in one descriptor, by way of a table that the caller keeps until completion and that
+  // has room for all buffers (VIRTIO_F_INDIRECT_DESC).
   Result<void> add_indirect(std::span<VirtqDescriptor> table, PhysAddr table_address,
                             std::span<const DmaBuffer> buffers, std::uint32_t token);
   // Shows the device what was added since the last call. True: it wants to be notified.
@@ -75,15 +76,17 @@ class Virtqueue {
   std::optional<Completion> take();
   bool has_completions() const;
 
-  // Asks for an interrupt at the next completion. False if there is one already, and none may come for it.
+  // Asks for an interrupt at the next completion. False if there is one already, and none may come
+  // for it.
   bool enable_interrupt();
   void disable_interrupt();  // a hint: one may still come
 
  private:
   struct Chain {
     std::uint32_t token = 0;
-    std::uint16_t next = 0;   // of a descriptor: the one behind it, in its chain or on the free list
-    std::uint16_t count = 0;  // of a chain's head: its descriptors; 0 if this heads nothing in flight
+    std::uint16_t next = 0;  // of a descriptor: the one behind it, in its chain or on the free list
+    std::uint16_t count =
+        0;  // of a chain's head: its descriptors; 0 if this heads nothing in flight
   };
 
   // Pointers into the shared rings.
@@ -103,8 +106,9 @@ class Virtqueue {
   Rings rings_{};
   VirtqDescriptor* descriptors_ = nullptr;
   std::uint16_t* available_ = nullptr;  // flags, index, entries..., used_event
-  std::uint8_t* used_ = nullptr;        // flags, index (16 bits each), entries of two words, available_event
-  std::unique_ptr<Chain[]> chains_;     // our own record, which the device cannot touch
+  std::uint8_t* used_ =
+      nullptr;  // flags, index (16 bits each), entries of two words, available_event
+  std::unique_ptr<Chain[]> chains_;  // our own record, which the device cannot touch
   std::uint16_t free_head_ = 0;
   std::uint16_t free_count_ = 0;
   std::uint16_t next_available_ = 0;   // index that publish() will show
