@@ -125,6 +125,8 @@ SignalSet pending_signals(const Task& task) {
          process_signals->queue.set.load(std::memory_order_acquire);
 }
 
+SignalSet pending_process_signals() { return process_signals->queue.set.load(std::memory_order_acquire); }
+
 bool take_pending_signal(SignalSet set, SignalInfo& info) {
   IrqSpinGuard guard(process_signals->lock);
   return dequeue_signal(current_task().signals.queue, set, info) || dequeue_signal(process_signals->queue, set, info);

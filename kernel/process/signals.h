@@ -50,6 +50,7 @@ Result<void> set_signal_action(int signal, const SignalAction& action);
 // Replaces the calling task's mask (SIGKILL and SIGSTOP stay out) and looks for what may be delivered now.
 void set_blocked_signals(SignalSet mask);
 SignalSet pending_signals(const Task& task);  // the task's and the process's
+SignalSet pending_process_signals();          // the process's alone
 // Takes one pending signal of set off the queues without delivering it (rt_sigtimedwait). False: none.
 bool take_pending_signal(SignalSet set, SignalInfo& info);
 

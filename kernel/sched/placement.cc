@@ -80,8 +80,27 @@ void Scheduler::kick(CpuId target, Kick kick) {
   // A CPU whose tick runs finds a thread that need not preempt by itself.
   if (kick == Kick::kWatch && cpu.tick.armed()) return;
   if (kick == Kick::kPreempt) cpu.preemption_requested.store(true, std::memory_order_release);
-  if (cpu.kick_under_way.exchange(true, std::memory_order_acq_rel)) return;
+  send_kick(target);
+}
+
+void Scheduler::send_kick(CpuId target) {
+  if (of(target).kick_under_way.exchange(true, std::memory_order_acq_rel)) return;
   cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
+}
+
+void Scheduler::notify_running(Thread& thread) {
+  InterruptGuard stay;
+  bool runs = false;
+  CpuId where;
+  while (true) {
+    where = thread.last_cpu();
+    IrqSpinGuard guard(of(where).queue.lock());
+    if (thread.last_cpu() != where) continue;
+    // One that waits for its CPU, or for which another is looking, comes by the look when it runs.
+    runs = thread.scheduling_.place == Thread::Place::kRunning;
+    break;
+  }
+  if (runs && where != arch::current_cpu()) send_kick(where);
 }
 
 void Scheduler::handle_kick() {

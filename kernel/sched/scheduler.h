@@ -75,6 +75,8 @@ class Scheduler {
   enum class Kick : std::uint8_t { kNone, kWatch, kPreempt };
   static Kick insert_awake(SchedulerCpu& cpu, Thread& thread) REQUIRES(cpu.queue.lock());
   static void kick(CpuId target, Kick kick);
+  // If the thread runs on another CPU, makes that pass through the kernel, where it looks for signals.
+  static void notify_running(Thread& thread);
   static void handle_kick();            // kRescheduleVector
   static void handle_tick();
   static bool steal_for(CpuId thief);   // one waiting thread from the longest queue
@@ -99,6 +101,7 @@ class Scheduler {
   static void load_application_state(SchedulerCpu& cpu, Thread& thread);
   static void watch_waiting(SchedulerCpu& cpu);
   static void move_to(CpuId target, Thread& thread);
+  static void send_kick(CpuId target);
   static bool may_run_on(const Thread& thread, CpuId cpu) {
     return (thread.affinity() & cpu_bit(cpu)) != 0;
   }

@@ -60,7 +60,7 @@ void Thread::wake() { Scheduler::wake(*this, WakeReason::kWoken); }
 
 void Thread::interrupt() {
   interrupted_.store(true, std::memory_order_release);
-  Scheduler::wake(*this, WakeReason::kInterrupted);
+  if (!Scheduler::wake(*this, WakeReason::kInterrupted)) Scheduler::notify_running(*this);
 }
 
 void Thread::set_name(const char* name) {
