@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/global.h"
+#include "time/clock.h"
 
 namespace mokapot {
 namespace {
@@ -37,6 +38,8 @@ Result<void> set_process_info(const ProcessInfo& info) {
   s.info = info;
   s.info.auxiliary_vector = {vector.get(), words};
   s.info.hostname = {hostname.get(), info.hostname.size()};
+  if (info.hostname.empty()) s.info.hostname = "localhost";
+  s.info.started = now();
   s.vector = std::move(vector);
   s.hostname = std::move(hostname);
   return {};

@@ -27,6 +27,7 @@ struct ProcessInfo {
   VirtAddr stack_start;                           // stack pointer at the first instruction: stat field 28
   std::span<const std::uint64_t> auxiliary_vector;  // pairs, AT_NULL included; copied
   std::string_view hostname;                      // copied; "" keeps "localhost"
+  Instant started;                                // set by set_process_info
 };
 
 Result<void> set_process_info(const ProcessInfo& info);  // kENOMEM

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The cgroup v2 tree: one group, which is the VM, without limits. The VM's own size is the limit, and HotSpot learns
+// that as the machine's memory and processors; a limit repeated here could only change what it chooses.
+
+#include "linux/proc_nodes_internal.h"
+#include "memory/frames.h"
+#include "sched/thread.h"
+
+namespace mokapot::proc_nodes {
+namespace {
+
+std::uint64_t used_by(FrameUse use) { return frame_statistics().used_by[static_cast<std::size_t>(use)] * kPageSize; }
+
+Result<void> print_cpus(TextSink& out, PseudoContext) {
+  print_cpu_list(out);
+  return {};
+}
+
+Result<void> print_memory_current(TextSink& out, PseudoContext) {
+  const FrameStatistics f = frame_statistics();
+  out.print("%lu\n", static_cast<unsigned long>((f.total_frames - f.free_frames) * kPageSize));
+  return {};
+}
+
+Result<void> print_memory_stat(TextSink& out, PseudoContext) {
+  const auto line = [&out](const char* name, std::uint64_t value) {
+    out.print("%s %lu\n", name, static_cast<unsigned long>(value));
+  };
+  line("anon", used_by(FrameUse::kAnonymous));
+  line("file", used_by(FrameUse::kPageCache) + used_by(FrameUse::kTmpfs));
+  line("kernel_stack", used_by(FrameUse::kKernelStack));
+  line("pagetables", used_by(FrameUse::kPageTable));
+  line("shmem", used_by(FrameUse::kTmpfs));
+  line("file_mapped", 0);
+  line("file_dirty", 0);
+  line("inactive_anon", 0);
+  line("active_anon", used_by(FrameUse::kAnonymous));
+  line("inactive_file", used_by(FrameUse::kPageCache));
+  line("active_file", 0);
+  line("unevictable", 0);
+  line("slab_reclaimable", 0);
+  line("slab_unreclaimable", used_by(FrameUse::kHeap));
+  return {};
+}
+
+Result<void> print_cpu_stat(TextSink& out, PseudoContext) {
+  constexpr std::int64_t kMicrosecond = 1000;
+  std::int64_t busy = 0;
+  for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) busy += cpu_times(CpuId(cpu)).busy.nanoseconds();
+  out.print("usage_usec %ld\nuser_usec %ld\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+            static_cast<long>(busy / kMicrosecond), static_cast<long>(busy / kMicrosecond));
+  return {};
+}
+
+Result<void> print_task_count(TextSink& out, PseudoContext) {
+  out.print("%u\n", task_count());
+  return {};
+}
+
+constexpr PseudoEntry kEntries[] = {
+    pseudo_text("cgroup.controllers", "cpuset cpu io memory pids\n"),
+    pseudo_text("cgroup.procs", "1\n"),
+    pseudo_text("cgroup.subtree_control", "\n"),
+    pseudo_text("cgroup.type", "domain\n"),
+    pseudo_text("cpu.max", "max 100000\n"),
+    pseudo_file("cpu.stat", print_cpu_stat),
+    pseudo_text("cpu.weight", "100\n"),
+    pseudo_text("cpuset.cpus", "\n"),
+    pseudo_file("cpuset.cpus.effective", print_cpus),
+    pseudo_text("cpuset.mems", "\n"),
+    pseudo_text("cpuset.mems.effective", "0\n"),
+    pseudo_text("io.stat", ""),
+    pseudo_file("memory.current", print_memory_current),
+    pseudo_text("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n"),
+    pseudo_text("memory.high", "max\n"),
+    pseudo_text("memory.low", "0\n"),
+    pseudo_text("memory.max", "max\n"),
+    pseudo_text("memory.min", "0\n"),
+    pseudo_file("memory.peak", print_memory_current),
+    pseudo_file("memory.stat", print_memory_stat),
+    pseudo_text("memory.swap.current", "0\n"),
+    pseudo_text("memory.swap.max", "max\n"),
+    pseudo_file("pids.current", print_task_count),
+    pseudo_text("pids.max", "max\n"),
+    kPseudoEnd,
+};
+
+}  // namespace
+
+constexpr PseudoEntry kCgroupRoot = pseudo_directory("", kEntries);
+
+}  // namespace mokapot::proc_nodes

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tables that proc_nodes*.cc give each other.
+#pragma once
+
+#include "fs/pseudo.h"
+#include "irq/irq.h"
+#include "process/task.h"
+
+namespace mokapot::proc_nodes {
+
+// proc_nodes_process.cc: context.a is a thread id.
+extern const PseudoEntry kProcessEntries[];
+extern const PseudoEntry kThreadEntries[];
+// proc_nodes_descriptors.cc
+extern const PseudoDynamic kDescriptorLinks;
+extern const PseudoDynamic kDescriptorInformation;
+// proc_nodes_sys.cc: /proc/sys
+extern const PseudoEntry kSysctlEntries[];
+// proc_nodes_sysfs.cc, proc_nodes_cgroup.cc: roots
+extern const PseudoEntry kSysfsRoot;
+extern const PseudoEntry kCgroupRoot;
+
+// proc_nodes_memory.cc
+Result<void> print_maps(TextSink& out, PseudoContext);
+Result<void> print_smaps(TextSink& out, PseudoContext);
+Result<void> print_smaps_rollup(TextSink& out, PseudoContext);
+Result<void> print_statm(TextSink& out, PseudoContext);
+Result<void> print_meminfo(TextSink& out, PseudoContext);
+// proc_nodes_system.cc
+Result<void> print_cpuinfo(TextSink& out, PseudoContext);
+Result<void> print_stat(TextSink& out, PseudoContext);
+Result<void> print_uptime(TextSink& out, PseudoContext);
+Result<void> print_load_average(TextSink& out, PseudoContext);
+Result<void> print_mounts(TextSink& out, PseudoContext);
+Result<void> print_mountinfo(TextSink& out, PseudoContext);
+
+// Names that are plain numbers; false for anything else ("01" too).
+bool parse_number(std::string_view text, std::uint64_t& number);
+// CPU time in the unit of /proc: 1/100 s.
+inline std::uint64_t clock_ticks(Duration time) {
+  constexpr std::int64_t kTick = 10'000'000;
+  return static_cast<std::uint64_t>(time.nanoseconds() / kTick);
+}
+inline unsigned cpu_count() { return static_cast<unsigned>(__builtin_popcountll(online_cpus())); }
+// "0-3" for /sys and cgroups.
+void print_cpu_list(TextSink& out);
+
+}  // namespace mokapot::proc_nodes
