@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sockets: making, naming and connecting them, and their options. The only family so far is AF_UNIX with streams;
+// the others answer EAFNOSUPPORT, as a kernel without them does. Messages: sys_message.cc.
+#include <algorithm>
+
+#include "io/unix_socket.h"
+#include "linux/file_arguments.h"
+#include "linux/socket_arguments.h"
+#include "process/descriptor_table.h"
+
+namespace mokapot {
+namespace {
+
+constexpr std::uint32_t kTypeMask = 0xf;
+constexpr std::size_t kMostOption = 128;
+
+// The socket behind a name in a file system, as its node keeps it. The socket need not live as long.
+class NamedSocket final : public VnodeAttachment {
+ public:
+  explicit NamedSocket(RefPtr<UnixSocketName> n) : name(std::move(n)) {}
+  const RefPtr<UnixSocketName> name;
+};
+
+CloseOnExec close_on_exec_of(std::uint32_t type) {
+  return (type & kOpenCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
+}
+
+// Linux's order: unknown flags, then the family, then the type, then the protocol.
+Result<RefPtr<UnixSocket>> make_socket(int family, std::uint32_t type, int protocol) {
+  if ((type & ~(kTypeMask | kOpenCloseOnExec | kOpenNonBlock)) != 0) return Errno::kEINVAL;
+  if (family != kFamilyUnix) return Errno::kEAFNOSUPPORT;
+  if (protocol != 0 && protocol != kFamilyUnix) return Errno::kEPROTONOSUPPORT;
+  if ((type & kTypeMask) != kSocketStream) return Errno::kESOCKTNOSUPPORT;
+  return make_ref<UnixSocket>(type & kOpenNonBlock);
+}
+
+// The path of a file-system name: up to its NUL, or all of it.
+std::string_view path_of_name(const SocketAddress& address) {
+  const char* path = reinterpret_cast<const char*>(address.bytes + 2);  // SAFETY: bytes as characters
+  const std::string_view whole(path, address.size - 2);
+  return whole.substr(0, whole.find('\0'));
+}
+
+Result<RefPtr<UnixSocket>> find_unix_socket(const SocketAddress& address) {
+  if (address.bytes[2] == 0) {
+    RefPtr<UnixSocket> found = UnixSocket::find_abstract(address);
+    if (!found) return Errno::kECONNREFUSED;
+    return found;
+  }
+  RefPtr<Dentry> dentry = TRY(vfs_resolve(nullptr, path_of_name(address)));
+  if (dentry->vnode().type() != kModeSocket) return Errno::kECONNREFUSED;
+  RefPtr<VnodeAttachment> attachment = dentry->vnode().attachment();
+  if (!attachment) return Errno::kECONNREFUSED;
+  // SAFETY: nothing else hangs attachments on socket nodes.
+  RefPtr<UnixSocket> found = static_cast<NamedSocket&>(*attachment).name->socket();
+  if (!found) return Errno::kECONNREFUSED;
+  return found;
+}
+
+Result<void> bind_unix(UnixSocket& socket, SocketAddress address) {
+  // Only a family: Linux makes up an abstract name of five digits.
+  if (address.size <= 2) return Errno::kEINVAL;
+  if (address.bytes[2] == 0) return socket.bind_abstract(address);
+  if (socket.has_name()) return Errno::kEINVAL;
+  const std::string_view path = path_of_name(address);
+  constexpr std::uint32_t kSocketPermissions = 0777;  // cut by the umask
+  Result<RefPtr<Dentry>> made = vfs_make_node(nullptr, path, kModeSocket | kSocketPermissions, 0);
+  if (!made.ok()) return made.error() == Errno::kEEXIST ? Errno::kEADDRINUSE : made.error();
+  made.value()->vnode().set_attachment(TRY(make_ref<NamedSocket>(TRY(socket.name_for_node()))));
+  address.size = 2 + path.size() + 1;  // names are shown with their NUL
+  return socket.set_name(address);
+}
+
+Result<SocketAddress> unix_address(VirtAddr from, std::size_t size) {
+  SocketAddress address = TRY(read_socket_address(from, size));
+  if (address.size < 2 || address.size > kUnixAddressSize || address.family() != kFamilyUnix) return Errno::kEINVAL;
+  return address;
+}
+
+SyscallResult accept_call(std::int32_t descriptor, VirtAddr address, VirtAddr size, std::uint64_t flags) {
+  if ((flags & ~std::uint64_t{kOpenCloseOnExec | kOpenNonBlock}) != 0) return Errno::kEINVAL;
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  DescriptorReservation reservation = TRY(DescriptorReservation::create());
+  RefPtr<SocketFile> accepted = TRY(socket->accept(static_cast<std::uint32_t>(flags & kOpenNonBlock)));
+  if (!address.is_null()) {
+    Result<SocketAddress> peer = accepted->peer_address();
+    if (!peer.ok()) return Errno::kECONNABORTED;
+    TRY(write_socket_address(peer.value(), address, size));
+  }
+  return reservation.install(std::move(accepted), close_on_exec_of(static_cast<std::uint32_t>(flags)));
+}
+
+}  // namespace
+
+SyscallResult sys_socket(int family, unsigned type, int protocol) {
+  RefPtr<UnixSocket> socket = TRY(make_socket(family, type, protocol));
+  return TRY(install_descriptor(std::move(socket), close_on_exec_of(type)));
+}
+
+SyscallResult sys_socketpair(int family, unsigned type, int protocol, VirtAddr to) {
+  RefPtr<UnixSocket> first = TRY(make_socket(family, type, protocol));
+  RefPtr<UnixSocket> second = TRY(make_socket(family, type, protocol));
+  TRY(UnixSocket::connect_pair(*first, *second));
+  DescriptorReservation first_number = TRY(DescriptorReservation::create());
+  DescriptorReservation second_number = TRY(DescriptorReservation::create());
+  const std::int32_t numbers[2] = {first_number.number(), second_number.number()};
+  TRY(copy_to_application(to, numbers, sizeof(numbers)));
+  first_number.install(std::move(first), close_on_exec_of(type));
+  second_number.install(std::move(second), close_on_exec_of(type));
+  return 0;
+}
+
+SyscallResult sys_bind(Descriptor descriptor, VirtAddr address, unsigned size) {
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  TRY(bind_unix(static_cast<UnixSocket&>(*socket), TRY(unix_address(address, size))));
+  return 0;
+}
+
+SyscallResult sys_connect(Descriptor descriptor, VirtAddr address, unsigned size) {
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  const SocketAddress name = TRY(unix_address(address, size));
+  if (name.size <= 2) return Errno::kEINVAL;
+  RefPtr<UnixSocket> listener = TRY(find_unix_socket(name));
+  TRY(static_cast<UnixSocket&>(*socket).connect_to(*listener));
+  return 0;
+}
+
+SyscallResult sys_listen(Descriptor descriptor, int backlog) {
+  TRY(TRY(socket_argument(descriptor))->listen(backlog));
+  return 0;
+}
+
+SyscallResult sys_accept(Descriptor descriptor, VirtAddr address, VirtAddr size) {
+  return accept_call(descriptor, address, size, 0);
+}
+
+SyscallResult sys_accept4(Descriptor descriptor, VirtAddr address, VirtAddr size, Flags flags) {
+  return accept_call(descriptor, address, size, flags);
+}
+
+SyscallResult sys_shutdown(Descriptor descriptor, int how) {
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  if (how < 0 || how > static_cast<int>(Shutdown::kBoth)) return Errno::kEINVAL;
+  TRY(socket->shut_down(static_cast<Shutdown>(how)));
+  return 0;
+}
+
+SyscallResult sys_getsockname(Descriptor descriptor, VirtAddr address, VirtAddr size) {
+  TRY(write_socket_address(TRY(TRY(socket_argument(descriptor))->local_address()), address, size));
+  return 0;
+}
+
+SyscallResult sys_getpeername(Descriptor descriptor, VirtAddr address, VirtAddr size) {
+  TRY(write_socket_address(TRY(TRY(socket_argument(descriptor))->peer_address()), address, size));
+  return 0;
+}
+
+SyscallResult sys_setsockopt(Descriptor descriptor, int level, int name, VirtAddr from, int size) {
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  if (size < 0) return Errno::kEINVAL;
+  std::uint8_t value[kMostOption];
+  const std::size_t used = std::min(static_cast<std::size_t>(size), kMostOption);
+  TRY(copy_from_application(value, from, used));
+  TRY(socket->set_option(level, name, {value, used}));
+  return 0;
+}
+
+SyscallResult sys_getsockopt(Descriptor descriptor, int level, int name, VirtAddr to, VirtAddr size_address) {
+  const SocketArgument socket = TRY(socket_argument(descriptor));
+  const auto size = TRY(read_application<std::int32_t>(size_address));
+  if (size < 0) return Errno::kEINVAL;
+  std::uint8_t value[kMostOption];
+  const std::size_t used =
+      TRY(socket->option(level, name, {value, std::min(static_cast<std::size_t>(size), kMostOption)}));
+  TRY(copy_to_application(to, value, used));
+  TRY(write_application(size_address, static_cast<std::int32_t>(used)));
+  return 0;
+}
+
+}  // namespace mokapot
