@@ -21,11 +21,12 @@ $(FUZZ_OUT)/fakes/%.o: tests/unit/fakes/%.cc tests/fuzz/fuzz.mk
 $(FUZZ_FAKES): $(UNIT_FAKES:tests/unit/fakes/%.cc=$(FUZZ_OUT)/fakes/%.o)
 	$(call step,AR) rm -f $@ && ar rcs $@ $^
 
-fuzz_sources = $(shell sed -n 's|^// *sources: *||p' $(1))
+fuzz_sources = $(shell sed -n 's|^// *sources: *||p' $(1)) $(UNIT_BASE)
+fuzz_libs = $(shell sed -n 's|^// *libs: *||p' $(1))
 .SECONDEXPANSION:
 $(FUZZ_BINARIES): $(FUZZ_OUT)/%: tests/fuzz/%.cc $$(call fuzz_sources,tests/fuzz/$$*.cc) $(FUZZ_FAKES) tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
-	$(call step,FUZZ) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -o $@ $(filter %.cc,$^) $(FUZZ_FAKES)
+	$(call step,FUZZ) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -o $@ $(filter %.cc,$^) $(FUZZ_FAKES) $(call fuzz_libs,$<)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZ_BINARIES)

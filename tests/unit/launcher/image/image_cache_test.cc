@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sources: launcher/image/image_cache.cc launcher/image/materialise.cc launcher/image/tree_plan.cc
+// sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
+#include "image/image_cache.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "launcher/temporary_directory.h"
+
+namespace moka {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+TreePlan small_plan(const std::string& text = "hello") {
+  TreePlan plan;
+  plan.add_text("/etc/greeting", text);
+  plan.add_link("/link", "etc");
+  return plan;
+}
+
+std::size_t count_of(const std::string& directory, const std::string& suffix) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(directory)) count += entry.path().string().ends_with(suffix) ? 1 : 0;
+  return count;
+}
+
+TEST(ImageCache, BuildsOnceAndToTheByte) {
+  test::TemporaryDirectory one, two;
+  const Result<std::string> first = ImageCache::open_at(one.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero);
+  ASSERT_TRUE(first) << first.error().message;
+  const Result<std::string> second = ImageCache::open_at(two.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(fs::path(first.value()).filename(), fs::path(second.value()).filename());
+  EXPECT_EQ(content(first.value()), content(second.value()));
+  // EROFS's superblock begins at 1 KiB with its magic.
+  EXPECT_EQ(content(first.value()).substr(1024, 4), "\xe2\xe1\xf5\xe0");
+
+  struct stat before {}, after {};
+  ASSERT_EQ(0, ::stat(first.value().c_str(), &before));
+  EXPECT_EQ(ImageCache::open_at(one.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero).value(), first.value());
+  ASSERT_EQ(0, ::stat(first.value().c_str(), &after));
+  EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
+TEST(ImageCache, OtherContentIsAnotherImage) {
+  test::TemporaryDirectory directory;
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
+  EXPECT_NE(cache.image_of(small_plan("a"), "x", FileTimes::kZero).value(), cache.image_of(small_plan("b"), "x", FileTimes::kZero).value());
+}
+
+TEST(ImageCache, TwoBuildersAtOnceEndWithOneImageAndNothingElse) {
+  test::TemporaryDirectory directory;
+  const std::string place = directory.path() + "/c";
+  for (int index = 0; index < 4; ++index) {
+    if (::fork() == 0) {
+      const Result<ImageCache> cache = ImageCache::open_at(place);
+      ::_exit(cache && cache.value().image_of(small_plan(), "x", FileTimes::kKept) ? 0 : 1);
+    }
+  }
+  for (int index = 0; index < 4; ++index) {
+    int status = 1;
+    ::wait(&status);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(count_of(place, ".erofs"), 1u);
+  for (const auto& entry : fs::directory_iterator(place)) EXPECT_FALSE(entry.path().filename().string().starts_with("building.")) << entry.path();
+}
+
+TEST(ImageCache, DropsWhatNobodyUsedForLong) {
+  test::TemporaryDirectory directory;
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
+  const std::string old = cache.image_of(small_plan("old"), "x", FileTimes::kZero).value();
+  const std::string recent = cache.image_of(small_plan("recent"), "x", FileTimes::kZero).value();
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * 15));
+  fs::create_directory(cache.directory() + "/building.abc");
+  fs::last_write_time(cache.directory() + "/building.abc", fs::file_time_type::clock::now() - std::chrono::hours(48));
+  ASSERT_TRUE(cache.image_of(small_plan("new"), "x", FileTimes::kZero));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(recent));
+  EXPECT_FALSE(fs::exists(cache.directory() + "/building.abc"));
+}
+
+TEST(ImageCache, IsPrivate) {
+  test::TemporaryDirectory directory;
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/deep/c").value();
+  EXPECT_EQ(fs::status(cache.directory()).permissions(), fs::perms::owner_all);
+}
+
+}  // namespace
+}  // namespace moka
