@@ -56,13 +56,12 @@ CpuId Scheduler::choose_cpu(const Thread& thread) {
 }
 
 Scheduler::Kick Scheduler::insert_awake(SchedulerCpu& cpu, Thread& thread) {
-  RunQueue& queue = cpu.queue;
   policy::VirtualRuntime& own = thread.scheduling_.virtual_runtime;
-  own = policy::place_waking(own, queue.minimum());
-  queue.insert(thread);
-  if (queue.current_is_idle()) return Kick::kPreempt;
-  queue.account(now());
-  if (policy::waking_preempts(own, queue.current().scheduling_.virtual_runtime)) return Kick::kPreempt;
+  own = policy::place_waking(own, cpu.queue.minimum());
+  cpu.queue.insert(thread);
+  if (cpu.queue.current_is_idle()) return Kick::kPreempt;
+  cpu.queue.account(now());
+  if (policy::waking_preempts(own, cpu.queue.current().scheduling_.virtual_runtime)) return Kick::kPreempt;
   return Kick::kWatch;
 }
 

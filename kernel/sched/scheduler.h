@@ -55,7 +55,8 @@ class Scheduler {
   static SchedulerCpu& of(CpuId cpu);
   // Gives the CPU to who is to run next, if that is another. Returns when the caller runs again. Interrupts
   // off, preemption count zero.
-  static void switch_from_current(SwitchCause cause);
+  // The three that hold a queue's lock across the switch are beyond the compiler's analysis of locks.
+  static void switch_from_current(SwitchCause cause) NO_THREAD_SAFETY_ANALYSIS;
   static void first_entry(void* thread);
   // Switches if that was asked for meanwhile. Thread context, interrupts on, preemption count zero.
   static void honour_pending_reschedule();
@@ -96,8 +97,8 @@ class Scheduler {
   static void reap(Thread& thread);
 
  private:
-  static void switch_to(SchedulerCpu& cpu, Thread& next, Instant now);
-  static void finish_switch();
+  static void switch_to(SchedulerCpu& cpu, Thread& next, Instant now) NO_THREAD_SAFETY_ANALYSIS;
+  static void finish_switch() NO_THREAD_SAFETY_ANALYSIS;
   static void load_application_state(SchedulerCpu& cpu, Thread& thread);
   static void watch_waiting(SchedulerCpu& cpu);
   static void move_to(CpuId target, Thread& thread);

@@ -20,7 +20,10 @@ class TimerQueue {
   static void arm(Timer& timer, Instant deadline);
   static bool cancel(Timer& timer);
   void run_due();
-  Instant programmed() const { return programmed_; }
+  Instant programmed() {
+    IrqSpinGuard guard(lock_);
+    return programmed_;
+  }
 
  private:
   struct EarlierFirst {
