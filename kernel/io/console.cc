@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/global.h"
+#include "time/clock.h"
 #include "contract/vm_contract.h"
 #include "io/anonymous.h"
 #include "io/console_input.h"
@@ -234,7 +235,7 @@ std::size_t ConsoleFile::describe(char* buffer, std::size_t size) {
 }
 
 StreamPort* port_or_serial(const char* name) {
-  StreamPort* port = find_stream_port(name);
+  StreamPort* port = wait_for_stream_port(name, now() + kAnnouncementPatience);
   return port != nullptr ? port : find_stream_port("serial");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/global.h"
+#include "time/clock.h"
 #include "contract/vm_contract.h"
 #include "device/stream_port.h"
 #include "io/console.h"
@@ -99,7 +100,7 @@ void run_channel(void*) {
 }  // namespace
 
 Result<void> initialise_control_channel(const ControlHandlers& handlers) {
-  StreamPort* port = find_stream_port(contract::kPortControl);
+  StreamPort* port = wait_for_stream_port(contract::kPortControl, now() + kAnnouncementPatience);
   if (port == nullptr) return {};
   channel.construct(*port, handlers);
   set_termios_sink(&send_termios);

@@ -9,7 +9,7 @@
 namespace mokapot {
 namespace {
 
-// Reported whether asked for or not.
+// Reported whether asked for or not: part of every armed item's events.
 constexpr PollEvents kAlways = kPollError | kPollHangUp;
 // What is left of an item's events once a one-shot has fired: nothing is announced until it is modified.
 constexpr std::uint32_t kBehaviour = kEpollExclusive | kEpollWakeUp | kEpollOneShot | kEpollEdge;
@@ -79,7 +79,8 @@ Result<void> EpollFile::add_item(File& file, std::int32_t descriptor, const Epol
                                  RefPtr<EpollItem>& added) {
   MutexGuard guard(mutex_);
   if (find_locked(file, descriptor) != nullptr) return Errno::kEEXIST;
-  RefPtr<EpollItem> item = TRY(make_ref<EpollItem>(*this, file, descriptor, event));
+  RefPtr<EpollItem> item = TRY(make_ref<EpollItem>(
+      *this, file, descriptor, EpollEvent{event.events | kAlways, event.data}));
   if (file.kind() == FileKind::kEpoll) TRY(link_nested(*item, static_cast<EpollFile&>(file)));
   added = item;
   items_.insert(*item.release());
@@ -109,7 +110,7 @@ Result<void> EpollFile::modify(RefPtr<File> file, std::int32_t descriptor, const
     if (!item) return Errno::kENOENT;
     if (item->exclusive_) return Errno::kEINVAL;
     IrqSpinGuard ready(ready_lock_);
-    item->event_ = event;
+    item->event_ = {event.events | kAlways, event.data};
     ++item->generation_;
   }
   announce(*item, file->poll());
@@ -219,7 +220,7 @@ bool EpollFile::mark_ready(EpollItem& item, PollEvents events) {
     IrqSpinGuard guard(ready_lock_);
     if (item.state_ == EpollItem::State::kGone) return false;
     const std::uint32_t wanted = item.event_.events & ~kBehaviour;
-    if (wanted == 0 || (events & (wanted | kAlways)) == 0) return false;
+    if (wanted == 0 || (events & wanted) == 0) return false;
     if (item.state_ == EpollItem::State::kTaken) {
       item.announced_again_ = true;  // put_back() sees to it
       return false;
@@ -309,8 +310,7 @@ Result<std::size_t> EpollFile::harvest(std::size_t most, Emit emit, void* contex
   for (std::size_t budget = ready_count(); budget > 0 && reported < most; --budget) {
     const Taken taken = take_ready();
     if (!taken.item) break;
-    const PollEvents wanted = (taken.event.events & ~kBehaviour) | kAlways;
-    const PollEvents found = taken.file->poll() & wanted;
+    const PollEvents found = taken.file->poll() & taken.event.events & ~kBehaviour;
     if (found != 0) {
       emitted = emit(EpollEvent{found, taken.event.data}, reported, context);
       if (!emitted.ok()) {
@@ -343,8 +343,7 @@ PollEvents EpollFile::poll() {
   for (std::size_t budget = ready_count(); budget > 0; --budget) {
     const Taken taken = take_ready();
     if (!taken.item) break;
-    const PollEvents wanted = (taken.event.events & ~kBehaviour) | kAlways;
-    const PollEvents found = taken.file->poll() & wanted;
+    const PollEvents found = taken.file->poll() & taken.event.events & ~kBehaviour;
     put_back(taken, found, found != 0 ? Keep::kAlways : Keep::kAsTriggered);
     if (found != 0) return kPollReadable;
   }
