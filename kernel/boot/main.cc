@@ -11,6 +11,7 @@
 #include "boot/trap_wiring.h"
 #include "contract/vm_contract.h"
 #include "device/random.h"
+#include "device/stream_port.h"
 #include "drivers/drivers.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
@@ -93,6 +94,7 @@ extern "C" [[noreturn]] void kernel_start(unsigned protocol, std::uint64_t infor
   start_processors(platform);
   release_boot_section();
   initialise_work_queue();
+  initialise_stream_ports();
 
   initialise_task_table();
   initialise_signals();
