@@ -35,6 +35,8 @@ void register_stream_port(StreamPort* port);
 StreamPort* find_stream_port(const char* name);  // nullptr if there is none
 // As find, and waits for the name while a driver says that the host is still announcing ports.
 // Blocks until deadline at the longest.
+// How long a host may take to announce its ports.
+inline constexpr Duration kAnnouncementPatience = Duration::seconds(2);
 StreamPort* wait_for_stream_port(const char* name, Instant deadline);
 // A driver with ports to come says so before it starts, and says when there are none to come.
 void expect_stream_ports(bool expected);

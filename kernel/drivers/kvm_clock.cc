@@ -40,21 +40,6 @@ T read_once(const T& field) {
 
 }  // namespace
 
-std::uint64_t kvm_nanoseconds(const KvmTimeInfo& info, std::uint64_t tsc) {
-  std::uint64_t delta = tsc < info.tsc_timestamp ? 0 : tsc - info.tsc_timestamp;
-  if (info.tsc_shift >= 0)
-    delta <<= (info.tsc_shift & 63);
-  else
-    delta >>= (-info.tsc_shift & 63);
-  return info.system_time + ClockScale{info.tsc_to_system_mul, 32}.apply(delta);
-}
-
-bool kvm_scale(const KvmTimeInfo& info, ClockScale& scale) {
-  if (info.tsc_shift > 31 || info.tsc_shift < -31 || info.tsc_to_system_mul == 0) return false;
-  scale = {info.tsc_to_system_mul, static_cast<std::uint32_t>(32 - info.tsc_shift)};
-  return true;
-}
-
 bool start_kvm_clock() {
   const arch::CpuidLeaf leaf = arch::hypervisor_leaf();
   char signature[12];

@@ -8,29 +8,10 @@
 #include <atomic>
 #include <cstdint>
 
-#include "drivers/clock_scale.h"
+#include "drivers/kvm_time.h"
 #include "time/clock.h"
 
 namespace mokapot {
-
-// What the host wrote for one CPU (layout given by KVM).
-struct KvmTimeInfo {
-  std::uint32_t version;  // odd while the host writes
-  std::uint32_t padding0;
-  std::uint64_t tsc_timestamp;
-  std::uint64_t system_time;  // ns at tsc_timestamp
-  std::uint32_t tsc_to_system_mul;
-  std::int8_t tsc_shift;
-  std::uint8_t flags;
-  std::uint8_t padding1[2];
-};
-static_assert(sizeof(KvmTimeInfo) == 32);
-inline constexpr std::uint8_t kKvmTscStable = 1;  // flags: all CPUs agree
-
-// Nanoseconds at tsc, as KVM defines them. Pure.
-std::uint64_t kvm_nanoseconds(const KvmTimeInfo& info, std::uint64_t tsc);
-// The same mapping in our form. False if the shift is out of range.
-bool kvm_scale(const KvmTimeInfo& info, ClockScale& scale);
 
 // Whether the hypervisor is KVM and has the clock; then turns it on for this CPU. Boot.
 bool start_kvm_clock();
