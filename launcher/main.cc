@@ -16,7 +16,8 @@ int main(int count, char** words) {
     std::fputs(moka::kRunUsage, stdout);
     return 0;
   }
-  std::fprintf(stderr, "moka: %s (moka --help)\n",
-               count < 2 ? "say what to do: moka run APP.jar" : ("no such command: " + all[1]).c_str());
+  std::fprintf(
+      stderr, "moka: %s (moka --help)\n",
+      count < 2 ? "say what to do: moka run APP.jar" : ("no such command: " + all[1]).c_str());
   return moka::kStatusBadInput;
 }

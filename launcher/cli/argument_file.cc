@@ -17,11 +17,16 @@ bool is_blank(char letter) {
 
 char unescape(char letter) {
   switch (letter) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'f': return '\f';
-    default: return letter;
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'f':
+      return '\f';
+    default:
+      return letter;
   }
 }
 

@@ -12,11 +12,26 @@
 namespace moka {
 namespace {
 
-constexpr std::string_view kTakesNextWord[] = {
-    "--module-path", "-p", "--upgrade-module-path", "--add-modules", "--enable-native-access", "--limit-modules",
-    "--add-exports", "--add-opens", "--add-reads", "--patch-module", "--describe-module", "-d", "--source",
-    "--module", "-m", "-cp", "-classpath", "--class-path",
-    "--illegal-native-access", "--sun-misc-unsafe-memory-access"};
+constexpr std::string_view kTakesNextWord[] = {"--module-path",
+                                               "-p",
+                                               "--upgrade-module-path",
+                                               "--add-modules",
+                                               "--enable-native-access",
+                                               "--limit-modules",
+                                               "--add-exports",
+                                               "--add-opens",
+                                               "--add-reads",
+                                               "--patch-module",
+                                               "--describe-module",
+                                               "-d",
+                                               "--source",
+                                               "--module",
+                                               "-m",
+                                               "-cp",
+                                               "-classpath",
+                                               "--class-path",
+                                               "--illegal-native-access",
+                                               "--sun-misc-unsafe-memory-access"};
 
 // Options whose value is a list of directories and jars, separated by colons.
 constexpr std::string_view kModulePaths[] = {"--module-path", "-p", "--upgrade-module-path"};
@@ -51,8 +66,8 @@ void add_libraries_in(std::string_view directories, NamedFiles& named) {
   for (const std::string& directory : split(directories, ':')) {
     if (directory.empty()) continue;
     std::error_code error;
-    for (std::filesystem::directory_iterator entry(absolute_path(directory), error), end; !error && entry != end;
-         entry.increment(error)) {
+    for (std::filesystem::directory_iterator entry(absolute_path(directory), error), end;
+         !error && entry != end; entry.increment(error)) {
       const std::string path = entry->path().string();
       if (is_regular_file(path) && looks_like_elf(path)) named.libraries.push_back(path);
     }
@@ -62,7 +77,8 @@ void add_libraries_in(std::string_view directories, NamedFiles& named) {
 // -Dname=VALUE and -XX:Name=VALUE: a value that is the name of a file is taken for that file. One
 // that is a directory is not: a program may be told of any directory to write to.
 void add_value(std::string_view name, std::string_view value, NamedFiles& named) {
-  if (name == "-Djava.library.path" || name == "-Djna.library.path" || name == "-Djna.boot.library.path") {
+  if (name == "-Djava.library.path" || name == "-Djna.library.path" ||
+      name == "-Djna.boot.library.path") {
     add_libraries_in(value, named);
     return;
   }
@@ -70,15 +86,17 @@ void add_value(std::string_view name, std::string_view value, NamedFiles& named)
   if (name == "-XX:SharedArchiveFile") parts = split(value, ':');
   for (std::string part : parts) {
     if (part.starts_with("file:")) part = resolve_class_path_word(absolute_path("."), part);
-    if (!part.empty() && is_regular_file(absolute_path(part))) named.files.push_back(absolute_path(part));
+    if (!part.empty() && is_regular_file(absolute_path(part)))
+      named.files.push_back(absolute_path(part));
   }
 }
 
 void add_option(std::string_view option, std::string_view next, NamedFiles& named) {
   const std::size_t equals = option.find('=');
   const std::string_view name = option.substr(0, equals);
-  const std::string_view value =
-      equals != std::string_view::npos ? option.substr(equals + 1) : (takes_next_word(option) ? next : std::string_view());
+  const std::string_view value = equals != std::string_view::npos
+                                     ? option.substr(equals + 1)
+                                     : (takes_next_word(option) ? next : std::string_view());
   if (option.starts_with("-javaagent:")) {
     named.jars.push_back(agent_path(option.substr(11)));
   } else if (option.starts_with("-agentpath:")) {
@@ -94,7 +112,8 @@ void add_option(std::string_view option, std::string_view next, NamedFiles& name
     ClassPathClosure closure;
     closure.add_list(value);
     for (const std::string& path : closure.paths()) add_directory_or_file(path, named);
-  } else if (equals != std::string_view::npos && (option.starts_with("-D") || option.starts_with("-XX:"))) {
+  } else if (equals != std::string_view::npos &&
+             (option.starts_with("-D") || option.starts_with("-XX:"))) {
     add_value(name, value, named);
   } else if (option.starts_with("@")) {
     add_directory_or_file(std::string(option.substr(1)), named);
@@ -112,7 +131,8 @@ bool is_class_path_option(std::string_view option) {
 NamedFiles files_named_by(const std::vector<std::string>& jvm_options) {
   NamedFiles named;
   for (std::size_t index = 0; index < jvm_options.size(); ++index) {
-    const std::string_view next = index + 1 < jvm_options.size() ? std::string_view(jvm_options[index + 1]) : "";
+    const std::string_view next =
+        index + 1 < jvm_options.size() ? std::string_view(jvm_options[index + 1]) : "";
     add_option(jvm_options[index], next, named);
   }
   return named;

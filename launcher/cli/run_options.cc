@@ -54,7 +54,8 @@ class Parser {
         if (options_.target == RunOptions::Target::kModule) return finish();
       } else {
         options_.name = word.text;
-        if (options_.class_path && !options_.is_jar) options_.target = RunOptions::Target::kMainClass;
+        if (options_.class_path && !options_.is_jar)
+          options_.target = RunOptions::Target::kMainClass;
         return finish();
       }
     }
@@ -100,7 +101,8 @@ class Parser {
     if (word.starts_with("--") && equals != std::string::npos) {
       name = word.substr(0, equals);
       joined = word.substr(equals + 1);
-    } else if (!word.starts_with("--") && !is_class_path_option(word) && word != "-jar" && word.size() > 2 &&
+    } else if (!word.starts_with("--") && !is_class_path_option(word) && word != "-jar" &&
+               word.size() > 2 &&
                std::string_view("mcJe").find(word[1]) != std::string_view::npos) {
       name = word.substr(0, 2);
       joined = word.substr(2);
@@ -136,7 +138,8 @@ class Parser {
     } else if (name == "--gdb") {
       options_.waits_for_gdb = true;
     } else {
-      return Error{"unknown option " + word + "; an option for the JVM is given by -J, as in -J " + word};
+      return Error{"unknown option " + word + "; an option for the JVM is given by -J, as in -J " +
+                   word};
     }
     return {};
   }
@@ -145,12 +148,14 @@ class Parser {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     if (is_class_path_option(name)) {
-      options_.class_path = equals != std::string::npos ? word.substr(equals + 1) : MOKA_TRY(value_of(word));
+      options_.class_path =
+          equals != std::string::npos ? word.substr(equals + 1) : MOKA_TRY(value_of(word));
     } else if (word == "-jar") {
       options_.is_jar = true;
     } else if (name == "-m" || name == "--module") {
       options_.target = RunOptions::Target::kModule;
-      options_.name = equals != std::string::npos ? word.substr(equals + 1) : MOKA_TRY(value_of(word));
+      options_.name =
+          equals != std::string::npos ? word.substr(equals + 1) : MOKA_TRY(value_of(word));
     } else {
       options_.jvm_options.push_back(word);
       if (takes_next_word(word)) options_.jvm_options.push_back(MOKA_TRY(value_of(word)));
@@ -182,16 +187,21 @@ class Parser {
     unsigned cpus = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
     if (error != std::errc() || end != text.data() + text.size() || cpus == 0 || cpus > kMostCpus)
-      return Error{"-c " + text + " is no number of CPUs; give one from 1 to " + std::to_string(kMostCpus)};
+      return Error{"-c " + text + " is no number of CPUs; give one from 1 to " +
+                   std::to_string(kMostCpus)};
     options_.cpus = cpus;
     return {};
   }
 
   Result<void> read_machine(const std::string& text) {
-    if (text == "microvm") options_.machine = RunOptions::Machine::kMicrovm;
-    else if (text == "q35") options_.machine = RunOptions::Machine::kQ35;
-    else if (text == "pc") options_.machine = RunOptions::Machine::kPc;
-    else return Error{"--machine knows microvm, q35 and pc"};
+    if (text == "microvm")
+      options_.machine = RunOptions::Machine::kMicrovm;
+    else if (text == "q35")
+      options_.machine = RunOptions::Machine::kQ35;
+    else if (text == "pc")
+      options_.machine = RunOptions::Machine::kPc;
+    else
+      return Error{"--machine knows microvm, q35 and pc"};
     return {};
   }
 
@@ -202,6 +212,8 @@ class Parser {
 
 }  // namespace
 
-Result<RunOptions> parse_run_options(const std::vector<std::string>& words) { return Parser(words).run(); }
+Result<RunOptions> parse_run_options(const std::vector<std::string>& words) {
+  return Parser(words).run();
+}
 
 }  // namespace moka

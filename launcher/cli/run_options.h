@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command line of `moka run`. Its options are a promise to users; see docs/concepts/launcher.md.
+// The command line of `moka run`. Its options are a promise to users; see
+// docs/concepts/launcher.md.
 #pragma once
 
 #include <cstdint>

@@ -9,22 +9,30 @@ namespace moka {
 namespace {
 
 // Debian's and Red Hat's, in the order of glibc's ld.so on Debian.
-const std::vector<std::string> kGlibcDirectories = {
-    "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
-const std::vector<std::string> kMuslDirectories = {"/lib", "/usr/local/lib", "/usr/lib",
-                                                   "/lib/x86_64-linux-musl", "/usr/lib/x86_64-linux-musl"};
+const std::vector<std::string> kGlibcDirectories = {"/lib/x86_64-linux-gnu",
+                                                    "/usr/lib/x86_64-linux-gnu",
+                                                    "/lib64",
+                                                    "/usr/lib64",
+                                                    "/lib",
+                                                    "/usr/lib"};
+const std::vector<std::string> kMuslDirectories = {
+    "/lib", "/usr/local/lib", "/usr/lib", "/lib/x86_64-linux-musl", "/usr/lib/x86_64-linux-musl"};
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
   return text;
 }
 
 std::string expand_tokens(const std::string& directory, const std::string& origin) {
   std::string expanded = directory;
-  for (const char* token : {"${ORIGIN}", "$ORIGIN"}) expanded = replace_all(expanded, token, origin);
-  for (const char* token : {"${LIB}", "$LIB"}) expanded = replace_all(expanded, token, "lib/x86_64-linux-gnu");
-  for (const char* token : {"${PLATFORM}", "$PLATFORM"}) expanded = replace_all(expanded, token, "x86_64");
+  for (const char* token : {"${ORIGIN}", "$ORIGIN"})
+    expanded = replace_all(expanded, token, origin);
+  for (const char* token : {"${LIB}", "$LIB"})
+    expanded = replace_all(expanded, token, "lib/x86_64-linux-gnu");
+  for (const char* token : {"${PLATFORM}", "$PLATFORM"})
+    expanded = replace_all(expanded, token, "x86_64");
   return expanded;
 }
 
@@ -53,7 +61,8 @@ LibcKind libc_of_library(std::string_view soname) {
 Result<void> ElfClosure::add(const std::string& path) {
   Object object{path, MOKA_TRY(ElfFile::read(path)), nullptr};
   if (!object.file.is_x86_64)
-    return Error{path + " is for another machine (" + object.file.machine + "); give one for x86-64"};
+    return Error{path + " is for another machine (" + object.file.machine +
+                 "); give one for x86-64"};
   if (!visited_.insert(path).second) return {};
   LibcKind libc = LibcKind::kNone;
   if (!object.file.interpreter.empty()) {
@@ -114,12 +123,13 @@ std::string ElfClosure::find(const Object& object, const std::string& name, Libc
     found = cache_.find(name);
     if (!found.empty() && !is_loadable(found)) found.clear();
   }
-  if (found.empty()) found = find_in(libc == LibcKind::kMusl ? kMuslDirectories : kGlibcDirectories, "", name);
+  if (found.empty())
+    found = find_in(libc == LibcKind::kMusl ? kMuslDirectories : kGlibcDirectories, "", name);
   return found;
 }
 
-std::string ElfClosure::find_in(const std::vector<std::string>& directories, const std::string& origin,
-                                const std::string& name) const {
+std::string ElfClosure::find_in(const std::vector<std::string>& directories,
+                                const std::string& origin, const std::string& name) const {
   for (const std::string& directory : directories) {
     if (directory.empty()) continue;
     const std::string candidate = absolute_path(expand_tokens(directory, origin) + "/" + name);

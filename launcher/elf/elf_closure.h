@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The libraries that a set of ELF files loads, found as ld.so finds them: DT_RPATH of the object and
-// of those that asked for it (unless DT_RUNPATH is there), LD_LIBRARY_PATH, DT_RUNPATH, the cache,
-// the default directories. Both glibc's and musl's order; man ld.so(8).
+// The libraries that a set of ELF files loads, found as ld.so finds them: DT_RPATH of the object
+// and of those that asked for it (unless DT_RUNPATH is there), LD_LIBRARY_PATH, DT_RUNPATH, the
+// cache, the default directories. Both glibc's and musl's order; man ld.so(8).
 #pragma once
 
 #include <map>
@@ -42,7 +42,8 @@ class ElfClosure {
   // Adds a library by name, if the machine has it, with what it needs: for dlopen.
   void add_optional(const std::string& soname);
 
-  // Interpreters and libraries by the paths under which they were found; not the files given to add().
+  // Interpreters and libraries by the paths under which they were found; not the files given to
+  // add().
   const std::vector<std::string>& libraries() const { return libraries_; }
   const std::vector<Missing>& missing() const { return missing_; }
   // Each kind of C library seen, with the file that wants it.

@@ -23,14 +23,22 @@ constexpr std::size_t kLongestString = 4096;
 
 std::string machine_name(unsigned machine, bool is_64_bit) {
   switch (machine) {
-    case EM_X86_64: return is_64_bit ? "x86-64" : "x86-64 with 32-bit pointers";
-    case EM_386: return "32-bit x86";
-    case EM_AARCH64: return "AArch64";
-    case EM_ARM: return "ARM";
-    case EM_RISCV: return "RISC-V";
-    case EM_PPC64: return "POWER";
-    case EM_S390: return "s390x";
-    default: return "machine number " + std::to_string(machine);
+    case EM_X86_64:
+      return is_64_bit ? "x86-64" : "x86-64 with 32-bit pointers";
+    case EM_386:
+      return "32-bit x86";
+    case EM_AARCH64:
+      return "AArch64";
+    case EM_ARM:
+      return "ARM";
+    case EM_RISCV:
+      return "RISC-V";
+    case EM_PPC64:
+      return "POWER";
+    case EM_S390:
+      return "s390x";
+    default:
+      return "machine number " + std::to_string(machine);
   }
 }
 
@@ -49,7 +57,8 @@ class Reader {
   // A NUL-terminated string of at most kLongestString bytes; nothing where it does not end.
   std::optional<std::string> read_string(std::uint64_t offset) const {
     if (offset >= size_) return std::nullopt;
-    std::string text(static_cast<std::size_t>(std::min<std::uint64_t>(kLongestString, size_ - offset)), '\0');
+    std::string text(
+        static_cast<std::size_t>(std::min<std::uint64_t>(kLongestString, size_ - offset)), '\0');
     // SAFETY: the string's own storage, as bytes.
     if (!read_exactly_at(fd_, {reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, offset))
       return std::nullopt;
@@ -65,17 +74,19 @@ class Reader {
 };
 
 // Where a loaded address lies in the file, by the PT_LOAD segments.
-std::optional<std::uint64_t> file_offset(const std::vector<Elf64_Phdr>& segments, std::uint64_t address) {
+std::optional<std::uint64_t> file_offset(const std::vector<Elf64_Phdr>& segments,
+                                         std::uint64_t address) {
   for (const Elf64_Phdr& segment : segments) {
     if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
     const std::uint64_t distance = address - segment.p_vaddr;
-    if (distance < segment.p_filesz && segment.p_offset <= ~distance) return segment.p_offset + distance;
+    if (distance < segment.p_filesz && segment.p_offset <= ~distance)
+      return segment.p_offset + distance;
   }
   return std::nullopt;
 }
 
-bool read_dynamic(const Reader& reader, const std::vector<Elf64_Phdr>& segments, const Elf64_Phdr& dynamic,
-                  ElfFile& file) {
+bool read_dynamic(const Reader& reader, const std::vector<Elf64_Phdr>& segments,
+                  const Elf64_Phdr& dynamic, ElfFile& file) {
   std::vector<std::uint64_t> needed;
   std::optional<std::uint64_t> strings, soname, rpath, runpath;
   const std::size_t count =
@@ -85,12 +96,23 @@ bool read_dynamic(const Reader& reader, const std::vector<Elf64_Phdr>& segments,
     if (!reader.read(entry, dynamic.p_offset + index * sizeof entry)) return false;
     if (entry.d_tag == DT_NULL) break;
     switch (entry.d_tag) {
-      case DT_STRTAB: strings = file_offset(segments, entry.d_un.d_ptr); break;
-      case DT_NEEDED: needed.push_back(entry.d_un.d_val); break;
-      case DT_SONAME: soname = entry.d_un.d_val; break;
-      case DT_RPATH: rpath = entry.d_un.d_val; break;
-      case DT_RUNPATH: runpath = entry.d_un.d_val; break;
-      default: break;
+      case DT_STRTAB:
+        strings = file_offset(segments, entry.d_un.d_ptr);
+        break;
+      case DT_NEEDED:
+        needed.push_back(entry.d_un.d_val);
+        break;
+      case DT_SONAME:
+        soname = entry.d_un.d_val;
+        break;
+      case DT_RPATH:
+        rpath = entry.d_un.d_val;
+        break;
+      case DT_RUNPATH:
+        runpath = entry.d_un.d_val;
+        break;
+      default:
+        break;
     }
   }
   if (!strings) return needed.empty();
@@ -114,7 +136,8 @@ bool read_dynamic(const Reader& reader, const std::vector<Elf64_Phdr>& segments,
 Result<ElfFile> ElfFile::read(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return Error{"cannot read " + path + ": " + error_text(errno)};
+  if (!fd || ::fstat(fd.get(), &status) != 0)
+    return Error{"cannot read " + path + ": " + error_text(errno)};
   const Reader reader(fd.get(), static_cast<std::uint64_t>(status.st_size));
   const Error damaged{path + " is a damaged program file"};
 
@@ -124,7 +147,8 @@ Result<ElfFile> ElfFile::read(const std::string& path) {
     return Error{path + " is not an ELF file"};
   const bool is_64_bit = start[EI_CLASS] == ELFCLASS64;
   const bool is_little_endian = start[EI_DATA] == ELFDATA2LSB;
-  const unsigned machine = is_little_endian ? start[18] | start[19] << 8u : start[19] | start[18] << 8u;
+  const unsigned machine =
+      is_little_endian ? start[18] | start[19] << 8u : start[19] | start[18] << 8u;
   ElfFile file;
   file.machine = machine_name(machine, is_64_bit);
   file.is_x86_64 = machine == EM_X86_64 && is_64_bit && is_little_endian;
@@ -135,7 +159,8 @@ Result<ElfFile> ElfFile::read(const std::string& path) {
   if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
     return Error{path + " is an object file, not a program; link it first"};
   file.kind = header.e_type == ET_EXEC ? Kind::kExecutable : Kind::kShared;
-  if (header.e_phnum > kMostProgramHeaders || (header.e_phnum != 0 && header.e_phentsize != sizeof(Elf64_Phdr)))
+  if (header.e_phnum > kMostProgramHeaders ||
+      (header.e_phnum != 0 && header.e_phentsize != sizeof(Elf64_Phdr)))
     return damaged;
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   for (std::size_t index = 0; index < segments.size(); ++index)
@@ -155,7 +180,8 @@ Result<ElfFile> ElfFile::read(const std::string& path) {
 bool looks_like_elf(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<std::uint8_t, SELFMAG> magic;
-  return fd && read_exactly_at(fd.get(), magic, 0) && std::memcmp(magic.data(), ELFMAG, SELFMAG) == 0;
+  return fd && read_exactly_at(fd.get(), magic, 0) &&
+         std::memcmp(magic.data(), ELFMAG, SELFMAG) == 0;
 }
 
 }  // namespace moka

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a dynamic loader wants to know of an ELF file: machine, interpreter, needed libraries and
-// search paths. The file is untrusted; every offset is bounded by the file's size and every table by
-// a limit. System V ABI, ELF-64 object file format.
+// search paths. The file is untrusted; every offset is bounded by the file's size and every table
+// by a limit. System V ABI, ELF-64 object file format.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// /etc/ld.so.cache: from a library's soname to its file, as ldconfig wrote it. The format is glibc's
-// "glibc-ld.so.cache1.1" (glibc: sysdeps/generic/dl-cache.h); an older header may come before it.
+// /etc/ld.so.cache: from a library's soname to its file, as ldconfig wrote it. The format is
+// glibc's "glibc-ld.so.cache1.1" (glibc: sysdeps/generic/dl-cache.h); an older header may come
+// before it.
 #pragma once
 
 #include <map>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The environment of the program in the guest. The host's own is not passed on: it speaks of another
-// machine, and may hold secrets. What decides how Java behaves is.
+// The environment of the program in the guest. The host's own is not passed on: it speaks of
+// another machine, and may hold secrets. What decides how Java behaves is.
 #pragma once
 
 #include <string>

@@ -19,20 +19,23 @@ constexpr std::string_view kTrailerName = "TRAILER!!!";
 constexpr std::size_t kAlignment = 4;
 constexpr unsigned kRegularPrivate = 0100600;
 
-void pad(std::string& archive) { archive.append((kAlignment - archive.size() % kAlignment) % kAlignment, '\0'); }
+void pad(std::string& archive) {
+  archive.append((kAlignment - archive.size() % kAlignment) % kAlignment, '\0');
+}
 
 // One member: a header of 13 fields of 8 hexadecimal digits, the name with its NUL, the content;
 // name and content each padded to 4 bytes. cpio(5), "New ASCII Format".
-void append_member(std::string& archive, std::string_view name, unsigned mode, std::string_view content) {
+void append_member(std::string& archive, std::string_view name, unsigned mode,
+                   std::string_view content) {
   char header[6 + 13 * 8 + 1];
   std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-                content.empty() ? 0u : 1u,                // inode
-                mode, 0u, 0u,                             // mode, user, group
-                1u, 0u,                                   // links, time
-                static_cast<unsigned>(content.size()),    // size
-                0u, 0u, 0u, 0u,                           // device numbers
-                static_cast<unsigned>(name.size() + 1),   // name with its NUL
-                0u);                                      // checksum, unused in this variant
+                content.empty() ? 0u : 1u,               // inode
+                mode, 0u, 0u,                            // mode, user, group
+                1u, 0u,                                  // links, time
+                static_cast<unsigned>(content.size()),   // size
+                0u, 0u, 0u, 0u,                          // device numbers
+                static_cast<unsigned>(name.size() + 1),  // name with its NUL
+                0u);                                     // checksum, unused in this variant
   archive += header;
   archive += name;
   archive += '\0';
@@ -83,8 +86,10 @@ std::string cpio_archive(std::string_view name, std::string_view content) {
 Result<UniqueFd> memory_file(std::string_view name, std::string_view content) {
   UniqueFd file(::memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   const bool ready = file && ::fchmod(file.get(), 0600) == 0 && write_fully(file.get(), content) &&
-                     ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
-  if (!ready) return Error{"cannot make a memory file for the guest's configuration: " + error_text(errno)};
+                     ::fcntl(file.get(), F_ADD_SEALS,
+                             F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
+  if (!ready)
+    return Error{"cannot make a memory file for the guest's configuration: " + error_text(errno)};
   return file;
 }
 

@@ -38,7 +38,8 @@ std::uint64_t limit_mib(const std::string& path) {
   return bytes >> 20;
 }
 
-bool mentions(const std::vector<std::string>& options, std::initializer_list<std::string_view> prefixes) {
+bool mentions(const std::vector<std::string>& options,
+              std::initializer_list<std::string_view> prefixes) {
   return std::any_of(options.begin(), options.end(), [&](const std::string& option) {
     return std::any_of(prefixes.begin(), prefixes.end(),
                        [&](std::string_view prefix) { return option.starts_with(prefix); });
@@ -48,8 +49,10 @@ bool mentions(const std::vector<std::string>& options, std::initializer_list<std
 std::string percentage_option(const char* name, double part, std::uint64_t whole) {
   char text[80];
   // Never rounded up: a percentage a hair too large would no longer fit.
-  const double percentage = std::min(100.0, static_cast<double>(static_cast<std::uint64_t>(
-                                                part * 10000.0 / static_cast<double>(whole))) / 100.0);
+  const double percentage = std::min(
+      100.0,
+      static_cast<double>(static_cast<std::uint64_t>(part * 10000.0 / static_cast<double>(whole))) /
+          100.0);
   std::snprintf(text, sizeof text, "-XX:%s=%.2f", name, percentage);
   return text;
 }
@@ -57,7 +60,8 @@ std::string percentage_option(const char* name, double part, std::uint64_t whole
 }  // namespace
 
 Result<std::uint64_t> parse_memory_mib(std::string_view text) {
-  const Error wrong{"-m " + std::string(text) + " is no size; give a number of MiB, or a number with K, M, G or T"};
+  const Error wrong{"-m " + std::string(text) +
+                    " is no size; give a number of MiB, or a number with K, M, G or T"};
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc()) return wrong;
@@ -75,7 +79,8 @@ Result<std::uint64_t> parse_memory_mib(std::string_view text) {
 std::uint64_t host_memory_mib() {
   const Result<std::string> meminfo = read_file("/proc/meminfo", kLargestProcFile);
   std::uint64_t mib = meminfo ? meminfo_mib(meminfo.value(), "MemTotal:") : 0;
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     const std::uint64_t limit = limit_mib(path);
     if (limit != 0) mib = std::min(mib, limit);
   }
@@ -95,24 +100,29 @@ std::uint64_t hotspot_default_heap_mib(std::uint64_t mib) {
   return std::max(mib / 4, kHotspotSmallHeapMiB);
 }
 
-std::vector<std::string> heap_options(const MemoryPlan& plan, const std::vector<std::string>& user_options) {
+std::vector<std::string> heap_options(const MemoryPlan& plan,
+                                      const std::vector<std::string>& user_options) {
   // A flags file or an argument file may hold anything, so it counts as speaking of both.
-  const auto elsewhere = {std::string_view("-XX:Flags="), std::string_view("-XX:VMOptionsFile="), std::string_view("@")};
+  const auto elsewhere = {std::string_view("-XX:Flags="), std::string_view("-XX:VMOptionsFile="),
+                          std::string_view("@")};
   if (mentions(user_options, elsewhere)) return {};
-  const bool user_sets_largest =
-      mentions(user_options, {"-Xmx", "-XX:MaxHeapSize=", "-XX:MaxRAMPercentage=", "-XX:MaxRAMFraction=", "-XX:MaxRAM=",
-                              "-XX:MinRAMPercentage=", "-XX:MinRAMFraction=", "-XX:+AggressiveHeap"});
-  const bool user_sets_initial = mentions(user_options, {"-Xms", "-XX:InitialHeapSize=", "-XX:InitialRAMPercentage=",
-                                                         "-XX:InitialRAMFraction=", "-XX:MaxRAM=", "-Xmn", "-XX:NewSize=",
-                                                         "-XX:+AggressiveHeap"});
+  const bool user_sets_largest = mentions(
+      user_options,
+      {"-Xmx", "-XX:MaxHeapSize=", "-XX:MaxRAMPercentage=", "-XX:MaxRAMFraction=", "-XX:MaxRAM=",
+       "-XX:MinRAMPercentage=", "-XX:MinRAMFraction=", "-XX:+AggressiveHeap"});
+  const bool user_sets_initial =
+      mentions(user_options, {"-Xms", "-XX:InitialHeapSize=", "-XX:InitialRAMPercentage=",
+                              "-XX:InitialRAMFraction=", "-XX:MaxRAM=", "-Xmn",
+                              "-XX:NewSize=", "-XX:+AggressiveHeap"});
   std::vector<std::string> options;
   const std::uint64_t fits = heap_that_fits_mib(plan.mib);
   if (!user_sets_largest && fits > hotspot_default_heap_mib(plan.mib))
     options.push_back(percentage_option("MaxRAMPercentage", static_cast<double>(fits), plan.mib));
-  // Without -m the heap begins as large as the host's JVM would make it, a 64th of the host's memory,
-  // so that the first collections come when they come there.
+  // Without -m the heap begins as large as the host's JVM would make it, a 64th of the host's
+  // memory, so that the first collections come when they come there.
   if (plan.is_default && !user_sets_largest && !user_sets_initial && plan.host_mib > plan.mib)
-    options.push_back(percentage_option("InitialRAMPercentage", static_cast<double>(plan.host_mib) / 64.0, plan.mib));
+    options.push_back(percentage_option("InitialRAMPercentage",
+                                        static_cast<double>(plan.host_mib) / 64.0, plan.mib));
   return options;
 }
 

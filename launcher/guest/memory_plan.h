@@ -5,8 +5,9 @@
 // The formula (docs/concepts/launcher.md): of M MiB, a Java heap may take
 //     fit(M) = (M - 128) * 7/8
 // 128 MiB for the kernel, the JVM's code and metadata, and thread stacks; an eighth of the rest for
-// what grows with the heap (cards, marking bitmaps, remembered sets, page tables) and direct buffers.
-// Where HotSpot's own default is no less than fit(M), which is so below about 270 MiB, HotSpot is left alone.
+// what grows with the heap (cards, marking bitmaps, remembered sets, page tables) and direct
+// buffers. Where HotSpot's own default is no less than fit(M), which is so below about 270 MiB,
+// HotSpot is left alone.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,7 @@ std::uint64_t hotspot_default_heap_mib(std::uint64_t mib);
 
 // JVM options for the plan: none where HotSpot's defaults fit best, or where `user_options` (those
 // on the command line and those in JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS) speak of the heap.
-std::vector<std::string> heap_options(const MemoryPlan& plan, const std::vector<std::string>& user_options);
+std::vector<std::string> heap_options(const MemoryPlan& plan,
+                                      const std::vector<std::string>& user_options);
 
 }  // namespace moka

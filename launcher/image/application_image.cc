@@ -26,7 +26,8 @@ Result<void> add_programs(TreePlan& plan, const ApplicationFiles& application) {
                  " wants glibc; link both against one C library"};
   if (!closure.missing().empty()) {
     const ElfClosure::Missing& missing = closure.missing().front();
-    return Error{missing.needed_by + " needs " + missing.library + ", which this machine does not have; install it"};
+    return Error{missing.needed_by + " needs " + missing.library +
+                 ", which this machine does not have; install it"};
   }
   if (kinds.contains(LibcKind::kGlibc))
     for (const char* name : kLoadedByName) closure.add_optional(name);
@@ -43,10 +44,12 @@ Result<TreePlan> plan_application(const ApplicationFiles& application) {
   for (const std::string& tree : application.trees) {
     plan.add_tree(tree, [&](const std::string& path) {
       // Past the limits nothing more is listed, so that a mistake is found soon.
-      return path == application.boundary || plan.bytes() > kMostBytes || plan.entries().size() > kMostEntries;
+      return path == application.boundary || plan.bytes() > kMostBytes ||
+             plan.entries().size() > kMostEntries;
     });
     if (plan.bytes() > kMostBytes || plan.entries().size() > kMostEntries)
-      return Error{tree + " on the class path holds too many files for an image; name a smaller directory"};
+      return Error{
+          tree + " on the class path holds too many files for an image; name a smaller directory"};
   }
   MOKA_TRY(add_programs(plan, application));
   return plan;

@@ -14,12 +14,13 @@
 namespace moka {
 
 struct ApplicationFiles {
-  std::vector<std::string> files;        // absolute; taken as they are
-  std::vector<std::string> trees;        // absolute; directories with all that is below
-  std::vector<std::string> programs;     // absolute; ELF files, taken with the libraries that they load
+  std::vector<std::string> files;  // absolute; taken as they are
+  std::vector<std::string> trees;  // absolute; directories with all that is below
+  std::vector<std::string>
+      programs;  // absolute; ELF files, taken with the libraries that they load
   std::vector<std::string> library_path;  // the guest's LD_LIBRARY_PATH
-  std::string working_directory;         // absolute; made, without what is in it
-  std::string boundary;                  // an image directory that must not be swallowed: the cache
+  std::string working_directory;          // absolute; made, without what is in it
+  std::string boundary;  // an image directory that must not be swallowed: the cache
 };
 
 // Fails where a program's library is missing, C libraries are mixed, or the files are so many that

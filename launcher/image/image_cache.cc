@@ -30,8 +30,8 @@ constexpr const char* kTemporaryPrefix = "building.";
 
 // A version-8-shaped UUID from the key, so that one plan gives one image to the byte.
 std::string uuid_of(const std::string& key) {
-  return key.substr(0, 8) + "-" + key.substr(8, 4) + "-8" + key.substr(13, 3) + "-8" + key.substr(17, 3) + "-" +
-         key.substr(20, 12);
+  return key.substr(0, 8) + "-" + key.substr(8, 4) + "-8" + key.substr(13, 3) + "-8" +
+         key.substr(17, 3) + "-" + key.substr(20, 12);
 }
 
 // A directory that is gone at the end of the scope, whatever happened in it.
@@ -39,10 +39,13 @@ class ScratchDirectory {
  public:
   static Result<ScratchDirectory> create(const std::string& parent) {
     std::string path = parent + "/" + kTemporaryPrefix + "XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) return Error{"cannot write to " + parent + ": " + error_text(errno)};
+    if (::mkdtemp(path.data()) == nullptr)
+      return Error{"cannot write to " + parent + ": " + error_text(errno)};
     return ScratchDirectory(path);
   }
-  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::move(other.path_)) {
+    other.path_.clear();
+  }
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;
   ~ScratchDirectory() {
     std::error_code ignored;
@@ -75,7 +78,8 @@ Result<ImageCache> ImageCache::open_at(const std::string& directory) {
   return ImageCache(directory);
 }
 
-Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label, FileTimes times) const {
+Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label,
+                                         FileTimes times) const {
   Hash hash;
   hash.add(kImageFormat).add(static_cast<std::uint64_t>(times));
   plan.hash_into(hash);
@@ -96,15 +100,17 @@ Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view 
   return image;
 }
 
-Result<void> ImageCache::build(const TreePlan& plan, const std::string& key, const std::string& image,
-                               FileTimes times) const {
+Result<void> ImageCache::build(const TreePlan& plan, const std::string& key,
+                               const std::string& image, FileTimes times) const {
   const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_));
   const std::string tree = scratch.path() + "/tree";
   const std::string unfinished = scratch.path() + "/image";
-  if (::mkdir(tree.c_str(), 0755) != 0) return Error{"cannot write to " + tree + ": " + error_text(errno)};
+  if (::mkdir(tree.c_str(), 0755) != 0)
+    return Error{"cannot write to " + tree + ": " + error_text(errno)};
   MOKA_TRY(materialise(plan, tree, times));
 
-  std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", "-U" + uuid_of(key)};
+  std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root",
+                                   "-U" + uuid_of(key)};
   command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
   // The superblock's own time is the clock's unless -T is there.
   const std::string epoch = "SOURCE_DATE_EPOCH=0";

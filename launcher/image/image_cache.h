@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EROFS images made from tree plans, kept in the user's cache directory under a name that depends on
-// all that went into them. Two launchers may build and use images at once: an image is built under a
-// temporary name and renamed, a lock per image lets the second builder wait for the first, and an
-// image that someone still uses may be unlinked, since QEMU holds it open.
+// EROFS images made from tree plans, kept in the user's cache directory under a name that depends
+// on all that went into them. Two launchers may build and use images at once: an image is built
+// under a temporary name and renamed, a lock per image lets the second builder wait for the first,
+// and an image that someone still uses may be unlinked, since QEMU holds it open.
 #pragma once
 
 #include <string>
@@ -29,7 +29,8 @@ class ImageCache {
 
  private:
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
-  Result<void> build(const TreePlan& plan, const std::string& key, const std::string& image, FileTimes times) const;
+  Result<void> build(const TreePlan& plan, const std::string& key, const std::string& image,
+                     FileTimes times) const;
   void drop_unused() const;
 
   std::string directory_;

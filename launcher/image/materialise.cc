@@ -16,7 +16,9 @@
 namespace moka {
 namespace {
 
-Error cannot_copy(const std::string& path) { return Error{"cannot copy " + path + ": " + error_text(errno)}; }
+Error cannot_copy(const std::string& path) {
+  return Error{"cannot copy " + path + ": " + error_text(errno)};
+}
 
 Result<void> copy_file(const TreeEntry& entry, const std::string& target) {
   UniqueFd source(::open(entry.content.c_str(), O_RDONLY | O_CLOEXEC));
@@ -31,7 +33,8 @@ Result<void> copy_file(const TreeEntry& entry, const std::string& target) {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return cannot_copy(entry.content);
       if (count == 0) break;
-      if (!write_fully(copy.get(), {buffer.data(), static_cast<std::size_t>(count)})) return cannot_copy(entry.content);
+      if (!write_fully(copy.get(), {buffer.data(), static_cast<std::size_t>(count)}))
+        return cannot_copy(entry.content);
     }
   }
   if (::fchmod(copy.get(), entry.mode) != 0) return cannot_copy(entry.content);
@@ -50,13 +53,15 @@ Result<void> write_entry(const TreeEntry& entry, const std::string& target, bool
   switch (entry.kind) {
     case TreeEntry::Kind::kDirectory:
       // The mode comes at the end: until then we must be able to write into it.
-      if (::mkdir(target.c_str(), 0700) != 0) return Error{"cannot make " + target + ": " + error_text(errno)};
+      if (::mkdir(target.c_str(), 0700) != 0)
+        return Error{"cannot make " + target + ": " + error_text(errno)};
       return {};
     case TreeEntry::Kind::kLink:
       if (::symlink(entry.content.c_str(), target.c_str()) != 0)
         return Error{"cannot make " + target + ": " + error_text(errno)};
       return {};
-    case TreeEntry::Kind::kText: return write_text(entry, target);
+    case TreeEntry::Kind::kText:
+      return write_text(entry, target);
     case TreeEntry::Kind::kFile:
       // Not across file systems, and by Linux's protected_hardlinks not for other users' files.
       if (::link(entry.content.c_str(), target.c_str()) == 0) {

@@ -15,8 +15,8 @@ namespace moka {
 enum class FileTimes { kZero, kKept };
 
 // Fills an existing empty directory: hard links to host files where the file system allows it (then
-// it costs no bytes), else clones or copies. Directories stay writable for their owner, so that they
-// can be removed.
+// it costs no bytes), else clones or copies. Directories stay writable for their owner, so that
+// they can be removed.
 Result<void> materialise(const TreePlan& plan, const std::string& directory, FileTimes times);
 
 }  // namespace moka

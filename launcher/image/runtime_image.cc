@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/runtime_image.h"
 
+#include <filesystem>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/files.h"
@@ -11,26 +13,47 @@ namespace moka {
 namespace {
 
 // Below a JDK's home, what only developers need: sources, link-time modules, headers, pages.
-const std::set<std::string> kLeftOut = {"/lib/src.zip", "/jmods", "/man", "/demo", "/sample", "/include", "/docs"};
+const std::set<std::string> kLeftOut = {"/lib/src.zip", "/jmods",   "/man", "/demo",
+                                        "/sample",      "/include", "/docs"};
 
 // Without these no Java program starts; a JDK's other libraries may lack theirs, as on a headless
 // host, and then fail in the guest as they fail there.
-const std::set<std::string> kEssential = {"/bin/java",           "/lib/libjli.so",  "/lib/libjava.so",
-                                          "/lib/server/libjvm.so", "/lib/libjimage.so", "/lib/libzip.so"};
+const std::set<std::string> kEssential = {"/bin/java",         "/lib/libjli.so",
+                                          "/lib/libjava.so",   "/lib/server/libjvm.so",
+                                          "/lib/libjimage.so", "/lib/libzip.so"};
 
 // Loaded by name at run time, so that no DT_NEEDED tells of them: by glibc (pthread_cancel, name
 // service), HotSpot (libnuma) and AWT (fontconfig).
-constexpr const char* kLoadedByName[] = {"libgcc_s.so.1",  "libnss_files.so.2", "libnss_dns.so.2",
-                                         "libresolv.so.2", "libnuma.so.1",      "libfontconfig.so.1"};
+constexpr const char* kLoadedByName[] = {"libgcc_s.so.1",   "libnss_files.so.2",
+                                         "libnss_dns.so.2", "libresolv.so.2",
+                                         "libnuma.so.1",    "libfontconfig.so.1"};
 
 // Host files that the guest sees as they are, where the host has them.
-constexpr const char* kHostFiles[] = {"/etc/localtime",   "/etc/timezone", "/etc/os-release", "/etc/debian_version",
-                                      "/etc/protocols",   "/etc/services", "/etc/mime.types", "/etc/host.conf",
-                                      "/etc/gai.conf",    "/etc/ld.so.cache",
+constexpr const char* kHostFiles[] = {"/etc/localtime",
+                                      "/etc/timezone",
+                                      "/etc/os-release",
+                                      "/etc/debian_version",
+                                      "/etc/protocols",
+                                      "/etc/services",
+                                      "/etc/mime.types",
+                                      "/etc/host.conf",
+                                      "/etc/gai.conf",
+                                      "/etc/ld.so.cache",
                                       "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
                                       "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules",
                                       "/etc/ld-musl-x86_64.path"};
-constexpr const char* kHostTrees[] = {"/usr/lib/locale/C.utf8", "/etc/fonts", "/usr/share/fontconfig"};
+constexpr const char* kHostTrees[] = {"/usr/lib/locale/C.utf8", "/etc/fonts",
+                                      "/usr/share/fontconfig"};
+
+// Zones by name, for TZ; not the two other copies of all of them.
+constexpr const char* kZones = "/usr/share/zoneinfo";
+const std::set<std::string> kZonesLeftOut = {"/usr/share/zoneinfo/posix",
+                                             "/usr/share/zoneinfo/right"};
+
+// The host's own locales, so that LANG means the same; some distributions put all of the world's
+// languages in there.
+constexpr const char* kLocaleArchive = "/usr/lib/locale/locale-archive";
+constexpr std::uint64_t kMostLocaleBytes = 32u << 20;
 
 // Fonts are worth having where they are few; a desktop's gigabyte is not.
 constexpr const char* kFonts = "/usr/share/fonts/truetype";
@@ -47,9 +70,10 @@ bool is_program_or_library(const TreeEntry& entry) {
 
 Error missing_library(const ElfClosure::Missing& missing) {
   if (libc_of_interpreter(missing.library) == LibcKind::kMusl && missing.library.starts_with('/'))
-    return Error{missing.needed_by + " is built for musl, and this machine has no " + missing.library +
-                 ": install musl, or use a JDK built for glibc"};
-  return Error{missing.needed_by + " needs " + missing.library + ", which this machine does not have; install it"};
+    return Error{missing.needed_by + " is built for musl, and this machine has no " +
+                 missing.library + ": install musl, or use a JDK built for glibc"};
+  return Error{missing.needed_by + " needs " + missing.library +
+               ", which this machine does not have; install it"};
 }
 
 Result<void> add_jdk(TreePlan& plan, const Jdk& jdk) {
@@ -65,15 +89,18 @@ Result<void> add_jdk(TreePlan& plan, const Jdk& jdk) {
   for (const std::string& path : objects) {
     const std::size_t missing_before = closure.missing().size();
     Result<void> added = closure.add(path);
-    const bool is_essential = path.starts_with(jdk.home) && kEssential.contains(path.substr(jdk.home.size()));
+    const bool is_essential =
+        path.starts_with(jdk.home) && kEssential.contains(path.substr(jdk.home.size()));
     if (!is_essential) continue;
     MOKA_TRY(std::move(added));
-    if (closure.missing().size() != missing_before) return missing_library(closure.missing()[missing_before]);
+    if (closure.missing().size() != missing_before)
+      return missing_library(closure.missing()[missing_before]);
   }
   const auto& kinds = closure.libc_kinds();
   if (kinds.contains(LibcKind::kMusl) && kinds.contains(LibcKind::kGlibc))
-    return Error{"the JDK in " + jdk.home + " mixes C libraries: " + kinds.at(LibcKind::kMusl) + " wants musl and " +
-                 kinds.at(LibcKind::kGlibc) + " wants glibc; use a JDK built for one of them"};
+    return Error{"the JDK in " + jdk.home + " mixes C libraries: " + kinds.at(LibcKind::kMusl) +
+                 " wants musl and " + kinds.at(LibcKind::kGlibc) +
+                 " wants glibc; use a JDK built for one of them"};
   if (jdk.libc == LibcKind::kGlibc)
     for (const char* name : kLoadedByName) closure.add_optional(name);
   for (const std::string& library : closure.libraries()) plan.add(library);
@@ -83,14 +110,16 @@ Result<void> add_jdk(TreePlan& plan, const Jdk& jdk) {
 void add_fonts(TreePlan& plan) {
   TreePlan fonts;
   fonts.add_tree(kFonts, [](const std::string&) { return false; });
-  if (fonts.bytes() <= kMostFontBytes) plan.add_tree(kFonts, [](const std::string&) { return false; });
+  if (fonts.bytes() <= kMostFontBytes)
+    plan.add_tree(kFonts, [](const std::string&) { return false; });
 }
 
 void add_system_files(TreePlan& plan) {
   // Links first where the host has merged /usr, so that no plain directory takes their place.
   for (const char* path : {"/bin", "/lib", "/lib64", "/sbin"}) plan.add(path);
-  for (const char* path : {"/etc", "/usr/bin", "/usr/lib", "/var/tmp", "/home", "/dev", "/proc", "/sys", "/run", "/opt",
-                           "/mnt", "/srv", "/var/lib", "/var/log", "/var/cache"})
+  for (const char* path :
+       {"/etc", "/usr/bin", "/usr/lib", "/var/tmp", "/home", "/dev", "/proc", "/sys", "/run",
+        "/opt", "/mnt", "/srv", "/var/lib", "/var/log", "/var/cache"})
     plan.add_directory(path);
   plan.add_directory("/tmp", 01777);
   plan.add_directory("/dev/shm", 01777);
@@ -100,16 +129,24 @@ void add_system_files(TreePlan& plan) {
 
   // One user in the VM, and names only from files and DNS. Generated, not the host's: the host's
   // users are nobody's business there.
-  plan.add_text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
+  plan.add_text("/etc/passwd",
+                "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/"
+                "nologin\n");
   plan.add_text("/etc/group", "root:x:0:\nnogroup:x:65534:\n");
   plan.add_text("/etc/nsswitch.conf",
-                "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\n"
+                "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: "
+                "files\nprotocols: files\n"
                 "services: files\nethers: files\nrpc: files\n");
-  plan.add_text("/etc/hosts", "127.0.0.1\tlocalhost mokapot\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+  plan.add_text("/etc/hosts",
+                "127.0.0.1\tlocalhost mokapot\n::1\tlocalhost ip6-localhost ip6-loopback\n");
   plan.add_text("/etc/hostname", "mokapot\n");
 
   for (const char* path : kHostFiles) plan.add(path);
   for (const char* path : kHostTrees) plan.add_tree(path, [](const std::string&) { return false; });
+  plan.add_tree(kZones, [](const std::string& path) { return kZonesLeftOut.contains(path); });
+  std::error_code error;
+  const std::uintmax_t locale_bytes = std::filesystem::file_size(kLocaleArchive, error);
+  if (!error && locale_bytes <= kMostLocaleBytes) plan.add(kLocaleArchive);
 }
 
 }  // namespace

@@ -94,18 +94,21 @@ void TreePlan::add(const std::string& path) { add_components(path); }
 void TreePlan::add_child(const std::string& path) {
   const std::string physical = add_components(path);
   // A directory below, or one that a link led to. The root is never meant by a link in a tree.
-  if (!physical.empty() && physical != "/" && is_directory(physical)) pending_trees_.insert(physical);
+  if (!physical.empty() && physical != "/" && is_directory(physical))
+    pending_trees_.insert(physical);
 }
 
 std::set<std::string> TreePlan::list_tree(const std::string& path) {
   std::set<std::string> children;
   const std::string physical = add_components(path);
-  if (physical.empty() || !is_directory(physical) || !listed_trees_.insert(physical).second) return children;
+  if (physical.empty() || !is_directory(physical) || !listed_trees_.insert(physical).second)
+    return children;
   std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(physical.c_str()), ::closedir);
   if (!directory) return children;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") children.insert((physical == "/" ? "" : physical) + "/" + std::string(name));
+    if (name != "." && name != "..")
+      children.insert((physical == "/" ? "" : physical) + "/" + std::string(name));
   }
   return children;
 }
@@ -138,10 +141,15 @@ void TreePlan::add_text(const std::string& path, std::string text, std::uint32_t
 void TreePlan::hash_into(Hash& hash) const {
   hash.add(entries_.size());
   for (const auto& [path, entry] : entries_) {
-    hash.add(path).add(static_cast<std::uint64_t>(entry.kind)).add(entry.mode).add(entry.content).add(entry.size);
+    hash.add(path)
+        .add(static_cast<std::uint64_t>(entry.kind))
+        .add(entry.mode)
+        .add(entry.content)
+        .add(entry.size);
     // A directory's time changes with files that are not in the plan.
     if (entry.kind != TreeEntry::Kind::kDirectory)
-      hash.add(static_cast<std::uint64_t>(entry.mtime_seconds)).add(static_cast<std::uint64_t>(entry.mtime_nanoseconds));
+      hash.add(static_cast<std::uint64_t>(entry.mtime_seconds))
+          .add(static_cast<std::uint64_t>(entry.mtime_nanoseconds));
     hash.add(entry.inode);
   }
 }

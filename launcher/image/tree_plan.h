@@ -3,9 +3,9 @@
 // What a guest file system shall hold, before any of it is written: a map from guest path to
 // directory, symbolic link, host file or generated text.
 //
-// Host files keep their absolute paths. Symbolic links on the way stay links, and where they lead is
-// taken along, so that every path resolves in the guest as it does on the host, and two images that
-// were planned on one host agree on which paths are links.
+// Host files keep their absolute paths. Symbolic links on the way stay links, and where they lead
+// is taken along, so that every path resolves in the guest as it does on the host, and two images
+// that were planned on one host agree on which paths are links.
 #pragma once
 
 #include <cstdint>

@@ -116,7 +116,8 @@ std::string resolve_class_path_word(const std::string& jar_path, std::string_vie
       // file://HOST/path: only the local host's files are files to us.
       word.remove_prefix(2);
       const std::size_t slash = word.find('/');
-      if (slash == std::string_view::npos || (slash != 0 && word.substr(0, slash) != "localhost")) return {};
+      if (slash == std::string_view::npos || (slash != 0 && word.substr(0, slash) != "localhost"))
+        return {};
       word.remove_prefix(slash);
     }
   } else if (has_scheme(word)) {
@@ -139,7 +140,8 @@ std::vector<std::string> expand_wildcard(const std::string& directory) {
   return jars;
 }
 
-unsigned class_major_version(const Jar& jar, std::string_view class_name, unsigned feature_release) {
+unsigned class_major_version(const Jar& jar, std::string_view class_name,
+                             unsigned feature_release) {
   const std::string file = class_file_name(class_name);
   std::string chosen = file;
   if (jar.manifest.is_multi_release()) {
@@ -158,7 +160,8 @@ unsigned class_major_version(const Jar& jar, std::string_view class_name, unsign
 }
 
 unsigned class_major_version(const std::string& directory, std::string_view class_name) {
-  UniqueFd fd(::open((directory + "/" + class_file_name(class_name)).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(
+      ::open((directory + "/" + class_file_name(class_name)).c_str(), O_RDONLY | O_CLOEXEC));
   std::uint8_t header[kClassHeaderSize];
   if (!fd || !read_exactly_at(fd.get(), header, 0)) return 0;
   // SAFETY: eight bytes that were just read, looked at as characters.

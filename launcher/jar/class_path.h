@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a class path reaches: its entries, wildcards expanded as java expands them, and the jars that
-// manifests name by Class-Path, recursively. The guest's java does all of this again; here it decides
-// which files the guest needs.
+// What a class path reaches: its entries, wildcards expanded as java expands them, and the jars
+// that manifests name by Class-Path, recursively. The guest's java does all of this again; here it
+// decides which files the guest needs.
 #pragma once
 
 #include <set>
@@ -26,8 +26,8 @@ Result<Jar> open_jar(const std::string& path);
 
 class ClassPathClosure {
  public:
-  // Adds the jar or directory at an absolute path, then what its manifest names. What does not exist
-  // or is no jar is left out without a word, as java does for a class path.
+  // Adds the jar or directory at an absolute path, then what its manifest names. What does not
+  // exist or is no jar is left out without a word, as java does for a class path.
   void add(const std::string& path);
 
   // Adds each part of a list such as "a.jar:lib/*"; relative parts start at the working directory.

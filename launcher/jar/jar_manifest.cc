@@ -61,7 +61,9 @@ std::string JarManifest::attribute(std::string_view lower_case_name) const {
   return found == attributes_.end() ? std::string() : std::string(trim(found->second));
 }
 
-bool JarManifest::is_multi_release() const { return lower_case(attribute("multi-release")) == "true"; }
+bool JarManifest::is_multi_release() const {
+  return lower_case(attribute("multi-release")) == "true";
+}
 
 std::vector<std::string> JarManifest::words(std::string_view name) const {
   std::vector<std::string> list;

@@ -83,13 +83,15 @@ class Inflater {
     if (ready_) inflateEnd(&stream_);
   }
 
-  bool run(int fd, std::uint64_t offset, std::uint64_t compressed_size, std::size_t limit, std::string& out) {
+  bool run(int fd, std::uint64_t offset, std::uint64_t compressed_size, std::size_t limit,
+           std::string& out) {
     if (!ready_) return false;
     std::array<std::uint8_t, 16384> input;
     std::array<char, 16384> output;
     while (out.size() < limit) {
       if (stream_.avail_in == 0 && compressed_size > 0) {
-        const std::size_t chunk = static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), compressed_size));
+        const std::size_t chunk =
+            static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), compressed_size));
         if (!read_exactly_at(fd, std::span(input).first(chunk), offset)) return false;
         offset += chunk;
         compressed_size -= chunk;
@@ -122,7 +124,8 @@ Result<ZipReader> ZipReader::open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error{"cannot open " + path + ": " + error_text(errno)};
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return Error{"cannot read " + path + ": " + error_text(errno)};
+  if (::fstat(fd.get(), &status) != 0)
+    return Error{"cannot read " + path + ": " + error_text(errno)};
   if (!S_ISREG(status.st_mode)) return Error{path + " is not a regular file; give a jar"};
   ZipReader zip(path, std::move(fd), static_cast<std::uint64_t>(status.st_size));
   const EndRecord end = MOKA_TRY(zip.find_end_record());
@@ -131,20 +134,24 @@ Result<ZipReader> ZipReader::open(const std::string& path) {
 }
 
 Result<ZipReader::EndRecord> ZipReader::find_end_record() const {
-  const std::size_t tail_size = static_cast<std::size_t>(std::min<std::uint64_t>(size_, kEndSize + kLargestComment));
+  const std::size_t tail_size =
+      static_cast<std::size_t>(std::min<std::uint64_t>(size_, kEndSize + kLargestComment));
   const std::uint64_t tail_offset = size_ - tail_size;
   std::vector<std::uint8_t> tail(tail_size);
   if (!read_exactly_at(fd_.get(), tail, tail_offset)) return Error{"cannot read " + path_};
 
   // From the end backwards; a match counts only if its comment ends where the file ends, since the
   // magic may occur inside a comment.
-  for (std::size_t position = tail_size >= kEndSize ? tail_size - kEndSize + 1 : 0; position-- > 0;) {
+  for (std::size_t position = tail_size >= kEndSize ? tail_size - kEndSize + 1 : 0;
+       position-- > 0;) {
     const std::uint8_t* record = tail.data() + position;
-    if (load32(record) != kEndMagic || position + kEndSize + load16(record + 20) != tail_size) continue;
+    if (load32(record) != kEndMagic || position + kEndSize + load16(record + 20) != tail_size)
+      continue;
     const std::uint64_t record_offset = tail_offset + position;
     EndRecord end{load16(record + 10), load32(record + 12), load32(record + 16), 0};
     std::uint64_t directory_end = record_offset;
-    if (end.entry_count == 0xffff || end.directory_size == 0xffffffff || end.directory_offset == 0xffffffff) {
+    if (end.entry_count == 0xffff || end.directory_size == 0xffffffff ||
+        end.directory_offset == 0xffffffff) {
       EndRecord wide = end;
       if (apply_zip64(record_offset, wide)) {
         wide.base = 0;
@@ -152,7 +159,8 @@ Result<ZipReader::EndRecord> ZipReader::find_end_record() const {
         directory_end = 0;  // bounds of zip64 directories are checked against the file below
       }
     }
-    if (end.directory_size > size_ || end.directory_offset > size_ - end.directory_size) return truncated();
+    if (end.directory_size > size_ || end.directory_offset > size_ - end.directory_size)
+      return truncated();
     if (directory_end != 0) {
       if (end.directory_offset + end.directory_size > directory_end) return truncated();
       end.base = directory_end - (end.directory_offset + end.directory_size);
@@ -161,7 +169,8 @@ Result<ZipReader::EndRecord> ZipReader::find_end_record() const {
   }
 
   std::array<std::uint8_t, 4> start{};
-  if (size_ >= start.size() && read_exactly_at(fd_.get(), start, 0) && load32(start.data()) == kLocalHeaderMagic)
+  if (size_ >= start.size() && read_exactly_at(fd_.get(), start, 0) &&
+      load32(start.data()) == kLocalHeaderMagic)
     return truncated();
   return Error{path_ + " is not a jar; give a jar file, -cp PATH MainClass, or a Linux program"};
 }
@@ -182,7 +191,8 @@ bool ZipReader::apply_zip64(std::uint64_t end_record_offset, EndRecord& record) 
 }
 
 Result<void> ZipReader::read_directory(const EndRecord& end) {
-  if (end.directory_size > kLargestDirectory) return Error{path_ + " has too large a directory to be a jar"};
+  if (end.directory_size > kLargestDirectory)
+    return Error{path_ + " has too large a directory to be a jar"};
   std::vector<std::uint8_t> directory(static_cast<std::size_t>(end.directory_size));
   if (!read_exactly_at(fd_.get(), directory, end.base + end.directory_offset)) return truncated();
 
@@ -194,7 +204,8 @@ Result<void> ZipReader::read_directory(const EndRecord& end) {
     const std::size_t name_length = load16(header + 28);
     const std::size_t extra_length = load16(header + 30);
     const std::size_t comment_length = load16(header + 32);
-    if (directory.size() - position - kDirectoryEntrySize < name_length + extra_length + comment_length)
+    if (directory.size() - position - kDirectoryEntrySize <
+        name_length + extra_length + comment_length)
       return truncated();
 
     Entry entry{load16(header + 8), load16(header + 10), load32(header + 20), load32(header + 24),
@@ -222,7 +233,8 @@ Result<std::string> ZipReader::read_prefix(std::string_view name, std::size_t li
   // Sizes come from the central directory, since a streamed entry's local header has none; but the
   // name and extra field may differ in length between the two.
   std::array<std::uint8_t, kLocalHeaderSize> local;
-  if (!read_exactly_at(fd_.get(), local, entry.header_offset) || load32(local.data()) != kLocalHeaderMagic)
+  if (!read_exactly_at(fd_.get(), local, entry.header_offset) ||
+      load32(local.data()) != kLocalHeaderMagic)
     return truncated();
   const std::uint64_t data = entry.header_offset + kLocalHeaderSize + load16(local.data() + 26) +
                              load16(local.data() + 28);
@@ -232,7 +244,8 @@ Result<std::string> ZipReader::read_prefix(std::string_view name, std::size_t li
   if (entry.method == kStored) {
     out.resize(static_cast<std::size_t>(std::min<std::uint64_t>(entry.compressed_size, limit)));
     // SAFETY: std::string's storage is bytes; the span covers exactly its size.
-    if (!read_exactly_at(fd_.get(), {reinterpret_cast<std::uint8_t*>(out.data()), out.size()}, data))
+    if (!read_exactly_at(fd_.get(), {reinterpret_cast<std::uint8_t*>(out.data()), out.size()},
+                         data))
       return truncated();
     return out;
   }

@@ -33,7 +33,8 @@ std::vector<unsigned long> numbers_in(std::string_view version) {
     if (!in_number) numbers.push_back(0);
     in_number = true;
     // Nine digits are more than any version has; the rest would only overflow.
-    if (numbers.back() < 100000000) numbers.back() = numbers.back() * 10 + static_cast<unsigned long>(letter - '0');
+    if (numbers.back() < 100000000)
+      numbers.back() = numbers.back() * 10 + static_cast<unsigned long>(letter - '0');
   }
   return numbers;
 }
@@ -47,7 +48,8 @@ void append_subdirectories(const std::string& directory, std::vector<std::string
 
 std::vector<std::string> usual_places() {
   std::vector<std::string> places;
-  for (const char* directory : {"/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java", "/opt/java", "/opt/jdk"})
+  for (const char* directory :
+       {"/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java", "/opt/java", "/opt/jdk"})
     append_subdirectories(directory, places);
   places.insert(places.end(), {"/opt/java", "/opt/jdk"});
   if (const char* home = std::getenv("HOME")) {
@@ -55,7 +57,8 @@ std::vector<std::string> usual_places() {
     append_subdirectories(std::string(home) + "/.jdks", places);
   }
   // The java on PATH, wherever its links lead: HOME/bin/java.
-  for (const std::string& directory : split(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "", ':')) {
+  for (const std::string& directory :
+       split(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "", ':')) {
     const std::string java = real_path(directory + "/java");
     if (!java.empty()) places.push_back(parent_path(parent_path(java)));
   }
@@ -69,7 +72,8 @@ std::string release_value(std::string_view release, std::string_view name) {
     const std::size_t equals = line.find('=');
     if (equals == std::string::npos || std::string_view(line).substr(0, equals) != name) continue;
     std::string_view value = trim(std::string_view(line).substr(equals + 1));
-    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
     return std::string(value);
   }
   return {};
@@ -93,7 +97,8 @@ bool is_older_version(std::string_view a, std::string_view b) {
 Result<Jdk> Jdk::examine(const std::string& directory) {
   Jdk jdk;
   jdk.home = real_path(directory);
-  if (jdk.home.empty() || !is_directory(jdk.home)) return Error{directory + " is no JDK: there is no such directory"};
+  if (jdk.home.empty() || !is_directory(jdk.home))
+    return Error{directory + " is no JDK: there is no such directory"};
   const Result<std::string> release = read_file(jdk.home + "/release", kLargestReleaseFile);
   if (release) {
     const std::string& text = release.value();
@@ -101,22 +106,26 @@ Result<Jdk> Jdk::examine(const std::string& directory) {
     jdk.feature_release = feature_release_of(jdk.version);
     const std::string system = release_value(text, "OS_NAME");
     if (!system.empty() && system != "Linux")
-      return Error{"the JDK in " + jdk.home + " is for " + system + "; give one for Linux on x86-64 by --jdk"};
+      return Error{"the JDK in " + jdk.home + " is for " + system +
+                   "; give one for Linux on x86-64 by --jdk"};
     const std::string machine = release_value(text, "OS_ARCH");
     if (!machine.empty() && machine != "x86_64" && machine != "amd64")
       return Error{"the JDK in " + jdk.home + " is for another machine (" + machine +
                    "); give one for Linux on x86-64 by --jdk"};
   }
   if (!is_regular_file(jdk.launcher()))
-    return Error{directory + " is no JDK: it has no bin/java; give the directory above bin by --jdk"};
+    return Error{directory +
+                 " is no JDK: it has no bin/java; give the directory above bin by --jdk"};
   const ElfFile launcher = MOKA_TRY(ElfFile::read(jdk.launcher()));
   if (!launcher.is_x86_64)
     return Error{"the JDK in " + jdk.home + " is for another machine (" + launcher.machine +
                  "); give one for Linux on x86-64 by --jdk"};
   // The launcher's interpreter decides; the release file only repeats what the builder said.
   jdk.libc = libc_of_interpreter(launcher.interpreter);
-  if (!is_regular_file(jdk.home + "/lib/server/libjvm.so") && !is_regular_file(jdk.home + "/lib/client/libjvm.so"))
-    return Error{"the JDK in " + jdk.home + " has no libjvm.so; install it again or give another by --jdk"};
+  if (!is_regular_file(jdk.home + "/lib/server/libjvm.so") &&
+      !is_regular_file(jdk.home + "/lib/client/libjvm.so"))
+    return Error{"the JDK in " + jdk.home +
+                 " has no libjvm.so; install it again or give another by --jdk"};
   return jdk;
 }
 
@@ -127,7 +136,8 @@ Result<Jdk> find_jdk(const std::string& option, const std::string& java_home) {
     if (named) return named;
     return Error{"JAVA_HOME: " + named.error().message};
   }
-  Result<Jdk> newest = Error{"no JDK found: install one (Debian: openjdk-17-jdk-headless), or name one by --jdk DIR"};
+  Result<Jdk> newest = Error{
+      "no JDK found: install one (Debian: openjdk-17-jdk-headless), or name one by --jdk DIR"};
   std::string refused;
   for (const std::string& place : usual_places()) {
     Result<Jdk> jdk = Jdk::examine(place);
@@ -135,7 +145,8 @@ Result<Jdk> find_jdk(const std::string& option, const std::string& java_home) {
       if (refused.empty() && is_regular_file(place + "/bin/java")) refused = jdk.error().message;
       continue;
     }
-    if (!newest || is_older_version(newest.value().version, jdk.value().version)) newest = std::move(jdk);
+    if (!newest || is_older_version(newest.value().version, jdk.value().version))
+      newest = std::move(jdk);
   }
   // The one that is there and does not fit says more than "no JDK found".
   if (!newest && !refused.empty()) return Error{refused};

@@ -13,8 +13,8 @@
 namespace moka {
 
 struct Jdk {
-  std::string home;             // absolute, symbolic links resolved
-  std::string version;          // "17.0.15"; "" where the JDK has no release file
+  std::string home;              // absolute, symbolic links resolved
+  std::string version;           // "17.0.15"; "" where the JDK has no release file
   unsigned feature_release = 0;  // 17; 0 where unknown
   LibcKind libc = LibcKind::kGlibc;
 

@@ -20,8 +20,9 @@ struct AcceleratorChoice {
   bool is_forced = false;
 };
 
-// `cache_directory` exists. Takes at most a quarter of a second, and that once a boot. `wish`: "kvm" or
-// "tcg" to have that without a probe, or "".
-Result<AcceleratorChoice> choose_accelerator(const std::string& cache_directory, const std::string& wish);
+// `cache_directory` exists. Takes at most a quarter of a second, and that once a boot. `wish`:
+// "kvm" or "tcg" to have that without a probe, or "".
+Result<AcceleratorChoice> choose_accelerator(const std::string& cache_directory,
+                                             const std::string& wish);
 
 }  // namespace moka

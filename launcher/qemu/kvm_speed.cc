@@ -96,7 +96,8 @@ bool enter_long_mode(int cpu) {
   const int cpu = has_memory ? ::ioctl(vm, KVM_CREATE_VCPU, 0) : -1;
   if (cpu < 0 || !enter_long_mode(cpu)) ::_exit(1);
   const int run_size = ::ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-  if (run_size <= 0 || ::mmap(nullptr, static_cast<std::size_t>(run_size), PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0) == MAP_FAILED)
+  if (run_size <= 0 || ::mmap(nullptr, static_cast<std::size_t>(run_size), PROT_READ | PROT_WRITE,
+                              MAP_SHARED, cpu, 0) == MAP_FAILED)
     ::_exit(1);
   // The loop has no exit of its own; whatever ends KVM_RUN but a signal is an error.
   while (::ioctl(cpu, KVM_RUN, 0) == 0 || errno == EINTR) {
@@ -128,7 +129,8 @@ double watch(std::uint8_t* memory, pid_t child) {
 std::optional<double> measure_kvm_rounds_per_second() {
   UniqueFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (!kvm || ::ioctl(kvm.get(), KVM_GET_API_VERSION, 0) != KVM_API_VERSION) return std::nullopt;
-  void* const mapping = ::mmap(nullptr, kMemorySize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const mapping =
+      ::mmap(nullptr, kMemorySize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) return std::nullopt;
   std::uint8_t* const memory = static_cast<std::uint8_t*>(mapping);
   store64(memory, kPml4, kPdpt | kPresentWritable);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// QEMU's machine protocol (QMP), as far as a launcher needs it: to be told why the machine stops, and
-// to pause it. One JSON object a line each way.
+// QEMU's machine protocol (QMP), as far as a launcher needs it: to be told why the machine stops,
+// and to pause it. One JSON object a line each way.
 #pragma once
 
 #include <string>
@@ -11,7 +11,8 @@ namespace moka {
 
 class Monitor {
  public:
-  // `fd` is non-blocking and borrowed. Sends the greeting's answer at once; QEMU reads it when ready.
+  // `fd` is non-blocking and borrowed. Sends the greeting's answer at once; QEMU reads it when
+  // ready.
   explicit Monitor(int fd);
 
   // Reads what has come. False once QEMU has closed its end.
@@ -22,7 +23,8 @@ class Monitor {
   // Asks the guest's kernel, by NMI, to say what it is doing.
   void inject_nmi() { send("inject-nmi"); }
 
-  // "guest-reset", "guest-shutdown", "guest-panic", "host-..." once the machine has stopped; else "".
+  // "guest-reset", "guest-shutdown", "guest-panic", "host-..." once the machine has stopped; else
+  // "".
   const std::string& stop_reason() const { return stop_reason_; }
 
   // One line of protocol; anything unexpected is passed over.

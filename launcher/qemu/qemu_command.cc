@@ -15,16 +15,19 @@ std::string quoted(const std::string& value) {
 
 class Builder {
  public:
-  explicit Builder(const QemuSpec& spec) : spec_(spec), is_mmio_(spec.machine == RunOptions::Machine::kMicrovm) {}
+  explicit Builder(const QemuSpec& spec)
+      : spec_(spec), is_mmio_(spec.machine == RunOptions::Machine::kMicrovm) {}
 
   std::vector<std::string> run() {
     words_ = {spec_.program, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"};
     machine();
     add({"-m", std::to_string(spec_.memory_mib), "-smp", std::to_string(spec_.cpus)});
-    add({"-kernel", spec_.kernel, "-initrd", "/proc/self/fd/" + std::to_string(spec_.channels.initrd)});
+    add({"-kernel", spec_.kernel, "-initrd",
+         "/proc/self/fd/" + std::to_string(spec_.channels.initrd)});
     if (!spec_.kernel_options.empty()) add({"-append", spec_.kernel_options});
     // How the kernel ends QEMU after a panic.
-    add({"-device", "isa-debug-exit,iobase=" + std::to_string(mokapot::contract::kDebugExitPort) + ",iosize=4"});
+    add({"-device", "isa-debug-exit,iobase=" + std::to_string(mokapot::contract::kDebugExitPort) +
+                        ",iosize=4"});
     socket("serial", spec_.channels.serial);
     add({"-serial", "chardev:serial"});
     socket("monitor", spec_.channels.monitor);
@@ -42,9 +45,15 @@ class Builder {
   void machine() {
     switch (spec_.machine) {
       // The clock chip gives the time of day where there is no kvm-clock.
-      case RunOptions::Machine::kMicrovm: add({"-machine", "microvm,rtc=on"}); break;
-      case RunOptions::Machine::kQ35: add({"-machine", "q35"}); break;
-      case RunOptions::Machine::kPc: add({"-machine", "pc"}); break;
+      case RunOptions::Machine::kMicrovm:
+        add({"-machine", "microvm,rtc=on"});
+        break;
+      case RunOptions::Machine::kQ35:
+        add({"-machine", "q35"});
+        break;
+      case RunOptions::Machine::kPc:
+        add({"-machine", "pc"});
+        break;
     }
     // Without this QEMU offers virtio-mmio in its legacy form only.
     if (is_mmio_) add({"-global", "virtio-mmio.force-legacy=false"});
@@ -66,7 +75,8 @@ class Builder {
   void disks() {
     for (const Layer& layer : spec_.layers) {
       // The host's page cache serves all VMs that share an image.
-      add({"-drive", "if=none,id=" + layer.serial + ",format=raw,readonly=on,file=" + quoted(layer.image)});
+      add({"-drive",
+           "if=none,id=" + layer.serial + ",format=raw,readonly=on,file=" + quoted(layer.image)});
       device("virtio-blk", ",drive=" + layer.serial + ",serial=" + layer.serial);
     }
   }

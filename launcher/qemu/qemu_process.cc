@@ -18,7 +18,8 @@ namespace moka {
 namespace {
 
 // The child between fork and exec: only calls that are safe there.
-[[noreturn]] void become_qemu(char* const* arguments, const std::vector<int>& inherited, int output, pid_t parent) {
+[[noreturn]] void become_qemu(char* const* arguments, const std::vector<int>& inherited, int output,
+                              pid_t parent) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have died before the line above.
@@ -41,7 +42,8 @@ namespace {
 
 }  // namespace
 
-Result<QemuProcess> QemuProcess::start(const std::vector<std::string>& command, const std::vector<int>& inherited) {
+Result<QemuProcess> QemuProcess::start(const std::vector<std::string>& command,
+                                       const std::vector<int>& inherited) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error{"cannot start QEMU: " + error_text(errno)};
   UniqueFd reading(ends[0]);
@@ -93,10 +95,11 @@ long QemuProcess::cpu_milliseconds() const {
   if (name_end == std::string::npos) return 0;
   unsigned long user = 0;
   unsigned long system = 0;
-  if (std::sscanf(text.value().c_str() + name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                  &system) != 2)
+  if (std::sscanf(text.value().c_str() + name_end + 1,
+                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
     return 0;
-  return static_cast<long>((user + system) * 1000 / static_cast<unsigned long>(::sysconf(_SC_CLK_TCK)));
+  return static_cast<long>((user + system) * 1000 /
+                           static_cast<unsigned long>(::sysconf(_SC_CLK_TCK)));
 }
 
 }  // namespace moka

@@ -20,7 +20,8 @@ class QemuProcess {
  public:
   // `inherited` descriptors keep their numbers in the child. What QEMU itself prints comes out of
   // output().
-  static Result<QemuProcess> start(const std::vector<std::string>& command, const std::vector<int>& inherited);
+  static Result<QemuProcess> start(const std::vector<std::string>& command,
+                                   const std::vector<int>& inherited);
 
   QemuProcess(QemuProcess&& other) noexcept;
   QemuProcess& operator=(QemuProcess&&) = delete;

@@ -50,14 +50,17 @@ Result<std::string> find_qemu() {
   const char* chosen = std::getenv("MOKA_QEMU");
   const std::string name = chosen != nullptr && *chosen != '\0' ? chosen : "qemu-system-x86_64";
   std::string program = find_program(name);
-  if (program.empty()) return Error{name + " is not installed: install it (Debian: qemu-system-x86)"};
+  if (program.empty())
+    return Error{name + " is not installed: install it (Debian: qemu-system-x86)"};
   return program;
 }
 
 Result<std::string> find_kernel(const std::string& option) {
-  const std::string kernel = option.empty() ? directory_of_this_program() + "/mokapot-kernel.elf" : absolute_path(option);
+  const std::string kernel =
+      option.empty() ? directory_of_this_program() + "/mokapot-kernel.elf" : absolute_path(option);
   if (::access(kernel.c_str(), R_OK) != 0)
-    return Error{"no kernel: " + kernel + " cannot be read; build it (make kernel) or name one by --kernel"};
+    return Error{"no kernel: " + kernel +
+                 " cannot be read; build it (make kernel) or name one by --kernel"};
   return kernel;
 }
 
@@ -65,18 +68,22 @@ Result<MemoryPlan> plan_memory(const RunOptions& options) {
   const std::uint64_t host = host_memory_mib();
   if (!options.memory_mib) return default_memory(host);
   if (*options.memory_mib < kLeastMemoryMiB)
-    return Error{"-m " + std::to_string(*options.memory_mib) + " is too little memory; give at least " +
-                 std::to_string(kLeastMemoryMiB) + " MiB"};
+    return Error{"-m " + std::to_string(*options.memory_mib) +
+                 " is too little memory; give at least " + std::to_string(kLeastMemoryMiB) +
+                 " MiB"};
   return MemoryPlan{*options.memory_mib, false, host};
 }
 
 // A trace is part of the kernel's log, and useless where that is not shown.
-bool shows_log(const RunOptions& options) { return options.is_verbose || options.traces_system_calls; }
+bool shows_log(const RunOptions& options) {
+  return options.is_verbose || options.traces_system_calls;
+}
 
 std::string kernel_options(const RunOptions& options) {
   if (!shows_log(options)) return {};
   std::string text = mokapot::contract::kOptionVerbose;
-  if (options.traces_system_calls) text += std::string(" ") + mokapot::contract::kOptionTrace + "=syscalls";
+  if (options.traces_system_calls)
+    text += std::string(" ") + mokapot::contract::kOptionTrace + "=syscalls";
   return text;
 }
 
@@ -90,7 +97,8 @@ Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache
   // and class-data archives check them.
   return std::vector<Layer>{
       {kRuntimeSerial, MOKA_TRY(cache.image_of(runtime, kRuntimeSerial, FileTimes::kZero))},
-      {kApplicationSerial, MOKA_TRY(cache.image_of(application, kApplicationSerial, FileTimes::kKept))}};
+      {kApplicationSerial,
+       MOKA_TRY(cache.image_of(application, kApplicationSerial, FileTimes::kKept))}};
 }
 
 // Which of the three streams is a terminal, to speak for all: the guest has one terminal at most.
@@ -100,7 +108,9 @@ int terminal_fd() {
   return STDIN_FILENO;
 }
 
-std::string stream_kind(int fd, HostStream::Direction direction) { return HostStream(fd, direction).kind(); }
+std::string stream_kind(int fd, HostStream::Direction direction) {
+  return HostStream(fd, direction).kind();
+}
 
 struct Prepared {
   QemuSpec qemu;
@@ -115,8 +125,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
   const MemoryPlan memory = MOKA_TRY(plan_memory(options));
   const std::string working_directory = absolute_path(".");
-  const std::vector<std::string> environment =
-      guest_environment(host_environment(), terminal.is_terminal(), working_directory, options.environment);
+  const std::vector<std::string> environment = guest_environment(
+      host_environment(), terminal.is_terminal(), working_directory, options.environment);
   const Target target = MOKA_TRY(resolve_target(options, memory, environment, working_directory));
   prepared.is_java = target.jdk.has_value();
 
@@ -129,7 +139,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
   qemu.waits_for_gdb = options.waits_for_gdb;
   const char* wish = std::getenv("MOKA_ACCELERATOR");
-  const AcceleratorChoice choice = MOKA_TRY(choose_accelerator(cache.directory(), wish != nullptr ? wish : ""));
+  const AcceleratorChoice choice =
+      MOKA_TRY(choose_accelerator(cache.directory(), wish != nullptr ? wish : ""));
   qemu.accelerator = choice.accelerator;
   prepared.is_watched = !options.waits_for_gdb && !choice.is_forced;
   if (options.is_verbose) std::fprintf(stderr, "moka: %s\n", choice.reason.c_str());
@@ -150,19 +161,21 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   return prepared;
 }
 
-Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options, Terminal& terminal) {
+Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options,
+                                   Terminal& terminal) {
   const std::string records = MOKA_TRY(encode_config(prepared.config));
-  const UniqueFd initrd =
-      MOKA_TRY(memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
+  const UniqueFd initrd = MOKA_TRY(
+      memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
   QemuChannels& channels = prepared.qemu.channels;
   channels.initrd = initrd.get();
   std::vector<UniqueFd> theirs;
   SessionSockets ours = MOKA_TRY(Session::make_sockets(channels, theirs));
   HostSignals signals = MOKA_TRY(HostSignals::take_over());
-  const std::vector<int> inherited{channels.initrd,         channels.standard_input, channels.standard_output,
-                                   channels.standard_error, channels.control,        channels.serial,
-                                   channels.monitor};
-  if (options.waits_for_gdb) std::fprintf(stderr, "moka: waiting for gdb: target remote localhost:1234\n");
+  const std::vector<int> inherited{
+      channels.initrd,  channels.standard_input, channels.standard_output, channels.standard_error,
+      channels.control, channels.serial,         channels.monitor};
+  if (options.waits_for_gdb)
+    std::fprintf(stderr, "moka: waiting for gdb: target remote localhost:1234\n");
   QemuProcess qemu = MOKA_TRY(QemuProcess::start(qemu_command(prepared.qemu), inherited));
   // Only QEMU may hold its ends, or its death would not close the channels.
   theirs.clear();
@@ -198,7 +211,8 @@ int run_command_line(const std::vector<std::string>& words) {
   Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal);
   if (!report) return refuse(status_file, report.error().message);
   if (!status_file.empty()) {
-    Result<void> written = write_file_atomically(absolute_path(status_file), report.value().json(), 0644);
+    Result<void> written =
+        write_file_atomically(absolute_path(status_file), report.value().json(), 0644);
     if (!written) std::fprintf(stderr, "moka: %s\n", written.error().message.c_str());
   }
   return report.value().status;

@@ -33,14 +33,17 @@ void add_class_path(ApplicationFiles& files, const ClassPathClosure& closure) {
 }
 
 Result<void> check_class_version(unsigned major, const std::string& class_name, const Jdk& jdk) {
-  if (major == 0 || jdk.feature_release == 0 || major <= jdk.feature_release + kClassVersionOffset) return {};
+  if (major == 0 || jdk.feature_release == 0 || major <= jdk.feature_release + kClassVersionOffset)
+    return {};
   const std::string needed = std::to_string(major - kClassVersionOffset);
-  return Error{class_name + " was compiled for Java " + needed + " and the JDK in " + jdk.home + " is Java " +
-               std::to_string(jdk.feature_release) + "; name a JDK " + needed + " or newer by --jdk"};
+  return Error{class_name + " was compiled for Java " + needed + " and the JDK in " + jdk.home +
+               " is Java " + std::to_string(jdk.feature_release) + "; name a JDK " + needed +
+               " or newer by --jdk"};
 }
 
 // Agents, module paths and files that JVM options name, wherever those options stand.
-Result<void> add_option_files(ApplicationFiles& files, const std::vector<std::string>& jvm_options) {
+Result<void> add_option_files(ApplicationFiles& files,
+                              const std::vector<std::string>& jvm_options) {
   const NamedFiles named = files_named_by(jvm_options);
   append(files.files, named.files);
   append(files.trees, named.trees);
@@ -64,7 +67,8 @@ Result<void> add_option_files(ApplicationFiles& files, const std::vector<std::st
 std::vector<std::string> words_of(const std::string& text) { return parse_argument_file(text); }
 
 // The version of the main class where the class path has it; which JDK can run it is known then.
-unsigned main_class_version(const ClassPathClosure& closure, const std::string& class_name, unsigned feature_release) {
+unsigned main_class_version(const ClassPathClosure& closure, const std::string& class_name,
+                            unsigned feature_release) {
   for (const std::string& path : closure.paths()) {
     unsigned major = 0;
     if (is_directory(path)) {
@@ -79,7 +83,8 @@ unsigned main_class_version(const ClassPathClosure& closure, const std::string& 
 
 class Resolver {
  public:
-  Resolver(const RunOptions& options, const MemoryPlan& memory, const std::vector<std::string>& environment)
+  Resolver(const RunOptions& options, const MemoryPlan& memory,
+           const std::vector<std::string>& environment)
       : options_(options), memory_(memory), environment_(environment) {}
 
   Result<Target> run(const std::string& working_directory) {
@@ -98,19 +103,25 @@ class Resolver {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
       if (errno == ENOENT || errno == ENOTDIR)
-        return Error{"no such file: " + options_.name + "; give a jar, -cp PATH MAINCLASS, or a program"};
+        return Error{"no such file: " + options_.name +
+                     "; give a jar, -cp PATH MAINCLASS, or a program"};
       return Error{"cannot open " + options_.name + ": " + error_text(errno)};
     }
-    if (S_ISDIR(status.st_mode)) return Error{options_.name + " is a directory; for its classes give -cp " + options_.name + " MAINCLASS"};
-    if (::access(path.c_str(), R_OK) != 0) return Error{"cannot read " + options_.name + ": " + error_text(errno)};
+    if (S_ISDIR(status.st_mode))
+      return Error{options_.name + " is a directory; for its classes give -cp " + options_.name +
+                   " MAINCLASS"};
+    if (::access(path.c_str(), R_OK) != 0)
+      return Error{"cannot read " + options_.name + ": " + error_text(errno)};
     return {};
   }
 
   Result<Target> native(const std::string& path) {
-    if (!options_.jvm_options.empty()) return Error{"-J is for Java, and " + options_.name + " is a Linux program"};
+    if (!options_.jvm_options.empty())
+      return Error{"-J is for Java, and " + options_.name + " is a Linux program"};
     const ElfFile file = MOKA_TRY(ElfFile::read(path));
     if (!file.is_x86_64)
-      return Error{options_.name + " is for another machine (" + file.machine + "); Mokapot runs x86-64 programs"};
+      return Error{options_.name + " is for another machine (" + file.machine +
+                   "); Mokapot runs x86-64 programs"};
     target_.program = path;
     target_.arguments.push_back(options_.name);
     append(target_.arguments, options_.arguments);
@@ -124,13 +135,15 @@ class Resolver {
     const Jar jar = MOKA_TRY(open_jar(path));
     const std::string main_class_name = jar.manifest.main_class();
     if (main_class_name.empty())
-      return Error{options_.name + " has no Main-Class in its manifest; name the class: moka run -cp " + options_.name +
-                   " MAINCLASS"};
+      return Error{options_.name +
+                   " has no Main-Class in its manifest; name the class: moka run -cp " +
+                   options_.name + " MAINCLASS"};
     MOKA_TRY(start_java());
     ClassPathClosure closure;
     closure.add(path);
-    MOKA_TRY(check_class_version(main_class_version(closure, main_class_name, target_.jdk->feature_release),
-                                 main_class_name, *target_.jdk));
+    MOKA_TRY(check_class_version(
+        main_class_version(closure, main_class_name, target_.jdk->feature_release), main_class_name,
+        *target_.jdk));
     add_class_path(target_.files, closure);
     append(target_.arguments, {"-jar", options_.name});
     append(target_.arguments, options_.arguments);
@@ -145,8 +158,9 @@ class Resolver {
     if (options_.class_path || !class_path.empty()) closure.add_list(class_path);
     if (options_.class_path) append(target_.arguments, {"-cp", *options_.class_path});
     if (options_.target == RunOptions::Target::kModule) target_.arguments.push_back("-m");
-    MOKA_TRY(check_class_version(main_class_version(closure, options_.name, target_.jdk->feature_release),
-                                 options_.name, *target_.jdk));
+    MOKA_TRY(check_class_version(
+        main_class_version(closure, options_.name, target_.jdk->feature_release), options_.name,
+        *target_.jdk));
     add_class_path(target_.files, closure);
     target_.arguments.push_back(options_.name);
     append(target_.arguments, options_.arguments);
@@ -177,7 +191,8 @@ class Resolver {
 }  // namespace
 
 Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
-                              const std::vector<std::string>& environment, const std::string& working_directory) {
+                              const std::vector<std::string>& environment,
+                              const std::string& working_directory) {
   return Resolver(options, memory, environment).run(working_directory);
 }
 

@@ -17,14 +17,15 @@
 namespace moka {
 
 struct Target {
-  std::optional<Jdk> jdk;  // nothing for an ELF program
-  std::string program;     // absolute
+  std::optional<Jdk> jdk;              // nothing for an ELF program
+  std::string program;                 // absolute
   std::vector<std::string> arguments;  // argv[0] first
   ApplicationFiles files;
 };
 
 // `environment`: the guest's. Blocks on files only.
 Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
-                              const std::vector<std::string>& environment, const std::string& working_directory);
+                              const std::vector<std::string>& environment,
+                              const std::string& working_directory);
 
 }  // namespace moka

@@ -10,10 +10,14 @@ namespace {
 
 const char* name_of(ExitReport::By by) {
   switch (by) {
-    case ExitReport::By::kApplication: return "application";
-    case ExitReport::By::kJvm: return "jvm";
-    case ExitReport::By::kKernel: return "kernel";
-    case ExitReport::By::kMoka: return "moka";
+    case ExitReport::By::kApplication:
+      return "application";
+    case ExitReport::By::kJvm:
+      return "jvm";
+    case ExitReport::By::kKernel:
+      return "kernel";
+    case ExitReport::By::kMoka:
+      return "moka";
   }
   return "moka";
 }
@@ -21,7 +25,8 @@ const char* name_of(ExitReport::By by) {
 // Takes "name=value" off the front, the value up to the next blank.
 std::optional<std::string_view> take_field(std::string_view& text, std::string_view name) {
   while (text.starts_with(' ')) text.remove_prefix(1);
-  if (!text.starts_with(name) || text.size() <= name.size() || text[name.size()] != '=') return std::nullopt;
+  if (!text.starts_with(name) || text.size() <= name.size() || text[name.size()] != '=')
+    return std::nullopt;
   text.remove_prefix(name.size() + 1);
   const std::size_t end = text.find(' ');
   const std::string_view value = text.substr(0, end);
@@ -33,7 +38,8 @@ std::optional<int> number_in(std::optional<std::string_view> text, int largest) 
   int number = 0;
   if (!text) return std::nullopt;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < 0 || number > largest) return std::nullopt;
+  if (error != std::errc() || end != text->data() + text->size() || number < 0 || number > largest)
+    return std::nullopt;
   return number;
 }
 
@@ -72,8 +78,11 @@ void blame_jvm_for_crash(ExitReport& report) {
     case SIGBUS:
     case SIGILL:
     case SIGFPE:
-    case SIGTRAP: report.by = ExitReport::By::kJvm; break;
-    default: break;
+    case SIGTRAP:
+      report.by = ExitReport::By::kJvm;
+      break;
+    default:
+      break;
   }
 }
 

@@ -27,8 +27,8 @@ struct ExitReport {
   std::string json() const;
 };
 
-// The rest of the guest's line "exit status=N signal=N by=WHO reason=TEXT", behind the verb; nothing
-// where it makes no sense.
+// The rest of the guest's line "exit status=N signal=N by=WHO reason=TEXT", behind the verb;
+// nothing where it makes no sense.
 std::optional<ExitReport> parse_exit_line(std::string_view text);
 
 // A Java program that a fault or abort signal ended was ended by its JVM: Java code itself raises

@@ -23,7 +23,8 @@ std::string SerialLog::panic() const {
   const std::size_t at = text_.find(kPanic);
   if (at == std::string::npos) return {};
   const std::size_t end = text_.find_first_of("\r\n", at);
-  return std::string(trim(std::string_view(text_).substr(at + kPanic.size(), end - at - kPanic.size())));
+  return std::string(
+      trim(std::string_view(text_).substr(at + kPanic.size(), end - at - kPanic.size())));
 }
 
 std::string SerialLog::last_lines(std::size_t count) const {
@@ -41,7 +42,8 @@ std::string SerialLog::last_lines(std::size_t count) const {
   std::string lines;
   // A terminal must not be commanded by what a broken kernel prints.
   for (const char letter : text.substr(start))
-    if (letter == '\n' || letter == '\t' || static_cast<unsigned char>(letter) >= 0x20) lines += letter;
+    if (letter == '\n' || letter == '\t' || static_cast<unsigned char>(letter) >= 0x20)
+      lines += letter;
   return lines + "\n";
 }
 

@@ -41,7 +41,8 @@ pollfd item(int fd, bool wants, short events) { return {wants ? fd : -1, events,
 
 }  // namespace
 
-Result<SessionSockets> Session::make_sockets(QemuChannels& channels, std::vector<UniqueFd>& theirs) {
+Result<SessionSockets> Session::make_sockets(QemuChannels& channels,
+                                             std::vector<UniqueFd>& theirs) {
   SessionSockets ours;
   const bool made = make_pair(ours.standard_input, theirs, channels.standard_input) &&
                     make_pair(ours.standard_output, theirs, channels.standard_output) &&
@@ -53,8 +54,8 @@ Result<SessionSockets> Session::make_sockets(QemuChannels& channels, std::vector
   return ours;
 }
 
-Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qemu, Terminal& terminal,
-                 HostSignals& signals)
+Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qemu,
+                 Terminal& terminal, HostSignals& signals)
     : options_(options),
       qemu_(std::move(qemu)),
       terminal_(terminal),
@@ -78,7 +79,9 @@ ExitReport Session::run() {
 }
 
 void Session::poll_once() {
-  const bool is_input_open = phase_ == Phase::kRunning && terminal_.is_foreground();
+  // A background job must leave the terminal's input to the shell; each tick looks again.
+  const bool is_input_open =
+      phase_ == Phase::kRunning && (!input_.host().is_terminal() || terminal_.is_foreground());
   pollfd items[] = {
       item(signals_.signal_fd(), true, POLLIN),
       item(signals_.tick_fd(), true, POLLIN),
@@ -139,13 +142,17 @@ void Session::handle_signals() {
 }
 
 void Session::forward(int signal_number) {
-  const bool ends_program = signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP;
-  // Before its first instruction the program has no handler: the signal's default action is taken here.
-  if (ends_program && !has_started()) return end_by_launcher(128 + signal_number, signal_number, "before the program began");
+  const bool ends_program =
+      signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP;
+  // Before its first instruction the program has no handler: the signal's default action is taken
+  // here.
+  if (ends_program && !has_started())
+    return end_by_launcher(128 + signal_number, signal_number, "before the program began");
   if (signal_number == SIGINT) {
     if (is_interrupt_unanswered_ && ticks_ - interrupt_tick_ <= kSecondInterruptTicks) {
       is_gone_for_good_ = true;
-      return end_by_launcher(128 + SIGINT, SIGINT, "interrupted twice, and the guest did not answer");
+      return end_by_launcher(128 + SIGINT, SIGINT,
+                             "interrupted twice, and the guest did not answer");
     }
     is_interrupt_unanswered_ = true;
     interrupt_tick_ = ticks_;
@@ -180,9 +187,11 @@ void Session::handle_line(const ControlChannel::Line& line) {
   } else if (line.verb == contract::kGuestExit && phase_ == Phase::kRunning) {
     report_ = parse_exit_line(line.rest);
     if (!report_)
-      report_ = ExitReport{kStatusVmFailed, 0, ExitReport::By::kMoka, "the guest's exit line makes no sense: " + line.rest};
+      report_ = ExitReport{kStatusVmFailed, 0, ExitReport::By::kMoka,
+                           "the guest's exit line makes no sense: " + line.rest};
     if (options_.is_java) blame_jvm_for_crash(*report_);
-    // The guest sent this after its last byte of output had left its rings: it is all in our sockets.
+    // The guest sent this after its last byte of output had left its rings: it is all in our
+    // sockets.
     output_.drain_vm();
     error_.drain_vm();
     control_.send(contract::kHostAcknowledge);
@@ -207,7 +216,8 @@ void Session::keep_qemu_output() {
   ssize_t count;
   while ((count = ::read(qemu_.output(), bytes, sizeof bytes)) > 0) {
     qemu_output_.append(bytes, static_cast<std::size_t>(count));
-    if (qemu_output_.size() > kKeptQemuOutput) qemu_output_.erase(0, qemu_output_.size() - kKeptQemuOutput);
+    if (qemu_output_.size() > kKeptQemuOutput)
+      qemu_output_.erase(0, qemu_output_.size() - kKeptQemuOutput);
   }
 }
 
@@ -225,8 +235,11 @@ void Session::handle_tick() {
     return;
   }
   switch (watchdog_.tick(qemu_.cpu_milliseconds())) {
-    case Watchdog::Advice::kNothing: break;
-    case Watchdog::Advice::kPing: control_.send(contract::kHostPing); break;
+    case Watchdog::Advice::kNothing:
+      break;
+    case Watchdog::Advice::kPing:
+      control_.send(contract::kHostPing);
+      break;
     case Watchdog::Advice::kHung:
       monitor_.inject_nmi();
       hung_ticks_ = 0;
@@ -249,7 +262,9 @@ void Session::end_by_launcher(int status, int signal_number, std::string reason)
   qemu_.kill();
 }
 
-bool Session::has_started() const { return is_ready_ || output_.saw_output() || error_.saw_output(); }
+bool Session::has_started() const {
+  return is_ready_ || output_.saw_output() || error_.saw_output();
+}
 
 void Session::handle_qemu_end(int status) {
   output_.drain_vm();
@@ -277,7 +292,8 @@ ExitReport Session::classify_end(int status) {
   } else {
     report.by = ExitReport::By::kMoka;
     report.reason = "QEMU ended with status " + std::to_string(status);
-    if (const std::string_view said = trim(qemu_output_); !said.empty()) report.reason += ": " + std::string(said);
+    if (const std::string_view said = trim(qemu_output_); !said.empty())
+      report.reason += ": " + std::string(said);
   }
   return report;
 }

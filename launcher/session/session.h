@@ -37,11 +37,12 @@ struct SessionSockets {
 
 class Session {
  public:
-  // Connects a socket pair for each channel: our ends, and in `channels` the numbers of QEMU's ends,
-  // which `theirs` owns until QEMU has started.
+  // Connects a socket pair for each channel: our ends, and in `channels` the numbers of QEMU's
+  // ends, which `theirs` owns until QEMU has started.
   static Result<SessionSockets> make_sockets(QemuChannels& channels, std::vector<UniqueFd>& theirs);
 
-  Session(SessionOptions options, SessionSockets sockets, QemuProcess qemu, Terminal& terminal, HostSignals& signals);
+  Session(SessionOptions options, SessionSockets sockets, QemuProcess qemu, Terminal& terminal,
+          HostSignals& signals);
 
   // Runs to the end of the VM and of the output. Says on standard error what the user must know.
   ExitReport run();
@@ -85,15 +86,15 @@ class Session {
 
   Phase phase_ = Phase::kRunning;
   std::optional<ExitReport> report_;
-  bool is_ready_ = false;          // the guest's program runs
+  bool is_ready_ = false;  // the guest's program runs
   bool is_control_open_ = true;
   bool is_monitor_open_ = true;
   bool is_gone_for_good_ = false;  // a second Ctrl-C: do not even wait for the reader of our output
   int ticks_ = 0;
-  int interrupt_tick_ = -1000;     // when the last unanswered Ctrl-C came
+  int interrupt_tick_ = -1000;  // when the last unanswered Ctrl-C came
   bool is_interrupt_unanswered_ = false;
   int ticks_since_phase_ = 0;
-  int hung_ticks_ = -1;            // since the NMI that asks a hung guest what it does; -1: not hung
+  int hung_ticks_ = -1;  // since the NMI that asks a hung guest what it does; -1: not hung
   std::string qemu_output_;
 };
 

@@ -13,7 +13,8 @@
 namespace moka {
 namespace {
 
-constexpr int kWanted[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCHLD};
+constexpr int kWanted[] = {SIGINT,  SIGTERM,  SIGQUIT, SIGHUP, SIGUSR1,
+                           SIGUSR2, SIGWINCH, SIGTSTP, SIGCHLD};
 
 bool is_ignored(int number) {
   struct sigaction action {};
@@ -27,7 +28,8 @@ Result<HostSignals> HostSignals::take_over() {
   HostSignals taken;
   // SIGCHLD must not be ignored, or QEMU's end could not be waited for.
   ::signal(SIGCHLD, SIG_DFL);
-  // Reading a terminal from the background must answer EIO, not stop us: java does not read unasked.
+  // Reading a terminal from the background must answer EIO, not stop us: java does not read
+  // unasked.
   ::signal(SIGTTIN, SIG_IGN);
   sigset_t wanted;
   ::sigemptyset(&wanted);
@@ -37,7 +39,8 @@ Result<HostSignals> HostSignals::take_over() {
   taken.signals_ = UniqueFd(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
   taken.ticks_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   const itimerspec second{{1, 0}, {1, 0}};
-  if (!taken.signals_ || !taken.ticks_ || ::timerfd_settime(taken.ticks_.get(), 0, &second, nullptr) != 0)
+  if (!taken.signals_ || !taken.ticks_ ||
+      ::timerfd_settime(taken.ticks_.get(), 0, &second, nullptr) != 0)
     return Error{"cannot watch for signals: " + error_text(errno)};
   return taken;
 }

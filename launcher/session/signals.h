@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Signals to the launcher as data in its poll loop, and a tick each second. A signal that was
-// ignored when the launcher started (nohup, a shell's background job) stays ignored, as java leaves it.
+// ignored when the launcher started (nohup, a shell's background job) stays ignored, as java leaves
+// it.
 #pragma once
 
 #include <csignal>

@@ -28,7 +28,8 @@ bool is_ready(int fd, short events) {
 
 bool is_null_device(const struct stat& status) {
   struct stat null {};
-  return S_ISCHR(status.st_mode) && ::stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev;
+  return S_ISCHR(status.st_mode) && ::stat("/dev/null", &null) == 0 &&
+         null.st_rdev == status.st_rdev;
 }
 
 }  // namespace
@@ -41,13 +42,16 @@ HostStream::HostStream(int fd, Direction direction) : fd_(fd), kind_(contract::k
     return;
   }
   if (is_null_device(status)) kind_ = contract::kStreamNull;
-  if (::isatty(fd) != 0) kind_ = contract::kStreamTerminal;
+  is_terminal_ = ::isatty(fd) != 0;
+  if (is_terminal_) kind_ = contract::kStreamTerminal;
   is_socket_ = S_ISSOCK(status.st_mode);
   if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)) return;
   // Same access as the original, or opening it again could fail or, for a FIFO, change its readers.
   const int access_mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
-  const int flags = (access_mode == O_RDWR ? O_RDWR : direction == Direction::kIn ? O_RDONLY : O_WRONLY) | O_NONBLOCK |
-                    O_NOCTTY | O_CLOEXEC;
+  const int flags = (access_mode == O_RDWR         ? O_RDWR
+                     : direction == Direction::kIn ? O_RDONLY
+                                                   : O_WRONLY) |
+                    O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   own_ = UniqueFd(::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), flags));
   is_guarded_ = !own_;
 }
@@ -74,7 +78,8 @@ long HostStream::write(std::string_view data) {
   return ::write(fd(), data.data(), data.size());
 }
 
-InputStream::InputStream(int host_fd, UniqueFd vm) : host_(host_fd, HostStream::Direction::kIn), vm_(std::move(vm)) {
+InputStream::InputStream(int host_fd, UniqueFd vm)
+    : host_(host_fd, HostStream::Direction::kIn), vm_(std::move(vm)) {
   if (!host_.is_open()) {
     is_ended_ = true;
     has_pending_end_ = true;
@@ -97,8 +102,7 @@ void InputStream::read_host(bool has_line_editing) {
     return;
   }
   if (count < 0 && (would_block(errno) || errno == EINTR)) return;
-  const bool is_terminal = host_.kind() == contract::kStreamTerminal;
-  if (count == 0 && is_terminal) {
+  if (count == 0 && host_.is_terminal()) {
     // Ctrl-D ends one read and not the terminal; without line editing no bytes are simply no bytes.
     has_pending_end_ = has_line_editing;
     // A terminal that has hung up gives this for ever.
@@ -113,7 +117,8 @@ void InputStream::read_host(bool has_line_editing) {
 
 void InputStream::write_vm() {
   while (!buffer_.empty()) {
-    const ssize_t count = ::send(vm_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count =
+        ::send(vm_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && would_block(errno)) return;
     if (count < 0) return close();

@@ -23,6 +23,7 @@ class HostStream {
   int fd() const { return own_ ? own_.get() : fd_; }
   // contract::kStreamTerminal, kStreamPipe or kStreamNull.
   const char* kind() const { return kind_; }
+  bool is_terminal() const { return is_terminal_; }
   bool is_open() const { return is_open_; }
 
   // As read(2) and write(2), but never waiting: -1 with EAGAIN instead.
@@ -34,6 +35,7 @@ class HostStream {
   UniqueFd own_;
   const char* kind_;
   bool is_open_ = true;
+  bool is_terminal_ = false;
   bool is_socket_ = false;
   // Neither opened again nor a socket nor a file: bytes that are sure not to block, after poll().
   bool is_guarded_ = false;

@@ -55,10 +55,11 @@ void set_settings(int fd, const termios& settings) {
 
 std::string encode_termios(const termios& settings) {
   char text[64 + 2 * kControlCharacters];
-  int length = std::snprintf(text, sizeof text, "%x %x %x %x ", settings.c_iflag, settings.c_oflag, settings.c_cflag,
-                             settings.c_lflag);
+  int length = std::snprintf(text, sizeof text, "%x %x %x %x ", settings.c_iflag, settings.c_oflag,
+                             settings.c_cflag, settings.c_lflag);
   for (std::size_t index = 0; index < kControlCharacters; ++index)
-    length += std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), "%02x", settings.c_cc[index]);
+    length += std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), "%02x",
+                            settings.c_cc[index]);
   return text;
 }
 
@@ -66,7 +67,8 @@ std::optional<termios> decode_termios(std::string_view text, const termios& base
   const std::vector<std::string> words = split(trim(text), ' ');
   if (words.size() < 4) return std::nullopt;
   termios settings = base;
-  tcflag_t* const flags[] = {&settings.c_iflag, &settings.c_oflag, &settings.c_cflag, &settings.c_lflag};
+  tcflag_t* const flags[] = {&settings.c_iflag, &settings.c_oflag, &settings.c_cflag,
+                             &settings.c_lflag};
   for (std::size_t index = 0; index < 4; ++index) {
     const std::optional<unsigned> value = hexadecimal(words[index]);
     if (!value) return std::nullopt;
@@ -77,7 +79,8 @@ std::optional<termios> decode_termios(std::string_view text, const termios& base
   for (std::size_t index = 4; index < words.size(); ++index) digits += words[index];
   if (digits.size() % 2 != 0) return std::nullopt;
   for (std::size_t index = 0; index < digits.size() / 2 && index < kControlCharacters; ++index) {
-    const std::optional<unsigned> value = hexadecimal(std::string_view(digits).substr(index * 2, 2));
+    const std::optional<unsigned> value =
+        hexadecimal(std::string_view(digits).substr(index * 2, 2));
     if (!value) return std::nullopt;
     settings.c_cc[index] = static_cast<cc_t>(*value);
   }

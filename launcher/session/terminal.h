@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The host's terminal. It stays as the user has it, line editing and all, until the guest's program
-// asks for other settings (raw mode); whatever then happens to this process, the settings come back:
-// on an orderly end by restore(), and after a crash or SIGKILL by a guardian process that waits for
-// the end of a pipe which only we hold.
+// asks for other settings (raw mode); whatever then happens to this process, the settings come
+// back: on an orderly end by restore(), and after a crash or SIGKILL by a guardian process that
+// waits for the end of a pipe which only we hold.
 #pragma once
 
 #include <sys/types.h>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decides when a VM has stopped answering. Every kPingInterval the kernel is asked; it answers from
-// interrupt context, whatever its threads do. Time is counted in ticks of the launcher's own loop and
-// not by the clock, so that a host that was suspended, or that starved launcher and VM alike, does
-// not look like a VM that hangs. A VM that gets hardly any processor is given four times as long.
+// Decides when a VM has stopped answering. Every kPingInterval the kernel is asked; a thread of
+// its own answers, whatever the application does. Time is counted in ticks of the launcher's own
+// loop and not by the clock, so that a host that was suspended, or that starved launcher and VM
+// alike, does not look like a VM that hangs. A VM that gets hardly any processor is given four
+// times as long.
 #pragma once
 
 namespace moka {
 
 class Watchdog {
  public:
-  static constexpr int kPingInterval = 5;      // ticks, of one second each
-  static constexpr int kPatience = 30;         // ticks without an answer
+  static constexpr int kPingInterval = 5;  // ticks, of one second each
+  static constexpr int kPatience = 30;     // ticks without an answer
   static constexpr int kPatienceStarved = 120;
   // Processor time within kPatience that shows that the VM was able to run.
   static constexpr long kRanMilliseconds = 10000;

@@ -39,7 +39,8 @@ std::string read_to_end(int fd) {
 
 }  // namespace
 
-CommandOutcome run_command(const std::vector<std::string>& command, const std::vector<std::string>& extra_environment) {
+CommandOutcome run_command(const std::vector<std::string>& command,
+                           const std::vector<std::string>& extra_environment) {
   const std::string program = find_program(command.front());
   if (program.empty()) return {kCommandNotFound, ""};
   int ends[2];
@@ -49,15 +50,17 @@ CommandOutcome run_command(const std::vector<std::string>& command, const std::v
 
   std::vector<std::string> arguments = command;
   std::vector<std::string> environment = extra_environment;
-  for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    environment.emplace_back(*variable);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDERR_FILENO);
   pid_t child = -1;
-  const int error_number = ::posix_spawn(&child, program.c_str(), &actions, nullptr, pointers_to(arguments).data(),
-                                         pointers_to(environment).data());
+  const int error_number =
+      ::posix_spawn(&child, program.c_str(), &actions, nullptr, pointers_to(arguments).data(),
+                    pointers_to(environment).data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (error_number != 0) return {1, error_text(error_number)};
   writing.reset();
@@ -72,12 +75,15 @@ CommandOutcome run_command(const std::vector<std::string>& command, const std::v
 }
 
 std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
+  if (name.find('/') != std::string::npos)
+    return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
   const char* path = std::getenv("PATH");
   // Tools that make file systems may live in sbin, which a user's PATH may lack.
-  for (const std::string& directory : split(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin", ':')) {
+  for (const std::string& directory :
+       split(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin", ':')) {
     const std::string candidate = directory + "/" + name;
-    if (!directory.empty() && is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (!directory.empty() && is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0)
+      return candidate;
   }
   return {};
 }

@@ -11,7 +11,7 @@ namespace moka {
 inline constexpr int kCommandNotFound = 127;
 
 struct CommandOutcome {
-  int status = 0;      // exit status, or 128 + signal; kCommandNotFound where there is no such program
+  int status = 0;  // exit status, or 128 + signal; kCommandNotFound where there is no such program
   std::string output;  // standard output and error together, the last 64 KiB
 };
 

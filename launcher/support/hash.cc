@@ -24,7 +24,8 @@ Hash& Hash::add(std::uint64_t number) {
 
 std::string Hash::text() const {
   char digits[33];
-  std::snprintf(digits, sizeof digits, "%016llx%016llx", static_cast<unsigned long long>(state_ >> 64),
+  std::snprintf(digits, sizeof digits, "%016llx%016llx",
+                static_cast<unsigned long long>(state_ >> 64),
                 static_cast<unsigned long long>(state_));
   return digits;
 }

@@ -34,19 +34,23 @@ class ZipBuilder {
     std::string archive;
     std::string directory;
     for (const Entry& entry : entries_) {
-      const std::string data = entry.method == Method::kStored ? entry.content : deflated(entry.content);
+      const std::string data =
+          entry.method == Method::kStored ? entry.content : deflated(entry.content);
       const std::size_t offset = archive.size();
-      const std::string common = word16(20) + word16(0) + word16(static_cast<unsigned>(entry.method)) + word32(0) +
-                                 word32(static_cast<unsigned>(crc32(0, bytes(entry.content), static_cast<uInt>(entry.content.size())))) +
-                                 word32(data.size()) + word32(entry.content.size()) + word16(entry.name.size());
+      const std::string common =
+          word16(20) + word16(0) + word16(static_cast<unsigned>(entry.method)) + word32(0) +
+          word32(static_cast<unsigned>(
+              crc32(0, bytes(entry.content), static_cast<uInt>(entry.content.size())))) +
+          word32(data.size()) + word32(entry.content.size()) + word16(entry.name.size());
       archive += word32(0x04034b50) + common + word16(0) + entry.name + data;
-      directory += word32(0x02014b50) + word16(20) + common + word16(0) + word16(0) + word16(0) + word16(0) + word32(0) +
-                   word32(offset) + entry.name;
+      directory += word32(0x02014b50) + word16(20) + common + word16(0) + word16(0) + word16(0) +
+                   word16(0) + word32(0) + word32(offset) + entry.name;
     }
     const std::size_t directory_offset = archive.size();
     archive += directory;
-    archive += word32(0x06054b50) + word16(0) + word16(0) + word16(entries_.size()) + word16(entries_.size()) +
-               word32(directory.size()) + word32(directory_offset) + word16(comment_.size()) + comment_;
+    archive += word32(0x06054b50) + word16(0) + word16(0) + word16(entries_.size()) +
+               word16(entries_.size()) + word32(directory.size()) + word32(directory_offset) +
+               word16(comment_.size()) + comment_;
     return prefix_ + archive;
   }
 
@@ -57,11 +61,15 @@ class ZipBuilder {
     Method method;
   };
 
-  static const Bytef* bytes(const std::string& text) { return reinterpret_cast<const Bytef*>(text.data()); }
+  static const Bytef* bytes(const std::string& text) {
+    return reinterpret_cast<const Bytef*>(text.data());
+  }
   static std::string word16(std::size_t value) {
     return {static_cast<char>(value), static_cast<char>(value >> 8)};
   }
-  static std::string word32(std::size_t value) { return word16(value & 0xffff) + word16(value >> 16); }
+  static std::string word32(std::size_t value) {
+    return word16(value & 0xffff) + word16(value >> 16);
+  }
 
   static std::string deflated(const std::string& content) {
     z_stream stream{};
@@ -84,7 +92,8 @@ class ZipBuilder {
 
 // The first bytes of a class file of this major version.
 inline std::string class_file(unsigned major) {
-  return std::string("\xca\xfe\xba\xbe\0\0", 6) + static_cast<char>(major >> 8) + static_cast<char>(major) + "rest";
+  return std::string("\xca\xfe\xba\xbe\0\0", 6) + static_cast<char>(major >> 8) +
+         static_cast<char>(major) + "rest";
 }
 
 }  // namespace moka::test

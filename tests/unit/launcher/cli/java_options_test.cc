@@ -21,10 +21,11 @@ TEST(JavaOptions, FindsTheFilesThatOptionsName) {
   const std::string module = directory.write("mods/m.jar", "");
   const std::string archive = directory.write("app.jsa", "");
   const std::string settings = directory.write("log.properties", "");
-  const NamedFiles named = files_named_by({"-javaagent:" + agent + "=opt=1", "-agentpath:" + native,
-                                           "--module-path", directory.path() + "/mods", "-p", module,
-                                           "-XX:SharedArchiveFile=" + archive, "-Dconfig=" + settings,
-                                           "-Durl=file:" + settings, "-Ddir=" + directory.path(), "-Dplain=value"});
+  const NamedFiles named =
+      files_named_by({"-javaagent:" + agent + "=opt=1", "-agentpath:" + native, "--module-path",
+                      directory.path() + "/mods", "-p", module, "-XX:SharedArchiveFile=" + archive,
+                      "-Dconfig=" + settings, "-Durl=file:" + settings, "-Ddir=" + directory.path(),
+                      "-Dplain=value"});
   EXPECT_EQ(named.jars, (Words{agent}));
   EXPECT_EQ(named.libraries, (Words{native}));
   EXPECT_EQ(named.trees, (Words{directory.path() + "/mods"}));
@@ -35,7 +36,8 @@ TEST(JavaOptions, TakesNativeLibrariesFromTheLibraryPath) {
   test::TemporaryDirectory directory;
   const std::string library = directory.write("lib/libx.so", "\177ELF and so on");
   directory.write("lib/readme.txt", "text");
-  const NamedFiles named = files_named_by({"-Djava.library.path=" + directory.path() + "/lib:/no/such"});
+  const NamedFiles named =
+      files_named_by({"-Djava.library.path=" + directory.path() + "/lib:/no/such"});
   EXPECT_EQ(named.libraries, (Words{library}));
 }
 

@@ -27,7 +27,8 @@ std::string error_of(const Words& words) {
 }
 
 TEST(RunOptions, EverythingBehindTheJarIsTheApplications) {
-  const RunOptions options = parse({"-m", "512", "-c", "2", "-v", "app.jar", "-m", "1", "@file", "--", "-v"});
+  const RunOptions options =
+      parse({"-m", "512", "-c", "2", "-v", "app.jar", "-m", "1", "@file", "--", "-v"});
   EXPECT_EQ(options.memory_mib, 512u);
   EXPECT_EQ(options.cpus, 2u);
   EXPECT_TRUE(options.is_verbose);
@@ -44,7 +45,8 @@ TEST(RunOptions, AClassPathMakesAMainClass) {
 }
 
 TEST(RunOptions, ValuesMayBeJoined) {
-  const RunOptions options = parse({"-m1G", "-c4", "-J-Xss1m", "-J", "-ea", "-eA=B C", "--jdk=/x", "--status-file=s", "p"});
+  const RunOptions options = parse(
+      {"-m1G", "-c4", "-J-Xss1m", "-J", "-ea", "-eA=B C", "--jdk=/x", "--status-file=s", "p"});
   EXPECT_EQ(options.memory_mib, 1024u);
   EXPECT_EQ(options.cpus, 4u);
   EXPECT_EQ(options.jvm_options, (Words{"-Xss1m", "-ea"}));
@@ -55,10 +57,12 @@ TEST(RunOptions, ValuesMayBeJoined) {
 
 TEST(RunOptions, ArgumentFilesFollowJavasGrammar) {
   test::TemporaryDirectory directory;
-  const std::string file = directory.write("args", "-Xmx64m --add-opens java.base/java.lang=ALL-UNNAMED\n-cp 'a b.jar' Main one");
+  const std::string file = directory.write(
+      "args", "-Xmx64m --add-opens java.base/java.lang=ALL-UNNAMED\n-cp 'a b.jar' Main one");
   const RunOptions options = parse({"-m", "256", "@" + file, "two"});
   EXPECT_EQ(options.memory_mib, 256u);
-  EXPECT_EQ(options.jvm_options, (Words{"-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED"}));
+  EXPECT_EQ(options.jvm_options,
+            (Words{"-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED"}));
   EXPECT_EQ(options.class_path, "a b.jar");
   EXPECT_EQ(options.name, "Main");
   EXPECT_EQ(options.arguments, (Words{"one", "two"}));

@@ -23,7 +23,8 @@ bool has_library(const ElfClosure& closure, const std::string& name) {
 }
 
 // A minimal shared library: one PT_LOAD of the whole file, PT_DYNAMIC, strings.
-std::string library(const std::vector<std::string>& needed, const std::string& rpath, std::int64_t rpath_tag) {
+std::string library(const std::vector<std::string>& needed, const std::string& rpath,
+                    std::int64_t rpath_tag) {
   std::string strings(1, '\0');
   std::vector<Elf64_Dyn> dynamic;
   const auto add = [&](std::int64_t tag, const std::string& text) {
@@ -85,12 +86,15 @@ TEST(ElfClosure, FindsTheSameWithoutACache) {
 
 TEST(ElfClosure, SearchesRunpathOfTheObjectOnlyAndRpathOfItsLoadersToo) {
   test::TemporaryDirectory directory;
-  const auto write = [&](const std::string& name, const std::vector<std::string>& needed, const std::string& path,
-                         std::int64_t tag) { return directory.write(name, library(needed, path, tag)); };
+  const auto write = [&](const std::string& name, const std::vector<std::string>& needed,
+                         const std::string& path, std::int64_t tag) {
+    return directory.write(name, library(needed, path, tag));
+  };
   write("lib/libinner.so", {"libdeep.so"}, "", 0);
   write("lib/libdeep.so", {}, "", 0);
   const std::string by_rpath = write("by_rpath.so", {"libinner.so"}, "$ORIGIN/lib", DT_RPATH);
-  const std::string by_runpath = write("by_runpath.so", {"libinner.so"}, "${ORIGIN}/lib", DT_RUNPATH);
+  const std::string by_runpath =
+      write("by_runpath.so", {"libinner.so"}, "${ORIGIN}/lib", DT_RUNPATH);
 
   ElfClosure inherits{LibraryCache()};
   ASSERT_TRUE(inherits.add(by_rpath));

@@ -34,27 +34,30 @@ std::string cache_of(const std::vector<Library>& libraries) {
     entries += bytes_of(library.flags, 4) + bytes_of(name, 4) + bytes_of(path, 4) + bytes_of(0, 4) +
                bytes_of(library.capabilities, 8);
   }
-  return "glibc-ld.so.cache1.1" + bytes_of(libraries.size(), 4) + bytes_of(strings.size(), 4) + std::string(20, '\0') +
-         entries + strings;
+  return "glibc-ld.so.cache1.1" + bytes_of(libraries.size(), 4) + bytes_of(strings.size(), 4) +
+         std::string(20, '\0') + entries + strings;
 }
 
 TEST(LibraryCache, FindsPlainLibrariesOfThisMachine) {
-  const LibraryCache cache = LibraryCache::parse(cache_of({{0x0303, 1, "liba.so.1", "/lib/glibc-hwcaps/x86-64-v4/liba.so.1"},
-                                                           {0x0303, 0, "liba.so.1", "/lib/liba.so.1"},
-                                                           {0x0003, 0, "libb.so.1", "/lib32/libb.so.1"}}));
+  const LibraryCache cache = LibraryCache::parse(
+      cache_of({{0x0303, 1, "liba.so.1", "/lib/glibc-hwcaps/x86-64-v4/liba.so.1"},
+                {0x0303, 0, "liba.so.1", "/lib/liba.so.1"},
+                {0x0003, 0, "libb.so.1", "/lib32/libb.so.1"}}));
   EXPECT_EQ(cache.size(), 1u);
   EXPECT_EQ(cache.find("liba.so.1"), "/lib/liba.so.1");
   EXPECT_EQ(cache.find("libb.so.1"), "");
 }
 
 TEST(LibraryCache, StringsCountFromTheNewHeader) {
-  const LibraryCache cache = LibraryCache::parse("ld.so-1.7.0 and the old table" + cache_of({{0x0303, 0, "l.so", "/l.so"}}));
+  const LibraryCache cache = LibraryCache::parse("ld.so-1.7.0 and the old table" +
+                                                 cache_of({{0x0303, 0, "l.so", "/l.so"}}));
   EXPECT_EQ(cache.find("l.so"), "/l.so");
 }
 
 TEST(LibraryCache, ADamagedCacheIsEmptyOrPartial) {
   const std::string whole = cache_of({{0x0303, 0, "l.so", "/l.so"}});
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_EQ(LibraryCache::parse(whole.substr(0, length)).size(), 0u);
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_EQ(LibraryCache::parse(whole.substr(0, length)).size(), 0u);
   for (std::size_t index = 20; index < whole.size(); ++index) {
     std::string damaged = whole;
     damaged[index] = '\xff';

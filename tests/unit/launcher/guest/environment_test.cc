@@ -11,17 +11,18 @@ namespace moka {
 namespace {
 
 TEST(GuestEnvironment, PassesOnWhatDecidesHowJavaBehaves) {
-  const std::vector<std::string> environment = guest_environment(
-      {"LANG=de_DE.UTF-8", "LC_ALL=C", "TZ=Asia/Tokyo", "JAVA_TOOL_OPTIONS=-ea", "TERM=xterm", "AWS_SECRET=x",
-       "LD_PRELOAD=/evil.so", "HOME=/home/me"},
-      false, "/work", {});
+  const std::vector<std::string> environment =
+      guest_environment({"LANG=de_DE.UTF-8", "LC_ALL=C", "TZ=Asia/Tokyo", "JAVA_TOOL_OPTIONS=-ea",
+                         "TERM=xterm", "AWS_SECRET=x", "LD_PRELOAD=/evil.so", "HOME=/home/me"},
+                        false, "/work", {});
   EXPECT_EQ(value_in(environment, "LANG"), "de_DE.UTF-8");
   EXPECT_EQ(value_in(environment, "LC_ALL"), "C");
   EXPECT_EQ(value_in(environment, "TZ"), "Asia/Tokyo");
   EXPECT_EQ(value_in(environment, "JAVA_TOOL_OPTIONS"), "-ea");
   EXPECT_EQ(value_in(environment, "HOME"), "/root");
   EXPECT_EQ(value_in(environment, "PWD"), "/work");
-  for (const char* name : {"AWS_SECRET", "LD_PRELOAD", "TERM"}) EXPECT_EQ(value_in(environment, name), "") << name;
+  for (const char* name : {"AWS_SECRET", "LD_PRELOAD", "TERM"})
+    EXPECT_EQ(value_in(environment, name), "") << name;
 }
 
 TEST(GuestEnvironment, TermOnlyWithATerminal) {

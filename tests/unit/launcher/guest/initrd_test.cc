@@ -16,7 +16,7 @@ namespace {
 TEST(CpioArchive, HasTheHeaderNameAndContentAtTheRightPlaces) {
   const std::string archive = cpio_archive("mokapot.conf", "hello");
   EXPECT_EQ(archive.substr(0, 6), "070701");
-  EXPECT_EQ(archive.substr(14, 8), "00008180");       // a regular file, 0600
+  EXPECT_EQ(archive.substr(14, 8), "00008180");          // a regular file, 0600
   EXPECT_EQ(archive.substr(6 + 6 * 8, 8), "00000005");   // size
   EXPECT_EQ(archive.substr(6 + 11 * 8, 8), "0000000d");  // name with its NUL
   EXPECT_EQ(archive.substr(110, 13), std::string("mokapot.conf\0", 13));
@@ -42,7 +42,8 @@ TEST(EncodeConfig, WritesRecordsInOrder) {
   std::string text = records.value();
   for (char& letter : text) letter = letter == '\0' ? '|' : letter;
   EXPECT_EQ(text,
-            "version=1|program=/bin/java|arg=java|arg=a b|arg=line\nend|arg=|env=A=1|cwd=/home|layer=runtime|"
+            "version=1|program=/bin/java|arg=java|arg=a "
+            "b|arg=line\nend|arg=|env=A=1|cwd=/home|layer=runtime|"
             "layer=application|stdin=tty|stdout=pipe|stderr=null|");
 }
 

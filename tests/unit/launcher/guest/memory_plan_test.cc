@@ -16,7 +16,8 @@ MemoryPlan of(std::uint64_t mib) { return {mib, false, 16384}; }
 
 double percentage(const Words& options, const std::string& name) {
   for (const std::string& option : options)
-    if (option.starts_with("-XX:" + name + "=")) return std::atof(option.c_str() + option.find('=') + 1);
+    if (option.starts_with("-XX:" + name + "="))
+      return std::atof(option.c_str() + option.find('=') + 1);
   return -1;
 }
 
@@ -27,7 +28,8 @@ TEST(ParseMemory, TakesPlainNumbersAndUnits) {
   EXPECT_EQ(parse_memory_mib("1GiB").value(), 1024u);
   EXPECT_EQ(parse_memory_mib("65536K").value(), 64u);
   EXPECT_EQ(parse_memory_mib("1T").value(), 1048576u);
-  for (const char* wrong : {"", "M", "1.5G", "-1", "512 M", "12X", "99999999999999999999", "99999999T"})
+  for (const char* wrong :
+       {"", "M", "1.5G", "-1", "512 M", "12X", "99999999999999999999", "99999999T"})
     EXPECT_FALSE(parse_memory_mib(wrong)) << wrong;
 }
 
@@ -38,7 +40,8 @@ TEST(DefaultMemory, IsAQuarterAndAtLeastTwoGibibytes) {
 }
 
 TEST(HeapOptions, LeaveHotspotAloneWhereItsDefaultFits) {
-  for (std::uint64_t mib = kLeastMemoryMiB; mib <= 264; mib += 8) EXPECT_EQ(heap_options(of(mib), {}), Words{}) << mib;
+  for (std::uint64_t mib = kLeastMemoryMiB; mib <= 264; mib += 8)
+    EXPECT_EQ(heap_options(of(mib), {}), Words{}) << mib;
 }
 
 TEST(HeapOptions, TheHeapFitsAndGrowsWithMemoryWithoutADeadBand) {
@@ -46,7 +49,8 @@ TEST(HeapOptions, TheHeapFitsAndGrowsWithMemoryWithoutADeadBand) {
   for (std::uint64_t mib = kLeastMemoryMiB; mib <= 16384; mib += 8) {
     const double share = percentage(heap_options(of(mib), {}), "MaxRAMPercentage");
     const std::uint64_t heap =
-        share < 0 ? hotspot_default_heap_mib(mib) : static_cast<std::uint64_t>(share * static_cast<double>(mib) / 100);
+        share < 0 ? hotspot_default_heap_mib(mib)
+                  : static_cast<std::uint64_t>(share * static_cast<double>(mib) / 100);
     EXPECT_GE(heap + 2, before) << mib;  // two MiB of rounding
     EXPECT_LE(heap, mib - mib / 8 - (mib >= 512 ? 100 : 0)) << mib;
     before = heap;
@@ -61,8 +65,8 @@ TEST(HeapOptions, WithoutMTheHeapBeginsAsOnTheHost) {
 }
 
 TEST(HeapOptions, TheUsersWordOnTheHeapIsTheLast) {
-  for (const char* option : {"-Xmx1g", "-XX:MaxRAMPercentage=50", "-XX:MaxHeapSize=64m", "-XX:MaxRAM=1g", "@file",
-                             "-XX:Flags=f", "-XX:VMOptionsFile=f"})
+  for (const char* option : {"-Xmx1g", "-XX:MaxRAMPercentage=50", "-XX:MaxHeapSize=64m",
+                             "-XX:MaxRAM=1g", "@file", "-XX:Flags=f", "-XX:VMOptionsFile=f"})
     EXPECT_EQ(heap_options(default_memory(16384), {"-ea", option}), Words{}) << option;
   const Words options = heap_options(default_memory(16384), {"-Xms512m"});
   EXPECT_GT(percentage(options, "MaxRAMPercentage"), 0);

@@ -35,24 +35,34 @@ TreePlan small_plan(const std::string& text = "hello") {
 
 std::size_t count_of(const std::string& directory, const std::string& suffix) {
   std::size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(directory)) count += entry.path().string().ends_with(suffix) ? 1 : 0;
+  for (const auto& entry : fs::directory_iterator(directory))
+    count += entry.path().string().ends_with(suffix) ? 1 : 0;
   return count;
 }
 
 TEST(ImageCache, BuildsOnceAndToTheByte) {
   test::TemporaryDirectory one, two;
-  const Result<std::string> first = ImageCache::open_at(one.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero);
+  const Result<std::string> first = ImageCache::open_at(one.path() + "/c")
+                                        .value()
+                                        .image_of(small_plan(), "runtime", FileTimes::kZero);
   ASSERT_TRUE(first) << first.error().message;
-  const Result<std::string> second = ImageCache::open_at(two.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero);
+  const Result<std::string> second = ImageCache::open_at(two.path() + "/c")
+                                         .value()
+                                         .image_of(small_plan(), "runtime", FileTimes::kZero);
   ASSERT_TRUE(second);
   EXPECT_EQ(fs::path(first.value()).filename(), fs::path(second.value()).filename());
   EXPECT_EQ(content(first.value()), content(second.value()));
   // EROFS's superblock begins at 1 KiB with its magic.
   EXPECT_EQ(content(first.value()).substr(1024, 4), "\xe2\xe1\xf5\xe0");
 
-  struct stat before {}, after {};
+  struct stat before {
+  }, after{};
   ASSERT_EQ(0, ::stat(first.value().c_str(), &before));
-  EXPECT_EQ(ImageCache::open_at(one.path() + "/c").value().image_of(small_plan(), "runtime", FileTimes::kZero).value(), first.value());
+  EXPECT_EQ(ImageCache::open_at(one.path() + "/c")
+                .value()
+                .image_of(small_plan(), "runtime", FileTimes::kZero)
+                .value(),
+            first.value());
   ASSERT_EQ(0, ::stat(first.value().c_str(), &after));
   EXPECT_EQ(before.st_ino, after.st_ino);
 }
@@ -60,7 +70,8 @@ TEST(ImageCache, BuildsOnceAndToTheByte) {
 TEST(ImageCache, OtherContentIsAnotherImage) {
   test::TemporaryDirectory directory;
   const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
-  EXPECT_NE(cache.image_of(small_plan("a"), "x", FileTimes::kZero).value(), cache.image_of(small_plan("b"), "x", FileTimes::kZero).value());
+  EXPECT_NE(cache.image_of(small_plan("a"), "x", FileTimes::kZero).value(),
+            cache.image_of(small_plan("b"), "x", FileTimes::kZero).value());
 }
 
 TEST(ImageCache, TwoBuildersAtOnceEndWithOneImageAndNothingElse) {
@@ -78,7 +89,8 @@ TEST(ImageCache, TwoBuildersAtOnceEndWithOneImageAndNothingElse) {
     EXPECT_EQ(status, 0);
   }
   EXPECT_EQ(count_of(place, ".erofs"), 1u);
-  for (const auto& entry : fs::directory_iterator(place)) EXPECT_FALSE(entry.path().filename().string().starts_with("building.")) << entry.path();
+  for (const auto& entry : fs::directory_iterator(place))
+    EXPECT_FALSE(entry.path().filename().string().starts_with("building.")) << entry.path();
 }
 
 TEST(ImageCache, DropsWhatNobodyUsedForLong) {
@@ -88,7 +100,8 @@ TEST(ImageCache, DropsWhatNobodyUsedForLong) {
   const std::string recent = cache.image_of(small_plan("recent"), "x", FileTimes::kZero).value();
   fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * 15));
   fs::create_directory(cache.directory() + "/building.abc");
-  fs::last_write_time(cache.directory() + "/building.abc", fs::file_time_type::clock::now() - std::chrono::hours(48));
+  fs::last_write_time(cache.directory() + "/building.abc",
+                      fs::file_time_type::clock::now() - std::chrono::hours(48));
   ASSERT_TRUE(cache.image_of(small_plan("new"), "x", FileTimes::kZero));
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(recent));

@@ -17,12 +17,16 @@ using test::class_file;
 using test::TemporaryDirectory;
 using test::ZipBuilder;
 
-std::string jar_with(const std::string& manifest) { return ZipBuilder().add("META-INF/MANIFEST.MF", manifest).build(); }
+std::string jar_with(const std::string& manifest) {
+  return ZipBuilder().add("META-INF/MANIFEST.MF", manifest).build();
+}
 
 TEST(ClassPathClosure, FollowsManifestsOnceEach) {
   TemporaryDirectory directory;
-  const std::string app = directory.write("app.jar", jar_with("Class-Path: lib/a.jar absent.jar classes/ http://x/y.jar\n"));
-  const std::string a = directory.write("lib/a.jar", jar_with("Class-Path: b%20c.jar ../app.jar\n"));
+  const std::string app = directory.write(
+      "app.jar", jar_with("Class-Path: lib/a.jar absent.jar classes/ http://x/y.jar\n"));
+  const std::string a =
+      directory.write("lib/a.jar", jar_with("Class-Path: b%20c.jar ../app.jar\n"));
   const std::string b = directory.write("lib/b c.jar", jar_with(""));
   directory.write("classes/X.class", "");
   ClassPathClosure closure;
@@ -54,11 +58,12 @@ TEST(ResolveClassPathWord, KnowsFileUrlsAndRelativeOnes) {
 
 TEST(ClassMajorVersion, TakesTheVersionedClassThatTheJdkWouldLoad) {
   TemporaryDirectory directory;
-  const std::string path = directory.write("m.jar", ZipBuilder()
-                                                        .add("META-INF/MANIFEST.MF", "Multi-Release: true\n")
-                                                        .add("p/Main.class", class_file(52))
-                                                        .add("META-INF/versions/21/p/Main.class", class_file(65))
-                                                        .build());
+  const std::string path =
+      directory.write("m.jar", ZipBuilder()
+                                   .add("META-INF/MANIFEST.MF", "Multi-Release: true\n")
+                                   .add("p/Main.class", class_file(52))
+                                   .add("META-INF/versions/21/p/Main.class", class_file(65))
+                                   .build());
   const Result<Jar> jar = open_jar(path);
   ASSERT_TRUE(jar);
   EXPECT_EQ(class_major_version(jar.value(), "p.Main", 17), 52u);

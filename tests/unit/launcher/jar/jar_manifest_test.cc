@@ -15,13 +15,16 @@ JarManifest parse(std::string_view text) {
 }
 
 TEST(JarManifest, JoinsContinuationLinesWithAnyLineEnd) {
-  const JarManifest manifest = parse("Manifest-Version: 1.0\r\nMain-Class: com.exam\r\n ple.Ma\r\n in\r\n\r\n");
+  const JarManifest manifest =
+      parse("Manifest-Version: 1.0\r\nMain-Class: com.exam\r\n ple.Ma\r\n in\r\n\r\n");
   EXPECT_EQ(manifest.main_class(), "com.example.Main");
   EXPECT_EQ(parse("Main-Class: a\n b\n").main_class(), "ab");
   EXPECT_EQ(parse("Main-Class: a\r b\r").main_class(), "ab");
 }
 
-TEST(JarManifest, NamesAreTheSameInAnyCase) { EXPECT_EQ(parse("MAIN-class: A\n").main_class(), "A"); }
+TEST(JarManifest, NamesAreTheSameInAnyCase) {
+  EXPECT_EQ(parse("MAIN-class: A\n").main_class(), "A");
+}
 
 TEST(JarManifest, StopsAtTheEndOfTheMainSection) {
   const JarManifest manifest = parse("Main-Class: A\n\nName: x\nMain-Class: B\n");
@@ -30,7 +33,8 @@ TEST(JarManifest, StopsAtTheEndOfTheMainSection) {
 
 TEST(JarManifest, SplitsTheClassPath) {
   const JarManifest manifest = parse("Class-Path: lib/a.jar  lib/b.jar\n  lib/c.jar \n");
-  EXPECT_EQ(manifest.class_path(), (std::vector<std::string>{"lib/a.jar", "lib/b.jar", "lib/c.jar"}));
+  EXPECT_EQ(manifest.class_path(),
+            (std::vector<std::string>{"lib/a.jar", "lib/b.jar", "lib/c.jar"}));
 }
 
 TEST(JarManifest, KnowsMultiRelease) {

@@ -17,14 +17,18 @@ using test::ZipBuilder;
 
 class ZipReaderTest : public testing::Test {
  protected:
-  Result<ZipReader> open(const std::string& bytes) { return ZipReader::open(directory_.write("a.jar", bytes)); }
+  Result<ZipReader> open(const std::string& bytes) {
+    return ZipReader::open(directory_.write("a.jar", bytes));
+  }
   TemporaryDirectory directory_;
 };
 
 TEST_F(ZipReaderTest, ReadsStoredAndDeflatedEntries) {
   const std::string text(100000, 'x');
-  const Result<ZipReader> zip =
-      open(ZipBuilder().add("plain", "content").add("packed", text, ZipBuilder::Method::kDeflated).build());
+  const Result<ZipReader> zip = open(ZipBuilder()
+                                         .add("plain", "content")
+                                         .add("packed", text, ZipBuilder::Method::kDeflated)
+                                         .build());
   ASSERT_TRUE(zip);
   EXPECT_EQ(zip.value().entry_count(), 2u);
   EXPECT_EQ(zip.value().read("plain", 100).value(), "content");
@@ -36,8 +40,11 @@ TEST_F(ZipReaderTest, ReadsStoredAndDeflatedEntries) {
 
 TEST_F(ZipReaderTest, AcceptsBytesInFrontAndACommentThatLooksLikeAnEnd) {
   const std::string misleading = "PK\x05\x06 not the end";
-  const Result<ZipReader> zip =
-      open(ZipBuilder().prefix("#!/bin/sh\nexec java -jar $0\n").comment(misleading).add("a", "b").build());
+  const Result<ZipReader> zip = open(ZipBuilder()
+                                         .prefix("#!/bin/sh\nexec java -jar $0\n")
+                                         .comment(misleading)
+                                         .add("a", "b")
+                                         .build());
   ASSERT_TRUE(zip);
   EXPECT_EQ(zip.value().read("a", 10).value(), "b");
 }
@@ -57,7 +64,8 @@ TEST_F(ZipReaderTest, SaysNotAJarForOtherFiles) {
 }
 
 TEST_F(ZipReaderTest, SaysCutShortAtEveryLength) {
-  const std::string whole = ZipBuilder().add("META-INF/MANIFEST.MF", "Main-Class: A\n").add("A.class", "abc").build();
+  const std::string whole =
+      ZipBuilder().add("META-INF/MANIFEST.MF", "Main-Class: A\n").add("A.class", "abc").build();
   for (std::size_t length = 4; length < whole.size(); ++length) {
     const Result<ZipReader> zip = open(whole.substr(0, length));
     ASSERT_FALSE(zip) << length;
@@ -66,7 +74,8 @@ TEST_F(ZipReaderTest, SaysCutShortAtEveryLength) {
 }
 
 TEST_F(ZipReaderTest, SurvivesEveryDamagedByte) {
-  const std::string whole = ZipBuilder().add("name", "some content", ZipBuilder::Method::kDeflated).build();
+  const std::string whole =
+      ZipBuilder().add("name", "some content", ZipBuilder::Method::kDeflated).build();
   for (std::size_t index = 0; index < whole.size(); ++index) {
     for (const char value : {'\0', '\x7f', '\xff'}) {
       std::string damaged = whole;

@@ -53,7 +53,8 @@ TEST(JdkVersion, ComparesAsNumbers) {
 }
 
 TEST_F(JdkTest, ExaminesAWholeOne) {
-  const Result<Jdk> jdk = Jdk::examine(make_jdk("jdk", "JAVA_VERSION=\"21.0.2\"\nOS_ARCH=\"x86_64\"\nOS_NAME=\"Linux\"\n"));
+  const Result<Jdk> jdk = Jdk::examine(
+      make_jdk("jdk", "JAVA_VERSION=\"21.0.2\"\nOS_ARCH=\"x86_64\"\nOS_NAME=\"Linux\"\n"));
   ASSERT_TRUE(jdk) << jdk.error().message;
   EXPECT_EQ(jdk.value().feature_release, 21u);
   EXPECT_EQ(jdk.value().libc, LibcKind::kGlibc);
@@ -66,10 +67,14 @@ TEST_F(JdkTest, ResolvesLinks) {
 }
 
 TEST_F(JdkTest, SaysWhatIsWrong) {
-  EXPECT_NE(error_of(Jdk::examine(directory_.path() + "/absent")).find("no such directory"), std::string::npos);
+  EXPECT_NE(error_of(Jdk::examine(directory_.path() + "/absent")).find("no such directory"),
+            std::string::npos);
   EXPECT_NE(error_of(Jdk::examine(directory_.path())).find("no bin/java"), std::string::npos);
-  EXPECT_NE(error_of(Jdk::examine(make_jdk("arm", "OS_ARCH=\"aarch64\"\n"))).find("another machine (aarch64)"), std::string::npos);
-  EXPECT_NE(error_of(Jdk::examine(make_jdk("windows", "OS_NAME=\"Windows\"\n"))).find("Windows"), std::string::npos);
+  EXPECT_NE(error_of(Jdk::examine(make_jdk("arm", "OS_ARCH=\"aarch64\"\n")))
+                .find("another machine (aarch64)"),
+            std::string::npos);
+  EXPECT_NE(error_of(Jdk::examine(make_jdk("windows", "OS_NAME=\"Windows\"\n"))).find("Windows"),
+            std::string::npos);
   const std::string lame = make_jdk("lame", "");
   std::filesystem::remove_all(lame + "/lib");
   EXPECT_NE(error_of(Jdk::examine(lame)).find("no libjvm.so"), std::string::npos);

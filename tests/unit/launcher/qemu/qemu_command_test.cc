@@ -31,7 +31,9 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST(QemuCommand, GivesMicrovmModernMmioDevices) {
   const std::string command = joined(qemu_command(spec()));
@@ -62,12 +64,16 @@ TEST(QemuCommand, GivesPcMachinesModernPciDevices) {
 
 class MonitorTest : public testing::Test {
  protected:
-  void SetUp() override { ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_)); }
+  void SetUp() override {
+    ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_));
+  }
   void TearDown() override {
     ::close(ends_[0]);
     ::close(ends_[1]);
   }
-  void from_qemu(const std::string& text) { ASSERT_EQ(static_cast<ssize_t>(text.size()), ::write(ends_[1], text.data(), text.size())); }
+  void from_qemu(const std::string& text) {
+    ASSERT_EQ(static_cast<ssize_t>(text.size()), ::write(ends_[1], text.data(), text.size()));
+  }
   int ends_[2];
 };
 
@@ -85,7 +91,8 @@ TEST_F(MonitorTest, LearnsWhyTheMachineStopped) {
 
 TEST_F(MonitorTest, PassesOverWhatItDoesNotKnow) {
   Monitor monitor(ends_[0]);
-  for (const char* line : {"", "nonsense", "[]", "{\"event\": 5}", "{\"event\": \"SHUTDOWN\"}", "{\"event\": \"SHUTDOWN\", \"data\": 1}",
+  for (const char* line : {"", "nonsense", "[]", "{\"event\": 5}", "{\"event\": \"SHUTDOWN\"}",
+                           "{\"event\": \"SHUTDOWN\", \"data\": 1}",
                            "{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": 1}}"})
     monitor.take_line(line);
   EXPECT_EQ(monitor.stop_reason(), "");

@@ -35,7 +35,8 @@ class FakeGuest {
 
   void write(const std::string& channel, const std::string& text) const {
     for (std::size_t done = 0; done < text.size();) {
-      const ssize_t count = ::send(fd(channel), text.data() + done, text.size() - done, MSG_NOSIGNAL);
+      const ssize_t count =
+          ::send(fd(channel), text.data() + done, text.size() - done, MSG_NOSIGNAL);
       if (count <= 0) return;  // as QEMU, which drops what nobody takes any more
       done += static_cast<std::size_t>(count);
     }

@@ -30,7 +30,8 @@ struct Ended {
 class MokaProcess {
  public:
   // `terminal`: used for all three descriptors, as the controlling terminal, in place of pipes.
-  explicit MokaProcess(const std::string& scene, const std::vector<std::string>& words, int terminal = -1) {
+  explicit MokaProcess(const std::string& scene, const std::vector<std::string>& words,
+                       int terminal = -1) {
     int in[2], out[2], err[2];
     EXPECT_EQ(0, ::pipe2(in, O_CLOEXEC) | ::pipe2(out, O_CLOEXEC) | ::pipe2(err, O_CLOEXEC));
     pid_ = ::fork();
@@ -85,7 +86,8 @@ class MokaProcess {
   Ended finish(int seconds = 30) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     while (output || error) {
-      pollfd items[] = {{output ? output.get() : -1, POLLIN, 0}, {error ? error.get() : -1, POLLIN, 0}};
+      pollfd items[] = {{output ? output.get() : -1, POLLIN, 0},
+                        {error ? error.get() : -1, POLLIN, 0}};
       ::poll(items, 2, 100);
       read_some(output, items[0].revents, seen_.output);
       read_some(error, items[1].revents, seen_.error);
@@ -114,8 +116,10 @@ class MokaProcess {
     if (events == 0) return;
     char bytes[65536];
     const ssize_t count = ::read(stream.get(), bytes, sizeof bytes);
-    if (count > 0) seen.append(bytes, static_cast<std::size_t>(count));
-    else stream.reset();
+    if (count > 0)
+      seen.append(bytes, static_cast<std::size_t>(count));
+    else
+      stream.reset();
   }
 
   pid_t pid_ = -1;

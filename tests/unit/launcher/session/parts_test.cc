@@ -2,8 +2,9 @@
 //
 // The session's parts that need no processes.
 //
-// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc launcher/session/serial_log.cc
-// sources: launcher/session/terminal.cc launcher/session/watchdog.cc launcher/support/files.cc
+// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
+// launcher/session/serial_log.cc sources: launcher/session/terminal.cc launcher/session/watchdog.cc
+// launcher/support/files.cc
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ namespace moka {
 namespace {
 
 TEST(ExitLine, IsReadWhole) {
-  const std::optional<ExitReport> report = parse_exit_line("status=137 signal=9 by=kernel reason=out of memory: java had 40 MiB");
+  const std::optional<ExitReport> report =
+      parse_exit_line("status=137 signal=9 by=kernel reason=out of memory: java had 40 MiB");
   ASSERT_TRUE(report);
   EXPECT_EQ(report->status, 137);
   EXPECT_EQ(report->signal, 9);
@@ -31,15 +33,18 @@ TEST(ExitLine, IsReadWhole) {
 }
 
 TEST(ExitLine, NonsenseIsNothing) {
-  for (const char* text : {"", "status=", "status=256 signal=0 by=application", "status=-1 signal=0 by=application",
-                           "status=1 by=application", "status=1 signal=0 by=someone", "signal=0 status=1 by=kernel",
-                           "status=1x signal=0 by=kernel"})
+  for (const char* text :
+       {"", "status=", "status=256 signal=0 by=application", "status=-1 signal=0 by=application",
+        "status=1 by=application", "status=1 signal=0 by=someone", "signal=0 status=1 by=kernel",
+        "status=1x signal=0 by=kernel"})
     EXPECT_FALSE(parse_exit_line(text)) << text;
 }
 
 TEST(ExitReport, JsonEscapesAndSurvivesBadBytes) {
   const ExitReport report{125, 0, ExitReport::By::kMoka, "a \"quote\"\n\xff"};
-  EXPECT_EQ(report.json(), "{\"status\":125,\"by\":\"moka\",\"signal\":0,\"reason\":\"a \\\"quote\\\"\\n\xef\xbf\xbd\"}\n");
+  EXPECT_EQ(report.json(),
+            "{\"status\":125,\"by\":\"moka\",\"signal\":0,\"reason\":\"a "
+            "\\\"quote\\\"\\n\xef\xbf\xbd\"}\n");
 }
 
 TEST(ExitReport, ACrashOfJavaIsTheJvms) {
@@ -72,7 +77,8 @@ TEST(SerialLog, KeepsTheEnd) {
 TEST(Watchdog, AsksAndIsSatisfied) {
   Watchdog watchdog;
   for (int round = 0; round < 50; ++round) {
-    for (int tick = 1; tick < Watchdog::kPingInterval; ++tick) EXPECT_EQ(watchdog.tick(0), Watchdog::Advice::kNothing);
+    for (int tick = 1; tick < Watchdog::kPingInterval; ++tick)
+      EXPECT_EQ(watchdog.tick(0), Watchdog::Advice::kNothing);
     EXPECT_EQ(watchdog.tick(0), Watchdog::Advice::kPing);
     watchdog.answered();
   }
@@ -82,7 +88,8 @@ int ticks_until_hung(long cpu_milliseconds_a_tick) {
   Watchdog watchdog;
   long cpu = 0;
   for (int ticks = 1; ticks < 1000; ++ticks)
-    if (watchdog.tick(cpu += cpu_milliseconds_a_tick) == Watchdog::Advice::kHung) return ticks - Watchdog::kPingInterval;
+    if (watchdog.tick(cpu += cpu_milliseconds_a_tick) == Watchdog::Advice::kHung)
+      return ticks - Watchdog::kPingInterval;
   return -1;
 }
 
@@ -91,7 +98,9 @@ TEST(Watchdog, ABusyOrIdleVmThatIsSilentHangs) {
   EXPECT_EQ(ticks_until_hung(0), Watchdog::kPatience);
 }
 
-TEST(Watchdog, AStarvedVmGetsLonger) { EXPECT_EQ(ticks_until_hung(50), Watchdog::kPatienceStarved); }
+TEST(Watchdog, AStarvedVmGetsLonger) {
+  EXPECT_EQ(ticks_until_hung(50), Watchdog::kPatienceStarved);
+}
 
 TEST(Watchdog, IsOffWhenToldSo) {
   Watchdog watchdog;
@@ -119,12 +128,15 @@ TEST(TermiosText, TakesCharactersOneByOneAndKeepsWhatIsNotNamed) {
   EXPECT_EQ(settings->c_cc[0], 0x7f);
   EXPECT_EQ(settings->c_cc[VQUIT], 0x1c);
   EXPECT_EQ(decode_termios("1 2 3 4 7f 1d", base)->c_cc[1], 0x1d);
-  for (const char* text : {"", "1 2 3", "x 2 3 4", "1 2 3 4 7", "1 2 3 4 zz", "1 2 3 fffffffff"}) EXPECT_FALSE(decode_termios(text, base)) << text;
+  for (const char* text : {"", "1 2 3", "x 2 3 4", "1 2 3 4 7", "1 2 3 4 zz", "1 2 3 fffffffff"})
+    EXPECT_FALSE(decode_termios(text, base)) << text;
 }
 
 class ControlChannelTest : public testing::Test {
  protected:
-  void SetUp() override { ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_)); }
+  void SetUp() override {
+    ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_));
+  }
   void TearDown() override {
     ::close(ends_[0]);
     ::close(ends_[1]);

@@ -6,15 +6,15 @@
 // sources: launcher/cli/argument_file.cc launcher/cli/java_options.cc launcher/cli/run_options.cc
 // sources: launcher/elf/elf_closure.cc launcher/elf/elf_file.cc launcher/elf/library_cache.cc
 // sources: launcher/guest/environment.cc launcher/guest/initrd.cc launcher/guest/memory_plan.cc
-// sources: launcher/image/application_image.cc launcher/image/image_cache.cc launcher/image/materialise.cc
-// sources: launcher/image/runtime_image.cc launcher/image/tree_plan.cc
-// sources: launcher/jar/class_path.cc launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/jdk/jdk.cc
-// sources: launcher/qemu/accelerator_probe.cc launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc
-// sources: launcher/qemu/qemu_command.cc launcher/qemu/qemu_process.cc
-// sources: launcher/run/run_command.cc launcher/run/target.cc
-// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc launcher/session/serial_log.cc
-// sources: launcher/session/session.cc launcher/session/signals.cc launcher/session/streams.cc
-// sources: launcher/session/terminal.cc launcher/session/watchdog.cc
+// sources: launcher/image/application_image.cc launcher/image/image_cache.cc
+// launcher/image/materialise.cc sources: launcher/image/runtime_image.cc
+// launcher/image/tree_plan.cc sources: launcher/jar/class_path.cc launcher/jar/jar_manifest.cc
+// launcher/jar/zip_reader.cc launcher/jdk/jdk.cc sources: launcher/qemu/accelerator_probe.cc
+// launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc sources: launcher/qemu/qemu_command.cc
+// launcher/qemu/qemu_process.cc sources: launcher/run/run_command.cc launcher/run/target.cc
+// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
+// launcher/session/serial_log.cc sources: launcher/session/session.cc launcher/session/signals.cc
+// launcher/session/streams.cc sources: launcher/session/terminal.cc launcher/session/watchdog.cc
 // sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
 // libs: -lz -lutil
 #include <gtest/gtest.h>
@@ -99,16 +99,20 @@ const std::map<std::string, test::Scene> kScenes = {
        guest.exit("status=134 signal=6 by=application reason=");
      }},
     {"no memory",
-     [](FakeGuest& guest) { guest.exit("status=2 signal=0 by=kernel reason=40 MiB are too little; give -m 64"); }},
+     [](FakeGuest& guest) {
+       guest.exit("status=2 signal=0 by=kernel reason=40 MiB are too little; give -m 64");
+     }},
     {"panic",
      [](FakeGuest& guest) {
-       guest.write("serial", "boot line\nmokapot: PANIC: page fault at 0x10\r\n  in scheduler+0x20\n");
+       guest.write("serial",
+                   "boot line\nmokapot: PANIC: page fault at 0x10\r\n  in scheduler+0x20\n");
        ::_exit(125);
      }},
     {"triple fault",
      [](FakeGuest& guest) {
        guest.write("monitor",
-                   "{\"QMP\": {}}\r\n{\"timestamp\": {\"seconds\": 1}, \"event\": \"SHUTDOWN\", \"data\": {\"guest\": "
+                   "{\"QMP\": {}}\r\n{\"timestamp\": {\"seconds\": 1}, \"event\": \"SHUTDOWN\", "
+                   "\"data\": {\"guest\": "
                    "true, \"reason\": \"guest-reset\"}}\r\n");
        ::_exit(0);
      }},
@@ -145,7 +149,8 @@ const std::map<std::string, test::Scene> kScenes = {
        const std::string configuration = guest.configuration();
        const std::size_t at = configuration.find("termios=") + 8;
        termios settings{};
-       settings = *decode_termios(configuration.substr(at, configuration.find('\n', at) - at), settings);
+       settings =
+           *decode_termios(configuration.substr(at, configuration.find('\n', at) - at), settings);
        settings.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
        guest.say("ready");
        guest.say("termios " + encode_termios(settings));
@@ -207,7 +212,9 @@ TEST_F(SessionTest, PassesOutputErrorAndStatusApart) {
 TEST_F(SessionTest, ConfiguresTheGuest) {
   const Ended ended = run("configuration", {"-e", "GREETING=hello world"});
   EXPECT_EQ(ended.status, 0);
-  EXPECT_NE(ended.output.find("version=1\nprogram=/bin/true\narg=/bin/true\narg=one\narg=two words\n"), std::string::npos)
+  EXPECT_NE(
+      ended.output.find("version=1\nprogram=/bin/true\narg=/bin/true\narg=one\narg=two words\n"),
+      std::string::npos)
       << ended.output;
   EXPECT_NE(ended.output.find("\nenv=GREETING=hello world\n"), std::string::npos);
   EXPECT_NE(ended.output.find("\nlayer=runtime\nlayer=application\n"), std::string::npos);
@@ -289,7 +296,8 @@ TEST_F(SessionTest, AbortOfANativeProgramIsItsOwn) {
 TEST_F(SessionTest, APanicIs125WithTheKernelsWords) {
   const Ended ended = run("panic");
   EXPECT_EQ(ended.status, 125);
-  EXPECT_NE(ended.error.find("moka: kernel panic: page fault at 0x10\n"), std::string::npos) << ended.error;
+  EXPECT_NE(ended.error.find("moka: kernel panic: page fault at 0x10\n"), std::string::npos)
+      << ended.error;
   EXPECT_NE(ended.error.find("  in scheduler+0x20\n"), std::string::npos);
   EXPECT_NE(status_json().find("\"by\":\"kernel\""), std::string::npos);
 }
@@ -380,7 +388,8 @@ TEST_F(TerminalSessionTest, EvenSigkillGivesTheTerminalBack) {
   ASSERT_NE(encode_termios(settings()), before);
   moka.signal(SIGKILL);
   moka.reap();
-  for (int tenths = 0; tenths < 50 && encode_termios(settings()) != before; ++tenths) ::usleep(100000);
+  for (int tenths = 0; tenths < 50 && encode_termios(settings()) != before; ++tenths)
+    ::usleep(100000);
   EXPECT_EQ(encode_termios(settings()), before);
 }
 
