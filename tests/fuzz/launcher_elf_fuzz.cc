@@ -3,6 +3,7 @@
 // A program or library from anywhere, and a library cache.
 //
 // sources: launcher/elf/elf_file.cc launcher/elf/library_cache.cc launcher/support/files.cc
+
 #include <sys/mman.h>
 #include <unistd.h>
 

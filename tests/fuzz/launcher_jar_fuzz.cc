@@ -4,7 +4,9 @@
 // so the input is also put into a sound one as its manifest, which is then damaged in one place.
 //
 // sources: launcher/jar/class_path.cc launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc
-// launcher/support/files.cc libs: -lz
+// sources: launcher/support/files.cc
+// libs: -lz
+
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -3,7 +3,8 @@
 // Text from files and from the guest: manifests, argument files, exit lines, terminal settings.
 //
 // sources: launcher/cli/argument_file.cc launcher/jar/jar_manifest.cc
-// launcher/session/exit_report.cc sources: launcher/session/terminal.cc launcher/support/files.cc
+// sources: launcher/session/exit_report.cc launcher/session/terminal.cc launcher/support/files.cc
+
 #include <cstdint>
 #include <string_view>
 

@@ -3,6 +3,7 @@
 // Expected words were taken from `java @file` of JDK 17, except where noted.
 //
 // sources: launcher/cli/argument_file.cc launcher/support/files.cc
+
 #include "cli/argument_file.h"
 
 #include <gtest/gtest.h>

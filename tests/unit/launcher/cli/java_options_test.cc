@@ -3,6 +3,7 @@
 // sources: launcher/cli/java_options.cc launcher/elf/elf_file.cc launcher/jar/class_path.cc
 // sources: launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/support/files.cc
 // libs: -lz
+
 #include "cli/java_options.h"
 
 #include <gtest/gtest.h>

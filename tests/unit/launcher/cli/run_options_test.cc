@@ -4,6 +4,7 @@
 // sources: launcher/elf/elf_file.cc launcher/guest/memory_plan.cc launcher/jar/class_path.cc
 // sources: launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/support/files.cc
 // libs: -lz
+
 #include "cli/run_options.h"
 
 #include <gtest/gtest.h>

@@ -4,6 +4,7 @@
 //
 // sources: launcher/elf/elf_closure.cc launcher/elf/elf_file.cc launcher/elf/library_cache.cc
 // sources: launcher/support/files.cc
+
 #include "elf/elf_closure.h"
 
 #include <elf.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/elf/library_cache.cc launcher/support/files.cc
+
 #include "elf/library_cache.h"
 
 #include <gtest/gtest.h>

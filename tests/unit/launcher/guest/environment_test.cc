@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/guest/environment.cc
+
 #include "guest/environment.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/guest/initrd.cc launcher/support/files.cc
+
 #include "guest/initrd.h"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/guest/memory_plan.cc launcher/support/files.cc
+
 #include "guest/memory_plan.h"
 
 #include <gtest/gtest.h>

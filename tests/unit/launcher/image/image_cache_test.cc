@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/image/image_cache.cc launcher/image/materialise.cc launcher/image/tree_plan.cc
-// sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
+// sources: launcher/image/image_cache.cc launcher/image/materialise.cc
+// sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
+// sources: launcher/support/hash.cc
+
 #include "image/image_cache.h"
 
 #include <gtest/gtest.h>

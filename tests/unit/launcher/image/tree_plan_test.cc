@@ -2,6 +2,7 @@
 //
 // sources: launcher/image/tree_plan.cc launcher/image/materialise.cc launcher/support/files.cc
 // sources: launcher/support/hash.cc
+
 #include "image/tree_plan.h"
 
 #include <gtest/gtest.h>

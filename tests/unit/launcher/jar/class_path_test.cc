@@ -3,6 +3,7 @@
 // sources: launcher/jar/class_path.cc launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc
 // sources: launcher/support/files.cc
 // libs: -lz
+
 #include "jar/class_path.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/jar/jar_manifest.cc launcher/support/files.cc
+
 #include "jar/jar_manifest.h"
 
 #include <gtest/gtest.h>

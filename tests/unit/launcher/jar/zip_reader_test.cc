@@ -2,6 +2,7 @@
 //
 // sources: launcher/jar/zip_reader.cc launcher/support/files.cc
 // libs: -lz
+
 #include "jar/zip_reader.h"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 //
 // sources: launcher/jdk/jdk.cc launcher/elf/elf_closure.cc launcher/elf/elf_file.cc
 // sources: launcher/elf/library_cache.cc launcher/support/files.cc
+
 #include "jdk/jdk.h"
 
 #include <gtest/gtest.h>

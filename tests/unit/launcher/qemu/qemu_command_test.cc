@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/qemu/qemu_command.cc launcher/qemu/monitor.cc
+
 #include "qemu/qemu_command.h"
 
 #include <gtest/gtest.h>

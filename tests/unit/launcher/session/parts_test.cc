@@ -3,8 +3,9 @@
 // The session's parts that need no processes.
 //
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
-// launcher/session/serial_log.cc sources: launcher/session/terminal.cc launcher/session/watchdog.cc
-// launcher/support/files.cc
+// sources: launcher/session/serial_log.cc launcher/session/terminal.cc
+// sources: launcher/session/watchdog.cc launcher/support/files.cc
+
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -7,16 +7,17 @@
 // sources: launcher/elf/elf_closure.cc launcher/elf/elf_file.cc launcher/elf/library_cache.cc
 // sources: launcher/guest/environment.cc launcher/guest/initrd.cc launcher/guest/memory_plan.cc
 // sources: launcher/image/application_image.cc launcher/image/image_cache.cc
-// launcher/image/materialise.cc sources: launcher/image/runtime_image.cc
-// launcher/image/tree_plan.cc sources: launcher/jar/class_path.cc launcher/jar/jar_manifest.cc
-// launcher/jar/zip_reader.cc launcher/jdk/jdk.cc sources: launcher/qemu/accelerator_probe.cc
-// launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc sources: launcher/qemu/qemu_command.cc
-// launcher/qemu/qemu_process.cc sources: launcher/run/run_command.cc launcher/run/target.cc
+// sources: launcher/image/materialise.cc launcher/image/runtime_image.cc
+// sources: launcher/image/tree_plan.cc launcher/jar/class_path.cc launcher/jar/jar_manifest.cc
+// sources: launcher/jar/zip_reader.cc launcher/jdk/jdk.cc launcher/qemu/accelerator_probe.cc
+// sources: launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc launcher/qemu/qemu_command.cc
+// sources: launcher/qemu/qemu_process.cc launcher/run/run_command.cc launcher/run/target.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
-// launcher/session/serial_log.cc sources: launcher/session/session.cc launcher/session/signals.cc
-// launcher/session/streams.cc sources: launcher/session/terminal.cc launcher/session/watchdog.cc
+// sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
+// sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
 // sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
 // libs: -lz -lutil
+
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <termios.h>
