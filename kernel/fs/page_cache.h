@@ -121,6 +121,7 @@ class FileCache final : public PageSource {
   bool writable() const override { return writable_.load(std::memory_order_relaxed); }
   Identity identity() const override { return identity_; }
   std::size_t describe(char* buffer, std::size_t size) const override;
+  Result<void> punch_hole(std::uint64_t first, std::uint64_t count) override;
 
  private:
   friend class PageRecency;

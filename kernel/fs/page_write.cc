@@ -131,6 +131,16 @@ Result<void> FileCache::punch(std::uint64_t offset, std::uint64_t length) {
   return {};
 }
 
+// MADV_REMOVE. Without the inode's lock, which comes before the address space's: the size does not change, and
+// pages go under the tree's lock.
+Result<void> FileCache::punch_hole(std::uint64_t first, std::uint64_t count) {
+  if (backing_) return Errno::kEOPNOTSUPP;
+  const std::uint64_t pages = (size() + kPageSize - 1) / kPageSize;
+  if (first >= pages) return {};
+  if (count > pages - first) count = pages - first;
+  return punch(first * kPageSize, count * kPageSize);
+}
+
 Result<void> FileCache::populate(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = (offset + length + kPageSize - 1) / kPageSize;
   for (std::uint64_t index = offset / kPageSize; index < end; ++index) {

@@ -73,8 +73,7 @@ class Walker {
       if (end == std::string_view::npos) end = level.rest.size();
       const std::string_view name = level.rest.substr(0, end);
       level.rest = level.rest.substr(end);
-      const bool slash = !level.rest.empty();
-      TRY(step(name, slash, is_last()));
+      TRY(step(name, is_last()));
     }
     // "/" or an empty rest after a link: the walk ends where it stands.
     if (!result_.found) result_.found = at_;
@@ -112,7 +111,7 @@ class Walker {
     result_.trailing_slash = false;
   }
 
-  Result<void> step(std::string_view name, bool, bool last) {
+  Result<void> step(std::string_view name, bool last) {
     if (!at_->vnode().is_directory()) return Errno::kENOTDIR;
     if (name == "." || name == "..") {
       const bool up = name.size() == 2;
@@ -121,8 +120,10 @@ class Walker {
       return {};
     }
     const bool slash = last && slash_left();
+    const bool creates = goal_ == WalkGoal::kCreate || goal_ == WalkGoal::kCreateNew;
+    if (slash && creates) return Errno::kEISDIR;
     RefPtr<Dentry> child = cross_mounts(TRY(lookup_child(*at_, name)));
-    const bool follow = !last || goal_ == WalkGoal::kObject || (goal_ == WalkGoal::kLink && slash);
+    const bool follow = !last || goal_ == WalkGoal::kObject || goal_ == WalkGoal::kCreate || (goal_ == WalkGoal::kLink && slash);
     if (!child->negative() && child->vnode().is_link() && follow) return follow_link(*child);
     if (!last) {
       if (child->negative()) return Errno::kENOENT;

@@ -23,6 +23,8 @@ enum class WalkGoal : std::uint8_t {
   kObject,    // the last component, links followed
   kLink,      // the last component itself, unless a slash follows it
   kParent,    // the last component is to be made or removed: a slash does not make it followed
+  kCreate,    // as kObject, for a file that may be made: a slash after it is kEISDIR, whatever is there
+  kCreateNew, // as kCreate, but a link is the last component itself
 };
 
 struct WalkResult {

@@ -101,8 +101,9 @@ Result<RefPtr<File>> vfs_open(Dentry* base, std::string_view path, std::uint32_t
   // Twice: a file that vanishes between the two looks at it is made; one that appears is opened.
   for (int attempt = 0; attempt < 16; ++attempt) {
     WalkResult walk;
-    TRY(walk_path(base, path, no_follow ? WalkGoal::kLink : WalkGoal::kObject, walk));
-    if (creates && walk.last == WalkResult::Last::kName && walk.trailing_slash) return Errno::kEISDIR;
+    const WalkGoal goal = creates ? (no_follow ? WalkGoal::kCreateNew : WalkGoal::kCreate)
+                                  : (no_follow ? WalkGoal::kLink : WalkGoal::kObject);
+    TRY(walk_path(base, path, goal, walk));
     if (!walk.found->negative()) {
       if (exclusive) return Errno::kEEXIST;
       return open_existing(*walk.found, flags);
