@@ -69,6 +69,7 @@ class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
   // Gives the device up, if start() did not get through.
   void abandon() { fail_device(*transport_); }
   const char* where() const { return transport_->name(); }
+  bool interrupts_connected() const { return interrupts_connected_; }
 
   const char* serial() const override { return serial_; }
   std::uint64_t size() const override { return size_; }
@@ -106,7 +107,7 @@ class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
   const std::unique_ptr<VirtioTransport> transport_;
   DmaMemory slots_memory_;
   // Constant after start().
-  bool indirect_ = false, read_only_ = false, flush_ = false;
+  bool interrupts_connected_ = false, indirect_ = false, read_only_ = false, flush_ = false;
   std::uint64_t size_ = 0;
   std::uint32_t sector_size_ = kVirtioSector;
   std::uint32_t max_segment_size_ = UINT32_MAX;
@@ -128,6 +129,7 @@ Result<void> VirtioBlock::start() {
                                  feature_bit(kFeatureBlockSize) | feature_bit(kFeatureFlush)));
   slots_memory_ = TRY(DmaMemory::allocate(kSlots * sizeof(SharedSlot)));
   TRY(transport_->connect(*this));
+  interrupts_connected_ = true;
   OwnedQueue queue = TRY(set_up_queue(*transport_, kRequestQueue, kQueueSize, features));
   read_limits(features);
   if (!indirect_) {
@@ -344,7 +346,8 @@ void start_virtio_block(std::unique_ptr<VirtioTransport> transport) {
   if (!started.ok()) {
     LOG_ERROR("virtio-blk %s: not usable: %s", device->where(), errno_name(started.error()));
     device->abandon();
-    (void)device.release();  // its interrupts stay connected, so it must stay as well
+    // Interrupts stay connected, so what they lead to must stay as well.
+    if (device->interrupts_connected()) (void)device.release();
     return;
   }
   LOG_INFO("virtio-blk %s: %llu KiB%s, serial \"%s\"", device->where(),

@@ -184,8 +184,12 @@ bool Virtqueue::enable_interrupt() {
 }
 
 void Virtqueue::disable_interrupt() {
-  // With event marks there is nothing to do: an old mark is passed once in 65536 completions.
-  if (!event_index_) store_release(available_flags(), kAvailableNoInterrupt);
+  // A mark just behind is passed only after 65535 completions more.
+  if (event_index_) {
+    store_release(used_event(), static_cast<std::uint16_t>(next_used_ - 1));
+  } else {
+    store_release(available_flags(), kAvailableNoInterrupt);
+  }
 }
 
 }  // namespace mokapot
