@@ -52,9 +52,11 @@ UnixSocket::~UnixSocket() {
   if (!mine.connection) return;
   UnixConnection& connection = *mine.connection;
   const unsigned other = 1 - mine.end;
+  const Result<SocketAddress> name = local_address();
   {
     IrqSpinGuard guard(connection.ends_lock);
     connection.ends[mine.end] = nullptr;
+    connection.last_name[mine.end] = name.value();
   }
   if (connection.bytes[other].used() != 0) connection.reset[other].store(true, std::memory_order_release);
   connection.write_ended[mine.end].store(true, std::memory_order_release);
@@ -242,9 +244,10 @@ Result<SocketAddress> UnixSocket::peer_address() {
   {
     IrqSpinGuard guard(mine.connection->ends_lock);
     peer = mine.connection->ends[1 - mine.end];
-    if (peer != nullptr && !peer->try_add_reference()) peer = nullptr;
+    if (peer == nullptr) return mine.connection->last_name[1 - mine.end];
+    // On its way out: the name is about to be noted down.
+    if (!peer->try_add_reference()) return Errno::kENOTCONN;
   }
-  if (peer == nullptr) return Errno::kENOTCONN;
   return RefPtr<UnixSocket>::adopt(peer)->local_address();
 }
 

@@ -38,6 +38,7 @@ struct UnixConnection : RefCounted<UnixConnection> {
   std::atomic<bool> reset[2] = {};  // the other end went without reading everything
   SpinLock ends_lock{LockRank::kReadiness};
   UnixSocket* ends[2] GUARDED_BY(ends_lock) = {};
+  SocketAddress last_name[2] GUARDED_BY(ends_lock);  // of an end that is gone: its peer may still ask
 
   void notify(unsigned end, PollEvents events) EXCLUDES(ends_lock);
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // poll(2) and select(2): several files at once, for a time.
+#include <algorithm>
+
 #include "io/poll_wait.h"
 #include "linux/file_arguments.h"
 #include "linux/temporary_mask.h"
@@ -144,8 +146,7 @@ constexpr PollEvents kAnswersSet[3] = {kPollReadable | kPollReadBand | kPollHang
 SyscallResult select_call(int count, VirtAddr in, VirtAddr out, VirtAddr exceptional, Instant deadline) {
   if (count < 0) return Errno::kEINVAL;
   // Numbers that cannot be open are not looked at, as on Linux.
-  const std::size_t descriptors = static_cast<std::size_t>(count) < kMaxDescriptors ? static_cast<std::size_t>(count)
-                                                                                    : kMaxDescriptors;
+  const std::size_t descriptors = std::min<std::size_t>(static_cast<std::size_t>(count), descriptor_table_size());
   DescriptorSets sets;
   TRY(sets.read(descriptors, in, out, exceptional));
   std::size_t used = 0;

@@ -51,6 +51,7 @@ class DescriptorTable {
   std::uint32_t next_open(std::uint32_t from, std::uint32_t last);
 
   std::atomic<std::uint64_t> limit{1024};
+  std::atomic<std::uint32_t> highest{0};  // ever taken; written under lock_
 
  private:
   Chunk* chunk_of(std::uint32_t number) const {
@@ -72,6 +73,10 @@ class DescriptorTable {
     set_bit(chunk_of(number)->close_on_exec, number % kChunkSlots, value == CloseOnExec::kYes);
   }
   std::uint32_t find_free_locked(std::uint32_t lowest) REQUIRES(lock_);
+  void mark_taken_locked(Chunk& chunk, std::uint32_t number) REQUIRES(lock_) {
+    set_bit(chunk.taken, number % kChunkSlots, true);
+    if (number > highest.load(std::memory_order_relaxed)) highest.store(number, std::memory_order_relaxed);
+  }
   // Returns once no reader can still be about to take a reference to file.
   void wait_for_readers(File* file);
 
@@ -137,7 +142,7 @@ Result<std::uint32_t> DescriptorTable::reserve(std::uint32_t lowest) {
       number = find_free_locked(lowest);
       if (number >= limit.load(std::memory_order_relaxed)) return Errno::kEMFILE;
       if (Chunk* chunk = chunk_of(number); chunk != nullptr) {
-        set_bit(chunk->taken, number % kChunkSlots, true);
+        mark_taken_locked(*chunk, number);
         if (lowest <= first_maybe_free_) first_maybe_free_ = number + 1;
         return number;
       }
@@ -188,7 +193,7 @@ Result<RefPtr<File>> DescriptorTable::replace(std::uint32_t number, RefPtr<File>
       file->descriptor_removed();
       return Errno::kEBUSY;
     }
-    set_bit(chunk->taken, number % kChunkSlots, true);
+    mark_taken_locked(*chunk, number);
     set_flag_locked(number, close_on_exec);
     old = slot.exchange(file.release(), std::memory_order_seq_cst);
   }
@@ -312,6 +317,12 @@ void set_close_on_exec_range(std::uint32_t first, std::uint32_t last) {
 std::int32_t next_descriptor(std::int32_t from) {
   const std::uint32_t number = table.next_open(static_cast<std::uint32_t>(from), kMaxDescriptors);
   return number == kNone ? -1 : static_cast<std::int32_t>(number);
+}
+
+std::uint32_t descriptor_table_size() {
+  constexpr std::uint32_t kFirst = 64, kStep = 128;
+  const std::uint32_t highest = table.highest.load(std::memory_order_relaxed);
+  return highest < kFirst ? kFirst : std::bit_ceil(highest / kStep + 1) * kStep;
 }
 
 std::uint64_t descriptor_limit() { return table.limit.load(std::memory_order_relaxed); }

@@ -65,6 +65,10 @@ void set_close_on_exec_range(std::uint32_t first, std::uint32_t last);
 // The lowest open number from `from` on, -1 if there is none: iteration for /proc/self/fd.
 std::int32_t next_descriptor(std::int32_t from);
 
+// How many numbers Linux's table would have room for by now: it doubles as numbers are used, and select(2) does
+// not look at numbers beyond it.
+std::uint32_t descriptor_table_size();
+
 // RLIMIT_NOFILE's soft limit, which prlimit sets.
 std::uint64_t descriptor_limit();
 void set_descriptor_limit(std::uint64_t limit);
