@@ -20,9 +20,18 @@ KERNEL_CXXFLAGS := -std=c++20 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -m
   -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Werror $(KERNEL_INCLUDES)
 KERNEL_ASFLAGS := -g -fPIE -fcf-protection=none $(KERNEL_INCLUDES)
 
-$(BUILD)/kernel/%.cc.o: kernel/%.cc kernel/kernel.mk
+# Parsing the standard library and Boost takes most of a file's time: once for all.
+KERNEL_PRELUDE := $(KERNEL_OUT)/prelude.h
+$(KERNEL_PRELUDE).gch: kernel/base/prelude.h kernel/kernel.mk
 	@mkdir -p $(@D)
-	$(call step,CXX) $(KERNEL_CXX) $(KERNEL_CXXFLAGS) -MMD -MP -c $< -o $@
+	$(call step,PCH) $(KERNEL_CXX) $(KERNEL_CXXFLAGS) -x c++-header -MMD -MP -MT $@ -MF $(KERNEL_PRELUDE).d -c $< -o $@.new && mv $@.new $@
+
+KERNEL_WITH_PRELUDE := -include $(KERNEL_PRELUDE)
+# Defines functions that the library's headers declare otherwise.
+$(BUILD)/kernel/base/freestanding.cc.o: KERNEL_WITH_PRELUDE :=
+$(BUILD)/kernel/%.cc.o: kernel/%.cc kernel/kernel.mk $(KERNEL_PRELUDE).gch
+	@mkdir -p $(@D)
+	$(call step,CXX) $(KERNEL_CXX) $(KERNEL_CXXFLAGS) $(KERNEL_WITH_PRELUDE) -MMD -MP -c $< -o $@
 
 $(BUILD)/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 	@mkdir -p $(@D)
@@ -32,8 +41,8 @@ $(BUILD)/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 VDSO := $(KERNEL_OUT)/vdso.so
 VDSO_FLAGS := -O2 -fPIC -shared -nostdlib -ffreestanding -fno-stack-protector -fcf-protection=none \
   -fno-asynchronous-unwind-tables -Wall -Wextra -Werror \
-  -Wl,-soname,linux-vdso.so.1,--hash-style=both,-z,max-page-size=4096,-z,norelro,--build-id=none
-$(VDSO): kernel/exec/vdso/vdso.c kernel/exec/vdso/vdso_data.h kernel/exec/vdso/vdso.ld
+  -Wl,-Bsymbolic,-soname,linux-vdso.so.1,--hash-style=both,-z,max-page-size=4096,-z,norelro,--build-id=none
+$(VDSO): kernel/exec/vdso/vdso.c kernel/exec/vdso/vdso_data.h kernel/exec/vdso/vdso.ld kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(call step,VDSO) gcc $(VDSO_FLAGS) -Wl,-T,kernel/exec/vdso/vdso.ld $< -o $@
 $(BUILD)/kernel/exec/vdso_image.S.o: $(VDSO)
@@ -61,4 +70,4 @@ $(KERNEL_DEBUG): $(KERNEL_OBJECTS) $(KERNEL_SYMBOLS).o $(KERNEL_LINKER_SCRIPT)
 $(KERNEL): $(KERNEL_DEBUG)
 	$(call step,STRIP) objcopy --strip-all $< $@
 
--include $(KERNEL_OBJECTS:.o=.d)
+-include $(KERNEL_OBJECTS:.o=.d) $(KERNEL_PRELUDE).d

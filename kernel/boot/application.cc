@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/format.h"
+#include "base/global.h"
 #include "boot/configuration.h"
 #include "contract/vm_contract.h"
 #include "device/block_device.h"
@@ -140,8 +141,8 @@ void open_standard_streams(const Configuration& configuration) {
 }  // namespace
 
 void run_application(const BootInfo& info) {
-  static Vector<char> storage;  // the views in configuration live as long as the VM
-  const Configuration configuration = read_configuration(info, storage);
+  static Global<Vector<char>> storage;  // the views in configuration live as long as the VM
+  const Configuration configuration = read_configuration(info, storage.construct());
   if (info.initrd.end > info.initrd.begin) {
     const MemoryRange initrd{PhysAddr(align_up(info.initrd.begin.value(), kPageSize)), PhysAddr(align_down(info.initrd.end.value(), kPageSize))};
     if (initrd.begin < initrd.end) add_memory(initrd);

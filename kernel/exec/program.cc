@@ -8,6 +8,7 @@
 
 #include "arch/signal_frame.h"
 #include "arch/traps.h"
+#include "base/global.h"
 #include "base/vector.h"
 #include "device/random.h"
 #include "exec/elf.h"
@@ -150,7 +151,8 @@ Result<RefPtr<Task>> load_program(const ProgramRequest& request, std::string_vie
   VirtAddr start = image.entry();
   VirtAddr interpreter_base;
   if (image.elf.interpreter_size != 0) {
-    static Vector<char> interpreter_path;  // lives on for failed_path
+    static Global<Vector<char>> kept_path;  // outlives the call, for failed_path
+    Vector<char>& interpreter_path = kept_path.construct();
     const auto interpreter = load_interpreter(*file, image.elf, interpreter_path);
     if (!interpreter.ok()) {
       if (!interpreter_path.empty()) failed_path = {interpreter_path.data(), interpreter_path.size() - 1};
