@@ -20,6 +20,7 @@
 #include "io/record_lock.h"
 #include "linux/fifo.h"
 #include "linux/proc_nodes.h"
+#include "linux/terminal_node.h"
 #include "memory/frames.h"
 #include "process/descriptor_table.h"
 #include "process/process.h"
@@ -152,6 +153,11 @@ void run_application(const BootInfo& info) {
   install_fifo_opener();
   start_console(configuration);
   mount_layers(configuration);
+  for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
+    if (stream_kind(kind) != StreamKind::kTerminal) continue;
+    if (!make_terminal_node().ok()) give_up("/dev/pts/0 cannot be made");
+    break;
+  }
   open_standard_streams(configuration);
   if (!vfs_make_directories(configuration.directory, 0755).ok()) give_up("the working directory cannot be made");
   auto directory = vfs_resolve(nullptr, configuration.directory);

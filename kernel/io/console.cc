@@ -15,8 +15,6 @@ namespace mokapot {
 namespace {
 
 constexpr std::uint64_t kTerminalDevice = (136u << 8) | 0;  // st_rdev of /dev/pts/0
-constexpr std::uint64_t kPtsDevice = 24;                    // st_dev of a devpts mount
-constexpr std::uint64_t kPtsInode = 3;                      // of its first terminal
 
 class ConsoleFile;
 void on_port_changed(Waiter& waiter);
@@ -50,7 +48,7 @@ class ConsoleFile final : public File {
   const StreamKind kind_;
   ConsoleInput* const input_;    // null: not for reading
   ConsoleOutput* const output_;  // null: not for writing
-  const std::uint64_t inode_;
+  const std::uint64_t inode_;    // a pipe's
 };
 
 struct Console {
@@ -65,6 +63,7 @@ struct Console {
   Termios termios GUARDED_BY(settings_lock);
   WindowSize window GUARDED_BY(settings_lock);
   std::atomic<TermiosSink> termios_sink{nullptr};
+  std::atomic<std::uint64_t> terminal_device{0}, terminal_inode{0};  // of the node, set by boot
 
   SpinLock files_lock{LockRank::kConsole};
   IntrusiveList<ConsoleFile, &ConsoleFile::open_hook> files GUARDED_BY(files_lock);
@@ -89,7 +88,7 @@ void on_port_changed(Waiter&) {
 
 ConsoleFile::ConsoleFile(StreamKind kind, ConsoleInput* input, ConsoleOutput* output, std::uint32_t flags)
     : File(flags), kind_(kind), input_(input), output_(output),
-      inode_(kind == StreamKind::kTerminal ? kPtsInode : next_anonymous_inode()) {
+      inode_(kind == StreamKind::kTerminal ? 0 : next_anonymous_inode()) {
   IrqSpinGuard guard(console->files_lock);
   console->files.push_back(*this);
 }
@@ -203,10 +202,10 @@ Result<FileStatus> ConsoleFile::status() {
   FileStatus status;
   status.inode = inode_;
   if (kind_ == StreamKind::kTerminal) {
-    status.device = kPtsDevice;
+    status.device = console->terminal_device.load(std::memory_order_relaxed);
+    status.inode = console->terminal_inode.load(std::memory_order_relaxed);
     status.mode = kCharacterMode | 0620;
     status.special_device = kTerminalDevice;
-    status.group = 5;  // tty
     status.block_size = 1024;
   } else {
     status.device = kPipeDevice;
@@ -277,6 +276,11 @@ void set_end_of_input(std::uint64_t bytes) { console->input->set_end(bytes); }
 void set_window_size(WindowSize size) {
   SpinGuard guard(console->settings_lock);
   console->window = size;
+}
+
+void set_terminal_identity(std::uint64_t device, std::uint64_t inode) {
+  console->terminal_device.store(device, std::memory_order_relaxed);
+  console->terminal_inode.store(inode, std::memory_order_relaxed);
 }
 
 void set_termios_sink(TermiosSink sink) { console->termios_sink.store(sink, std::memory_order_release); }

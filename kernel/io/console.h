@@ -50,6 +50,8 @@ Result<RefPtr<File>> open_terminal(std::uint32_t flags);
 // on after its end was seen, as one can after Ctrl-D.
 void set_end_of_input(std::uint64_t bytes);
 void set_window_size(WindowSize size);
+// st_dev and st_ino of the terminal's node in /dev, for fstat of the terminal.
+void set_terminal_identity(std::uint64_t device, std::uint64_t inode);
 // Called when the application changes the terminal's settings, to tell the host. Thread context.
 using TermiosSink = void (*)(const Termios& termios);
 void set_termios_sink(TermiosSink sink);

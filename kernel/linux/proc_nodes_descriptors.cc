@@ -50,6 +50,11 @@ Result<void> print_descriptor_target(TextSink& out, PseudoContext context) {
     out.write({path.get(), TRY(path_of(*named, path.get(), kPathMax))});
     return {};
   }
+  char description[64];
+  if (const std::size_t size = file->describe(description, sizeof description); size != 0) {
+    out.write({description, size < sizeof description ? size : sizeof description - 1});
+    return {};
+  }
   const FileStatus status = TRY(file->status());
   const auto inode = static_cast<unsigned long>(status.inode);
   switch (status.mode & kModeType) {
