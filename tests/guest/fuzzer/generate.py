@@ -20,9 +20,11 @@ EXCLUDED = {
     "pause", "rt_sigsuspend",                    # would sleep with every signal blocked
     "shutdown", "reboot",
 }
-# Reads an action from memory that it then jumps to, or a signal number that may be SIGKILL: bad pointers only.
+# Reads an action from memory that it then jumps to, a signal number that may be SIGKILL, or a limit below what
+# the fuzzer itself needs: bad pointers only.
 BAD_POINTERS_ONLY = {"rt_sigaction", "timer_create", "rt_sigprocmask", "ppoll", "pselect6", "epoll_pwait",
-                     "epoll_pwait2", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "setitimer", "timer_settime"}
+                     "epoll_pwait2", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "setitimer", "timer_settime", "setrlimit", "prlimit64",
+                     "sched_setaffinity"}
 # Works on a stretch of memory: must stay inside the arena.
 MEMORY = {"mmap", "munmap", "mprotect", "mremap", "madvise", "msync", "mlock", "mlock2", "munlock", "mincore",
           "mbind", "remap_file_pages", "process_madvise"}

@@ -168,7 +168,7 @@ TEST(timer_signals_and_preemption_leave_spinning_code_alone) {
   for (int i = 0; i < 6; ++i) threads[i] = start_thread(spinner, NULL);
   struct itimerval period = {{0, 3000}, {0, 3000}}, none = {{0, 0}, {0, 0}};
   NEED(setitimer(ITIMER_REAL, &period, NULL) == 0);
-  sleep_ms(400);
+  for (int i = 0; i < 100 && (i < 4 || ticks <= 10); ++i) sleep_ms(100);
   setitimer(ITIMER_REAL, &none, NULL);
   stop = 1;
   long wrong = 0;
