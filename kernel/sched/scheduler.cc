@@ -16,6 +16,7 @@
 #include "arch/context.h"
 #include "base/global.h"
 #include "irq/irq.h"
+#include "irq/lazy_flush.h"
 #include "sync/context.h"
 #include "sync/preempt.h"
 #include "time/clock.h"
@@ -77,6 +78,7 @@ void Scheduler::run_idle_on_this_cpu(KernelStack idle_stack) {
   arch::set_current_thread_pointer(&idle);
   arch::set_kernel_stack(idle_stack.bottom, idle_stack.top);
   activate_cpu(cpu);
+  begin_lazy_flush();
   idle_loop();
 }
 
@@ -147,9 +149,11 @@ void Scheduler::switch_to(SchedulerCpu& cpu, Thread& next, Instant time) {
   if (&previous == queue.idle_thread()) {
     cpu.poll_window = policy::next_poll_window(cpu.poll_window, time - cpu.idle_since);
     set_cpu_idle(arch::current_cpu(), false);
+    end_lazy_flush();
   } else if (&next == queue.idle_thread()) {
     cpu.idle_since = time;
     set_cpu_idle(arch::current_cpu(), true);
+    begin_lazy_flush();
   }
   queue.set_current(next, time);
   cpu.previous = &previous;

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "irq/irq.h"
+#include "irq/lazy_flush.h"
 #include "sync/spinlock.h"
 #include "vm/resident.h"
 
@@ -50,10 +51,12 @@ void TlbGather::flush() {
     if (std::has_single_bit(online)) {
       flush_this_cpu(this);
     } else {
-      // Every CPU, this one included: the thread may move between looking and flushing.
-      call_on_cpus(online, flush_this_cpu, this);
+      // Every CPU, this one included: the thread may move between looking and flushing. Idle ones flush before
+      // they run a thread again.
+      call_on_cpus(idle_cpus_too_ ? online : leave_flush_to_idle_cpus(online), flush_this_cpu, this);
     }
     address_count_ = 0;
+    idle_cpus_too_ = false;
   }
   while (!blocks_.empty()) {
     Frame& frame = blocks_.front();

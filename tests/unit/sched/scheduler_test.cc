@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/sched/scheduler.cc kernel/sched/placement.cc kernel/sched/idle.cc kernel/sched/blocking.cc
 // sources: kernel/sched/thread.cc kernel/sched/run_queue.cc kernel/sched/wait_queue.cc kernel/sched/mutex.cc
-// sources: kernel/sched/work_queue.cc kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc
+// sources: kernel/sched/work_queue.cc kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc
 // sources: kernel/sync/spinlock.cc kernel/sync/preempt.cc tests/unit/sched/fake_machine.cc
 //
 // The scheduler on one CPU: switching, blocking, deadlines, fairness, locks, and the end of threads.
