@@ -63,6 +63,8 @@ constinit PerCpu<CpuFrames> cpu_frames;
 constinit std::atomic<std::uint64_t> buddy_free{0};
 // How many frames move between a cache and the buddy system at once; small where memory is small.
 constinit std::uint32_t cache_batch = kCacheCapacity / 2;
+constinit unsigned refill_order = 4;
+static_assert(kCacheCapacity / 2 - 1 + (1u << 4) <= kCacheCapacity);
 
 void receive_free_range(PhysAddr begin, PhysAddr end, void*) NO_THREAD_SAFETY_ANALYSIS {
   buddy->free_range(begin, end);
@@ -107,13 +109,26 @@ void end_use(PhysAddr address, unsigned order) {
 
 bool refill(CpuFrames& cache) {
   IrqSpinGuard guard(frames_lock);
-  PhysAddr frame;
-  while (cache.count < cache_batch && allocate_block_locked(0, frame)) {
-    cache.pages[cache.count++] = static_cast<std::uint32_t>(frame.page_number());
+  PhysAddr block;
+  // A block at a time, lists being touched once for all of it; single frames where there is no block.
+  for (unsigned order = refill_order; cache.count < cache_batch;) {
+    if (!buddy->allocate(order, block)) {
+      if (order > 0) {
+        order = 0;
+      } else if (!map->grow(receive_free_range, nullptr)) {
+        break;
+      }
+      continue;
+    }
+    // The frame at the lowest address is handed out first.
+    for (std::uint64_t i = std::uint64_t{1} << order; i-- > 0;) {
+      cache.pages[cache.count++] = static_cast<std::uint32_t>(block.page_number() + i);
+    }
   }
+  publish_free_count();
   // The last resort: frames cleared ahead of need are still free frames.
-  if (cache.count == 0 && zeroed_pool.pop(frame)) {
-    cache.pages[cache.count++] = static_cast<std::uint32_t>(frame.page_number());
+  if (cache.count == 0 && zeroed_pool.pop(block)) {
+    cache.pages[cache.count++] = static_cast<std::uint32_t>(block.page_number());
   }
   return cache.count > 0;
 }
@@ -148,6 +163,7 @@ void initialise_frames(const MemoryRange* ranges, std::size_t count) {
   publish_free_count();
   cache_batch = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(map->usable_frames() / 2048, 4, kCacheCapacity / 2));
+  refill_order = cache_batch >= 16 ? 4 : 0;
 }
 
 void add_memory(MemoryRange range) {

@@ -68,8 +68,8 @@ Result<KernelStack> allocate_kernel_stack() {
     Result<PhysAddr> frame = allocate_frame(FrameUse::kKernelStack, FrameContents::kUninitialised);
     Result<void> mapped = Errno::kENOMEM;
     if (frame.ok()) {
-      mapped = map_kernel_range(bottom + i * kPageSize, frame.value(), kPageSize,
-                                {.write = true, .global = true});
+      // Not a global page: the flush that covers its end may be one of everything that is not global.
+      mapped = map_kernel_range(bottom + i * kPageSize, frame.value(), kPageSize, {.write = true});
       if (!mapped.ok()) free_frame(frame.value());
     }
     if (!mapped.ok()) {

@@ -40,21 +40,24 @@ Result<PhysAddr> table_below(PageTableSlot& slot, int level) {
   return entry.frame();
 }
 
-// Frees the tables below one table (at level) that lie wholly inside [begin, end); table serves the
-// addresses from base on.
-void free_below(PhysAddr table, VirtAddr base, int level, VirtAddr begin, VirtAddr end,
+// Frees the tables below one table (at level, serving the addresses from base on) as the stretch permits.
+void free_below(PhysAddr table, VirtAddr base, int level, const FreeStretch& stretch,
                 void (*retire)(PhysAddr, void*), void* context) {
-  if (level == 0) return;
   PageTableSlot* slots = page_table_slots(table);
   const std::uint64_t step = coverage(level);
-  const std::uint64_t first = begin > base ? (begin - base) / step : 0;
+  const std::uint64_t first = stretch.begin > base ? (stretch.begin - base) / step : 0;
   for (std::uint64_t i = first; i < arch::kEntriesPerTable; ++i) {
     const VirtAddr from = base + i * step;
-    if (from >= end) break;
+    if (from >= stretch.end) break;
     const PageTableEntry entry(slots[i].load(std::memory_order_relaxed));
     if (!entry.present() || entry.is_leaf(level)) continue;
-    free_below(entry.frame(), from, level - 1, begin, end, retire, context);
-    if (from >= begin && from + step <= end) {
+    const bool free = from >= stretch.free_begin && from + step <= stretch.free_end;
+    if (level > 1) {
+      // A table that goes is searched whole: what is below it would be lost otherwise.
+      const FreeStretch whole{from, from + step, stretch.free_begin, stretch.free_end};
+      free_below(entry.frame(), from, level - 1, free ? whole : stretch, retire, context);
+    }
+    if (free) {
       slots[i].store(0, std::memory_order_relaxed);
       retire(entry.frame(), context);
     }
@@ -140,9 +143,9 @@ void unmap_kernel_range(VirtAddr address, std::uint64_t size) {
   }
 }
 
-void free_empty_tables(VirtAddr begin, VirtAddr end, void (*retire)(PhysAddr table, void* context),
+void free_empty_tables(const FreeStretch& stretch, void (*retire)(PhysAddr table, void* context),
                        void* context) {
-  free_below(arch::page_table_root(), VirtAddr(), kTopLevel, begin, end, retire, context);
+  free_below(arch::page_table_root(), VirtAddr(), kTopLevel, stretch, retire, context);
 }
 
 }  // namespace mokapot

@@ -34,10 +34,14 @@ PageTableSlot* next_used_slot(VirtAddr& address, VirtAddr end);
 // The 512 slots of a table page.
 PageTableSlot* page_table_slots(PhysAddr table);
 
-// Takes out every table page that serves [begin, end) alone, for memory in which nothing is mapped or will
-// be while this runs. The pages may be freed only after a TLB flush (processors cache upper entries too):
-// they are handed to retire, linked to nothing. level 0 tables cover 2 MiB, and so on upwards.
-void free_empty_tables(VirtAddr begin, VirtAddr end, void (*retire)(PhysAddr table, void* context),
+// Takes out the table pages that [begin, end) needed and nothing in [free_begin, free_end) around it needs:
+// nothing is mapped there or will be while this runs. The pages may be freed only after a TLB flush
+// (processors cache upper entries too): they are handed to retire, linked to nothing.
+struct FreeStretch {
+  VirtAddr begin, end;            // what was unmapped
+  VirtAddr free_begin, free_end;  // how far nothing is mapped around it
+};
+void free_empty_tables(const FreeStretch& stretch, void (*retire)(PhysAddr table, void* context),
                        void* context);
 
 // Maps [physical, physical + size) for the kernel (device registers, stacks, image). No TLB flush needed

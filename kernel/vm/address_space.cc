@@ -25,6 +25,7 @@ constexpr std::uint64_t kMaxRegions = 65530;
 constexpr VirtAddr kLow32Begin{0x4000'0000};
 constexpr VirtAddr kLow32End{0x8000'0000};
 constexpr int kPlacementRandomBits = 28;
+constexpr VirtAddr kLowerHalfEnd{std::uint64_t{1} << 47};
 
 Global<AddressSpace> the_address_space;
 
@@ -159,22 +160,36 @@ Region& AddressSpace::merge_neighbours(Region& region, RegionChange& change) {
 }
 
 void AddressSpace::free_tables_around(VirtAddr begin, VirtAddr end, RegionChange& change) {
-  // As far as nothing is mapped, but no further than one table of the highest level that may go.
-  constexpr std::uint64_t kReach = std::uint64_t{1} << 39;
   const Region* after = regions_.first_ending_above(begin);
   const Region* before = after != nullptr ? RegionTree::previous(*after) : regions_.last();
-  VirtAddr from(align_down(begin.value(), kReach));
-  VirtAddr to(align_up(end.value(), kReach));
-  if (before != nullptr) from = std::max(from, before->end());
-  if (after != nullptr) to = std::min(to, after->begin());
-  if (align_up(from.value(), kHugePageSize) + kHugePageSize > to.value()) return;
+  const FreeStretch stretch{
+      .begin = begin,
+      .end = end,
+      .free_begin = before != nullptr ? before->end() : VirtAddr(),
+      .free_end = after != nullptr ? after->begin() : kLowerHalfEnd,  // not in the middle of a table
+  };
+  // Nearly always the neighbours share the first and the last table, and nothing can go.
+  const VirtAddr first(std::max(align_down(begin.value(), kHugePageSize),
+                                align_up(stretch.free_begin.value(), kHugePageSize)));
+  if (first >= end || first + kHugePageSize > stretch.free_end) return;
+  bool freed = false;
+  struct Context {
+    TlbGather& gather;
+    bool& freed;
+  } context{change.gather, freed};
   free_empty_tables(
-      from, to,
-      [](PhysAddr table, void* context) {
-        static_cast<TlbGather*>(context)->free_after_flush(table);
+      stretch,
+      [](PhysAddr table, void* argument) {
+        auto& [gather, any] = *static_cast<Context*>(argument);
+        gather.free_after_flush(table);
+        any = true;
       },
-      &change.gather);
-  change.gather.invalidate(begin);  // upper-level entries are cached too: any one address drops them
+      &context);
+  // Upper-level entries are cached too; flushing any one address drops them.
+  if (freed) {
+    change.gather.invalidate(begin);
+    change.gather.include_idle_cpus();
+  }
 }
 
 Result<void> AddressSpace::unmap_locked(VirtAddr begin, VirtAddr end, RegionChange& change) {
@@ -201,7 +216,7 @@ Result<void> AddressSpace::unmap_locked(VirtAddr begin, VirtAddr end, RegionChan
     remove_region(*region, change);
     region = following;
   }
-  if (had_tables) free_tables_around(begin, end, change);
+  free_tables_around(begin, end, change);
   return {};
 }
 

@@ -35,23 +35,26 @@ bool FaultHandler::permitted() const {
 }
 
 std::optional<FaultOutcome> FaultHandler::run() {
-  Result<PageTableSlot*> upper = existing_page_table_slot(page_, 1);
-  if (upper.value() == nullptr) {
-    upper = page_table_slot_reclaiming(page_, 1);
-    if (!upper.ok()) return FaultOutcome::kOutOfMemory;
+  PageTableSlot* upper = existing_page_table_slot(page_, 1);
+  if (upper == nullptr) {
+    const Result<PageTableSlot*> made = page_table_slot_reclaiming(page_, 1);
+    if (!made.ok()) return FaultOutcome::kOutOfMemory;
+    upper = made.value();
   }
-  const Entry entry(*upper.value());
-  if (entry.page(1)) return settle_present(*upper.value(), entry, 1);
-  if (entry.empty() && huge_page_fits() && populate_huge(*upper.value())) {
-    return FaultOutcome::kResolved;
+  const Entry entry(*upper);
+  if (entry.table(1)) {
+    slot_ = page_table_slots(entry.frame()) + arch::table_index(page_, 0);
+  } else {
+    if (entry.page(1)) return settle_present(*upper, entry, 1);
+    if (huge_page_fits() && populate_huge(*upper)) return FaultOutcome::kResolved;
+    const Result<PageTableSlot*> made = page_table_slot_reclaiming(page_, 0);
+    if (!made.ok()) {
+      // A 2 MiB page got there first: look again.
+      if (made.error() == Errno::kEEXIST) return std::nullopt;
+      return FaultOutcome::kOutOfMemory;
+    }
+    slot_ = made.value();
   }
-  const Result<PageTableSlot*> slot = page_table_slot_reclaiming(page_, 0);
-  if (!slot.ok()) {
-    // A 2 MiB page got there first: look again.
-    if (slot.error() == Errno::kEEXIST) return std::nullopt;
-    return FaultOutcome::kOutOfMemory;
-  }
-  slot_ = slot.value();
   const Entry present(*slot_);
   if (!present.empty()) return settle_present(*slot_, present, 0);
   return region_.source ? populate_from_source() : populate_anonymous();
@@ -84,8 +87,8 @@ bool FaultHandler::populate_huge(PageTableSlot& upper) {
     free_frames(block.value(), kHugeFrameOrder);
     return false;
   }
-  count_resident(ResidentKind::kAnonymous, static_cast<std::int64_t>(arch::kEntriesPerTable));
-  count_fault(false);
+  count_populating_fault(ResidentKind::kAnonymous, static_cast<std::int64_t>(arch::kEntriesPerTable),
+                         false);
   return true;
 }
 
@@ -100,7 +103,7 @@ std::optional<FaultOutcome> FaultHandler::populate_anonymous() {
     free_frame(frame.value());
     return std::nullopt;
   }
-  count_populated(ResidentKind::kAnonymous, false);
+  count_populating_fault(ResidentKind::kAnonymous, 1, false);
   return FaultOutcome::kResolved;
 }
 
@@ -159,7 +162,7 @@ std::optional<FaultOutcome> FaultHandler::populate_from_source() {
     region_.source->release_frame(frame.value(), false);
     return std::nullopt;
   }
-  count_populated(resident_kind(frame.value(), false), major_);
+  count_populating_fault(resident_kind(frame.value(), false), 1, major_);
   if (!for_write) map_neighbours();
   return FaultOutcome::kResolved;
 }
@@ -186,7 +189,7 @@ std::optional<FaultOutcome> FaultHandler::install_copy(PhysAddr copy) {
     free_frame(copy);
     return std::nullopt;
   }
-  count_populated(ResidentKind::kAnonymous, major_);
+  count_populating_fault(ResidentKind::kAnonymous, 1, major_);
   return FaultOutcome::kResolved;
 }
 
@@ -225,7 +228,7 @@ std::optional<FaultOutcome> FaultHandler::make_writable(Entry present) {
     region_.source->release_frame(frame.value(), false);
     return std::nullopt;
   }
-  count_populated(resident_kind(frame.value(), false), major_);
+  count_populating_fault(resident_kind(frame.value(), false), 1, major_);
   return FaultOutcome::kResolved;
 }
 
@@ -269,11 +272,6 @@ void FaultHandler::map_neighbours() {
 
 std::uint64_t FaultHandler::unmap_count() const {
   return region_.source->unmap_count_.load(std::memory_order_acquire);
-}
-
-void FaultHandler::count_populated(ResidentKind kind, bool major) {
-  count_resident(kind, 1);
-  count_fault(major);
 }
 
 // --- Entry -------------------------------------------------------------------------------------------

@@ -38,7 +38,6 @@ class FaultHandler {
   void map_neighbours();
   std::uint64_t unmap_count() const;
   static std::optional<FaultOutcome> outcome_of(Errno error);
-  static void count_populated(ResidentKind kind, bool major);
 
   const Region& region_;
   const VirtAddr page_;

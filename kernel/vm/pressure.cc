@@ -38,6 +38,7 @@ class StackReclaimer final : public Reclaimer {
         unmap_unused_stacks(stacks, std::min<std::size_t>(kStacks, (wanted + kPages - 1) / kPages));
     {
       TlbGather gather;
+      gather.include_idle_cpus();
       for (std::size_t i = 0; i < count; ++i) gather.invalidate_range(stacks[i].begin, stacks[i].end);
     }
     for (std::size_t i = 0; i < count; ++i) free_unmapped_stack(stacks[i]);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
+#include "irq/irq.h"
 #include "memory/frames.h"
 #include "sync/spinlock.h"
 
@@ -29,8 +31,9 @@ void add(std::atomic<std::int64_t>& counter, std::int64_t amount) {
 template <typename Pick>
 std::uint64_t sum(Pick pick) {
   std::int64_t total = 0;
-  for (std::uint32_t cpu = 0; cpu < kMaxCpus; ++cpu) {
-    total += pick(counters.of(CpuId(cpu))).load(std::memory_order_relaxed);
+  for (CpuMask left = online_cpus(); left != 0; left &= left - 1) {
+    const CpuId cpu(static_cast<std::uint32_t>(std::countr_zero(left)));
+    total += pick(counters.of(cpu)).load(std::memory_order_relaxed);
   }
   return static_cast<std::uint64_t>(std::max<std::int64_t>(total, 0));
 }
@@ -67,6 +70,12 @@ ResidentBytes resident_bytes() {
 void count_fault(bool major) {
   PreemptGuard guard;
   add(counters.mine().faults[major ? 1 : 0], 1);
+}
+void count_populating_fault(ResidentKind kind, std::int64_t pages, bool major) {
+  PreemptGuard guard;
+  Counters& mine = counters.mine();
+  add(mine.pages[static_cast<std::size_t>(kind)], pages);
+  add(mine.faults[major ? 1 : 0], 1);
 }
 std::uint64_t minor_faults() { return sum([](Counters& c) -> auto& { return c.faults[0]; }); }
 std::uint64_t major_faults() { return sum([](Counters& c) -> auto& { return c.faults[1]; }); }

@@ -26,6 +26,8 @@ void note_peak_resident();
 ResidentBytes resident_bytes();
 
 void count_fault(bool major);
+// Both at once, for the path that all first touches take.
+void count_populating_fault(ResidentKind kind, std::int64_t pages, bool major);
 std::uint64_t minor_faults();
 std::uint64_t major_faults();
 

@@ -29,6 +29,9 @@ class TlbGather {
   void invalidate_range(VirtAddr begin, VirtAddr end);
   // A block of memory that nothing else refers to.
   void free_after_flush(PhysAddr block);
+  // Idle CPUs may leave the flush of application pages for later. Not so where a table page goes (a
+  // processor may walk a cached upper entry by itself at any time) or where kernel addresses change.
+  void include_idle_cpus() { idle_cpus_too_ = true; }
   // A page taken out at address (level 0 or 1), with what it stood for. For source pages there must
   // be room(): the reference goes back to source, which must outlive the flush.
   void take_page(VirtAddr address, Entry entry, int level, PageSource* source);
@@ -47,6 +50,7 @@ class TlbGather {
   static void flush_this_cpu(void* gather);
 
   std::uint64_t addresses_[kMaxAddresses];
+  bool idle_cpus_too_ = false;
   std::size_t address_count_ = 0;  // above kMaxAddresses: flush all
   SourcePage pages_[kMaxSourcePages];
   std::size_t source_pages_ = 0;

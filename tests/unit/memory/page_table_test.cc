@@ -24,6 +24,10 @@ std::uint64_t tables() {
 }
 
 void retire(PhysAddr table, void*) { free_frame(table); }
+void free_all() {
+  const VirtAddr end(std::uint64_t{1} << 47);
+  free_empty_tables({VirtAddr(), end, VirtAddr(), end}, retire, nullptr);
+}
 
 class PageTableTest : public testing::Test {
  protected:
@@ -44,7 +48,7 @@ TEST_F(PageTableTest, MakesTablesOnceAndFindsThem) {
   EXPECT_EQ(existing_page_table_slot(address, 0), slot);
   EXPECT_EQ(find_page_table_slot(address).slot, slot);
   EXPECT_EQ(page_table_slot(address + kPageSize, 0).take(), slot + 1);
-  free_empty_tables(VirtAddr(), VirtAddr(std::uint64_t{1} << 47), retire, nullptr);
+  free_all();
   EXPECT_EQ(tables(), before);
 }
 
@@ -58,7 +62,7 @@ TEST_F(PageTableTest, ALargeLeafIsInTheWay) {
   EXPECT_EQ(found.slot, slot);
   EXPECT_EQ(found.level, 1);
   slot->store(0);
-  free_empty_tables(VirtAddr(), VirtAddr(std::uint64_t{1} << 47), retire, nullptr);
+  free_all();
 }
 
 TEST_F(PageTableTest, FreesOnlyWhatServesTheRangeAlone) {
@@ -68,12 +72,13 @@ TEST_F(PageTableTest, FreesOnlyWhatServesTheRangeAlone) {
   ASSERT_TRUE(page_table_slot(base + kHugePageSize, 0).ok());
   ASSERT_TRUE(page_table_slot(base + 2 * kHugePageSize, 0).ok());
   EXPECT_EQ(tables(), before + 5);
-  free_empty_tables(base + kPageSize, base + 2 * kHugePageSize + kPageSize, retire, nullptr);
+  const VirtAddr begin = base + kPageSize, middle_end = base + 2 * kHugePageSize + kPageSize;
+  free_empty_tables({begin, middle_end, begin, middle_end}, retire, nullptr);
   EXPECT_EQ(tables(), before + 4);  // the middle one went
   EXPECT_EQ(existing_page_table_slot(base, 0), kept);
   EXPECT_EQ(existing_page_table_slot(base + kHugePageSize, 0), nullptr);
   EXPECT_NE(existing_page_table_slot(base + 2 * kHugePageSize, 0), nullptr);
-  free_empty_tables(VirtAddr(), VirtAddr(std::uint64_t{1} << 47), retire, nullptr);
+  free_all();
   EXPECT_EQ(tables(), before);
 }
 
@@ -93,7 +98,7 @@ TEST_F(PageTableTest, NextUsedSlotSkipsTerabytes) {
   EXPECT_EQ(at, far);
   at = VirtAddr(0x1'0000);
   EXPECT_EQ(next_used_slot(at, VirtAddr(align_down(far.value(), kHugePageSize))), nullptr);
-  free_empty_tables(VirtAddr(), end, retire, nullptr);
+  free_all();
 }
 
 TEST_F(PageTableTest, CpusThatRaceForATableAgree) {
@@ -109,7 +114,7 @@ TEST_F(PageTableTest, CpusThatRaceForATableAgree) {
     for (PageTableSlot* slot : slots) EXPECT_EQ(slot, slots[0]);
   }
   EXPECT_EQ(tables(), before + 150);
-  free_empty_tables(VirtAddr(), VirtAddr(std::uint64_t{1} << 47), retire, nullptr);
+  free_all();
   EXPECT_EQ(tables(), before);
 }
 
@@ -117,7 +122,7 @@ TEST_F(PageTableTest, OutOfMemoryIsAnError) {
   fake::limit_frames(1);
   EXPECT_EQ(page_table_slot(VirtAddr(0x6000'0000'0000), 0).error(), Errno::kENOMEM);
   fake::limit_frames(-1);
-  free_empty_tables(VirtAddr(), VirtAddr(std::uint64_t{1} << 47), retire, nullptr);
+  free_all();
 }
 
 // --- Kernel area ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #include "fakes/physical_memory.h"
 #include "irq/irq.h"
+#include "irq/lazy_flush.h"
 #include "memory/frames.h"
 #include "memory/page_table.h"
 #include "sched/mutex.h"
@@ -42,6 +43,7 @@ void RwLock::lock() {
 void RwLock::unlock() { holders_ = 0; }
 
 CpuMask online_cpus() { return online; }
+CpuMask leave_flush_to_idle_cpus(CpuMask mask) { return mask; }
 void call_on_cpus(CpuMask, void (*function)(void*), void* argument) {
   ASSERT(arch::interrupts_enabled() && arch::preempt_count() == 0);  // else it could wait for ever
   ++calls;
