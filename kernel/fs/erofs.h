@@ -28,7 +28,8 @@ class ErofsVolume : public RefCounted<ErofsVolume> {
   // Reads and checks the superblock. kEIO, kEUCLEAN, kEOPNOTSUPP. number tells this layer's inodes apart from
   // those of the others under one root (< kMostLayers).
   static constexpr unsigned kMostLayers = 16;
-  static Result<RefPtr<ErofsVolume>> open(BlockDevice& device, unsigned number);
+  // shown_device is the st_dev of the mount that shows its files, for /proc/self/maps.
+  static Result<RefPtr<ErofsVolume>> open(BlockDevice& device, unsigned number, std::uint64_t shown_device);
   virtual ~ErofsVolume();
 
   Result<RefPtr<ErofsInode>> root();
@@ -42,6 +43,7 @@ class ErofsVolume : public RefCounted<ErofsVolume> {
   BlockDevice& device() { return device_; }
   std::uint64_t size() const { return size_; }  // bytes, whole blocks
   unsigned number() const { return number_; }
+  std::uint64_t shown_device() const { return shown_device_; }
   // Says once per volume and inode what is wrong, and is the error.
   Errno damaged(std::uint64_t nid, const char* what);
 
@@ -49,12 +51,13 @@ class ErofsVolume : public RefCounted<ErofsVolume> {
   friend class ErofsInode;
   template <typename T, typename... Args>
   friend Result<RefPtr<T>> make_ref(Args&&... args);
-  ErofsVolume(BlockDevice& device, unsigned number);
+  ErofsVolume(BlockDevice& device, unsigned number, std::uint64_t shown_device);
   Result<void> read_super();
   void forget(ErofsInode& inode);
 
   BlockDevice& device_;
   const unsigned number_;
+  const std::uint64_t shown_device_;
   erofs::SuperBlock super_{};       // const after open
   std::uint64_t size_ = 0;
   RefPtr<FileCache> metadata_;

@@ -123,7 +123,7 @@ Result<void> ErofsInode::read_layout(unsigned layout, std::uint32_t data, std::u
       return Errno::kEOPNOTSUPP;
     default: return volume.damaged(nid_, "its data layout is unknown");
   }
-  cache_ = TRY(FileCache::create_backed(std::move(backing), size, {volume.number(), attributes_.inode}));
+  cache_ = TRY(FileCache::create_backed(std::move(backing), size, {volume.shown_device(), attributes_.inode}));
   return {};
 }
 

@@ -41,7 +41,8 @@ std::uint32_t erofs::crc32c(std::uint32_t seed, const void* data, std::uint64_t 
   return crc;
 }
 
-ErofsVolume::ErofsVolume(BlockDevice& device, unsigned number) : device_(device), number_(number) {}
+ErofsVolume::ErofsVolume(BlockDevice& device, unsigned number, std::uint64_t shown_device)
+    : device_(device), number_(number), shown_device_(shown_device) {}
 ErofsVolume::~ErofsVolume() = default;
 
 Errno ErofsVolume::damaged(std::uint64_t nid, const char* what) {
@@ -51,9 +52,9 @@ Errno ErofsVolume::damaged(std::uint64_t nid, const char* what) {
   return Errno::kEUCLEAN;
 }
 
-Result<RefPtr<ErofsVolume>> ErofsVolume::open(BlockDevice& device, unsigned number) {
+Result<RefPtr<ErofsVolume>> ErofsVolume::open(BlockDevice& device, unsigned number, std::uint64_t shown_device) {
   ASSERT(number < kMostLayers);
-  auto volume = TRY(make_ref<ErofsVolume>(device, number));
+  auto volume = TRY(make_ref<ErofsVolume>(device, number, shown_device));
   // Until the superblock says how much of it counts, the device's own size is the limit.
   volume->size_ = align_down(device.size(), kPageSize);
   auto backing = TRY(make_ref<VolumeBacking>(device));

@@ -138,7 +138,7 @@ Result<void> mount_root(std::span<BlockDevice* const> layers) {
   Vector<RefPtr<LowerNode>> lowers;
   // Topmost first.
   for (std::size_t i = layers.size(); i > 0; --i) {
-    RefPtr<ErofsVolume> volume = TRY(ErofsVolume::open(*layers[i - 1], static_cast<unsigned>(i - 1)));
+    RefPtr<ErofsVolume> volume = TRY(ErofsVolume::open(*layers[i - 1], static_cast<unsigned>(i - 1), mount->device));
     auto root = TRY(volume->root());
     if ((root->attributes().mode & kModeType) != kModeDirectory) {
       LOG_ERROR("erofs: disk %s: damaged: its root is not a directory", layers[i - 1]->serial());

@@ -11,6 +11,7 @@ namespace {
 struct State {
   Mount* first = nullptr;  // guarded by the namespace lock
   Mount* last = nullptr;
+  Mount* covered = nullptr;  // of earlier roots
   int next_id = 21;        // Linux begins about here; 1 would be the root file system before the root
   std::atomic<std::uint32_t> next_minor{20};
   SpinLock lock{LockRank::kDentries};
@@ -46,6 +47,13 @@ Result<void> mount_root_vnode(std::unique_ptr<Mount> mount, RefPtr<Vnode> root_v
   auto root = TRY(Dentry::create(nullptr, "", std::move(root_vnode), mount.get()));
   {
     WriteGuard names(namespace_lock());
+    // What was mounted so far (the root that boot began with) is out of reach from now on, but stays for what is
+    // still open there.
+    if (state->last != nullptr) {
+      state->last->next = state->covered;
+      state->covered = std::exchange(state->first, nullptr);
+      state->last = nullptr;
+    }
     append(std::move(mount), root, 1);
   }
   RefPtr<Dentry> current = root;

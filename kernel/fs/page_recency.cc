@@ -47,15 +47,18 @@ void clear_flag(Frame& frame, std::uint8_t flag) {
   page_flags(frame).fetch_and(static_cast<std::uint8_t>(~flag), std::memory_order_relaxed);
 }
 
+void demote_oldest_locked(Lists& l) REQUIRES(l.lock) {
+  Frame& frame = l.active.back();
+  l.active.pop_back();
+  --l.active_count;
+  clear_flag(frame, kPageActive | kPageReferenced);
+  // To the end that is looked at first: it was passed over long enough.
+  l.inactive.push_back(frame);
+  ++l.inactive_count;
+}
+
 void balance_locked(Lists& l) REQUIRES(l.lock) {
-  while (l.active_count > l.inactive_count && !l.active.empty()) {
-    Frame& frame = l.active.back();
-    l.active.pop_back();
-    --l.active_count;
-    clear_flag(frame, kPageActive | kPageReferenced);
-    l.inactive.push_front(frame);
-    ++l.inactive_count;
-  }
+  while (l.active_count > l.inactive_count) demote_oldest_locked(l);
 }
 
 }  // namespace
@@ -93,14 +96,17 @@ std::uint64_t PageRecency::listed() {
 std::uint64_t PageRecency::reclaim(std::uint64_t wanted) {
   Lists& l = *lists;
   std::uint64_t freed = 0;
-  // Twice round at most: once to unmap or demote, once to drop.
-  for (std::uint64_t budget = 2 * listed() + 1; budget > 0 && freed < wanted; --budget) {
+  std::uint64_t fruitless = 0;  // pages looked at since one was dropped
+  // Twice round both lists at most: once to unmap or demote, once to drop.
+  for (std::uint64_t budget = 4 * listed() + 1; budget > 0 && freed < wanted; --budget, ++fruitless) {
     RefPtr<FileCache> owner;
     Frame* candidate = nullptr;
     std::uint64_t index = 0;
     {
       SpinGuard guard(l.lock);
       balance_locked(l);
+      // All of the inactive ones are in use: it is the active ones' turn.
+      if (fruitless > l.inactive_count && !l.active.empty()) demote_oldest_locked(l);
       if (l.inactive.empty()) break;
       Frame& frame = l.inactive.back();
       l.inactive.pop_back();
@@ -119,7 +125,10 @@ std::uint64_t PageRecency::reclaim(std::uint64_t wanted) {
       candidate = &frame;
       index = frame.index;
     }
-    if (owner->evict(index, candidate)) ++freed;
+    if (owner->evict(index, candidate)) {
+      ++freed;
+      fruitless = 0;
+    }
   }
   return freed;
 }
@@ -145,7 +154,8 @@ bool FileCache::evict(std::uint64_t index, Frame* frame) {
     drop_page_reference(*frame);
     return true;
   }
-  unmap_pages(align_down(index, kTogether), kTogether, PrivateCopies::kKeep);
+  // In use but not mapped: somebody copies from it just now.
+  if (is_mapped()) unmap_pages(align_down(index, kTogether), kTogether, PrivateCopies::kKeep);
   return false;
 }
 

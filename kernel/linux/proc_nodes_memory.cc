@@ -73,7 +73,11 @@ Result<std::uint64_t> resident_bytes(RegionRange range) {
 // address space's lock again.
 struct Listing {
   Vector<RegionRange> ranges;
-  Vector<bool> anonymous;
+  struct Kind {
+    bool anonymous, shared;
+    Protection protection;
+  };
+  Vector<Kind> kinds;
   TextSink lines;
   Result<void> outcome;
 };
@@ -85,7 +89,7 @@ Result<void> list_regions(Listing& listing) {
         if (!l.outcome.ok()) return;
         print_region(l.lines, region);
         l.outcome = l.ranges.push_back({region.begin, region.end});
-        if (l.outcome.ok()) l.outcome = l.anonymous.push_back(region.source == nullptr);
+        if (l.outcome.ok()) l.outcome = l.kinds.push_back({region.source == nullptr, region.sharing == Sharing::kShared, region.protection});
       },
       &listing);
   TRY(std::move(listing.outcome));
@@ -125,9 +129,12 @@ Result<void> print_smaps(TextSink& out, PseudoContext) {
     out.write(lines.substr(0, end));
     lines.remove_prefix(end);
     const std::uint64_t resident = TRY(resident_bytes(listing.ranges[i]));
+    const Listing::Kind& kind = listing.kinds[i];
     print_smaps_values(out, listing.ranges[i].end - listing.ranges[i].begin, resident,
-                       listing.anonymous[i] ? resident : 0);
-    out.write("THPeligible:           0\nVmFlags: rd mr mw me\n");
+                       kind.anonymous ? resident : 0);
+    out.print("THPeligible:           0\nVmFlags:%s%s%s%s mr mw me\n", permits(kind.protection, Protection::kRead) ? " rd" : "",
+              permits(kind.protection, Protection::kWrite) ? " wr" : "",
+              permits(kind.protection, Protection::kExecute) ? " ex" : "", kind.shared ? " sh" : "");
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include "fs/process_info.h"
 #include "fs/vfs.h"
 #include "linux/proc_nodes_internal.h"
+#include "memory/frames.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "vm/address_space.h"
@@ -47,7 +48,6 @@ StateName state_of(const Task& task) {
 // All of the process's threads together.
 struct ProcessTotals {
   Duration cpu_time;
-  std::uint64_t minor_faults = 0, major_faults = 0, voluntary = 0, forced = 0;
   unsigned threads = 0;
 };
 ProcessTotals process_totals() {
@@ -56,10 +56,6 @@ ProcessTotals process_totals() {
       [](Task& task, void* context) {
         auto& t = *static_cast<ProcessTotals*>(context);
         t.cpu_time = t.cpu_time + task.cpu_time();
-        t.minor_faults += task.minor_faults.load(std::memory_order_relaxed);
-        t.major_faults += task.major_faults.load(std::memory_order_relaxed);
-        t.voluntary += task.voluntary_switches();
-        t.forced += task.forced_switches();
         ++t.threads;
       },
       &totals);
@@ -81,6 +77,24 @@ HandledSignals handled_signals() {
 
 std::uint64_t resident(const AddressSpace::Statistics& s) {
   return s.resident_anonymous + s.resident_file + s.resident_shared;
+}
+
+// Mapped sizes by use, as the Vm lines of status have them.
+struct RegionSizes {
+  std::uint64_t data = 0, stack = 0, code = 0;
+};
+RegionSizes region_sizes() {
+  RegionSizes sizes;
+  address_space().for_each_region(
+      [](const AddressSpace::RegionInformation& region, void* context) {
+        auto& s = *static_cast<RegionSizes*>(context);
+        const std::uint64_t size = region.end - region.begin;
+        if (region.name != nullptr && std::strcmp(region.name, "[stack]") == 0) s.stack += size;
+        else if (region.sharing == Sharing::kPrivate && permits(region.protection, Protection::kWrite)) s.data += size;
+        else if (region.source != nullptr && permits(region.protection, Protection::kExecute)) s.code += size;
+      },
+      &sizes);
+  return sizes;
 }
 
 void print_stat_line(TextSink& out, const Task& task, Duration cpu_time, std::uint64_t minor, std::uint64_t major,
@@ -113,7 +127,8 @@ void print_stat_line(TextSink& out, const Task& task, Duration cpu_time, std::ui
 Result<void> print_process_stat(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
   const ProcessTotals totals = process_totals();
-  print_stat_line(out, *task, totals.cpu_time, totals.minor_faults, totals.major_faults, totals.threads);
+  const AddressSpace::Statistics s = address_space().statistics();
+  print_stat_line(out, *task, totals.cpu_time, s.faults_minor, s.faults_major, totals.threads);
   return {};
 }
 
@@ -147,11 +162,13 @@ Result<void> print_status(TextSink& out, PseudoContext context) {
   memory("RssAnon:", s.resident_anonymous);
   memory("RssFile:", s.resident_file);
   memory("RssShmem:", s.resident_shared);
-  memory("VmData:", s.resident_anonymous);
-  memory("VmStk:", 132 * 1024);
-  memory("VmExe:", info.code_end - info.code_begin);
-  memory("VmLib:", s.resident_file);
-  memory("VmPTE:", 0);
+  const RegionSizes sizes = region_sizes();
+  const std::uint64_t own_code = info.code_end - info.code_begin;
+  memory("VmData:", sizes.data);
+  memory("VmStk:", sizes.stack);
+  memory("VmExe:", own_code);
+  memory("VmLib:", sizes.code > own_code ? sizes.code - own_code : 0);
+  memory("VmPTE:", frame_statistics().used_by[static_cast<std::size_t>(FrameUse::kPageTable)] * kPageSize);
   memory("VmSwap:", 0);
   out.print("HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\n", totals.threads);
   out.print("SigQ:\t0/%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", 4096u,
@@ -240,11 +257,6 @@ Result<void> print_limits(TextSink& out, PseudoContext) {
     }
     out.print("%-10s\n", kRows[i].unit);
   }
-  return {};
-}
-
-Result<void> print_io(TextSink& out, PseudoContext) {
-  out.write("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
   return {};
 }
 
@@ -370,7 +382,6 @@ constexpr PseudoEntry kProcessEntries[] = {
     pseudo_object_link("exe", follow_executable),
     pseudo_directory("fd", nullptr, &kDescriptorLinks, 0500),
     pseudo_directory("fdinfo", nullptr, &kDescriptorInformation, 0555),
-    pseudo_file("io", print_io, 0400),
     pseudo_file("limits", print_limits),
     pseudo_text("loginuid", "4294967295", 0644),
     pseudo_file("maps", print_maps),

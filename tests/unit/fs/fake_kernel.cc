@@ -66,6 +66,8 @@ WakeReason block(Instant, Interruptible) {
 void PageSource::unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCopies copies) {
   unmapped.push_back({first, count, copies == PrivateCopies::kDrop});
 }
+// Tests stand in for mappings by holding frames, so any source may be mapped.
+bool PageSource::is_mapped() const { return true; }
 void register_reclaimer(Reclaimer* r) { reclaimer = r; }
 Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents) {
   auto frame = allocate_frame(use, contents);
