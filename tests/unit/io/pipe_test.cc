@@ -4,7 +4,7 @@
 // sources: kernel/vm/user_access.cc tests/unit/sched/fake_machine.cc kernel/sched/scheduler.cc
 // sources: kernel/sched/placement.cc kernel/sched/idle.cc kernel/sched/blocking.cc kernel/sched/thread.cc
 // sources: kernel/sched/run_queue.cc kernel/sched/wait_queue.cc kernel/sched/mutex.cc kernel/sched/work_queue.cc
-// sources: kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/sync/preempt.cc
+// sources: kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc kernel/sync/preempt.cc
 //
 // Pipes: what read(2), write(2) and poll(2) promise of them.
 
