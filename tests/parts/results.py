@@ -18,8 +18,11 @@ class Results:
                 for line in (detail or "").rstrip().splitlines()[-60:]:
                     print(f"    {line}", flush=True)
 
-    def passed(self, name):
+    def passed(self, name, seconds=None):
+        """`seconds`: for what takes long enough that one wants to see it go by."""
         self._record(name, "passed", "")
+        if seconds is not None:
+            print(f"ok {seconds:6.1f} s  {name}", flush=True)
 
     def failed(self, name, detail):
         self._record(name, "failed", detail)
@@ -27,12 +30,12 @@ class Results:
     def skipped(self, name, reason):
         self._record(name, "skipped", reason)
 
-    def check(self, name, problem):
+    def check(self, name, problem, seconds=None):
         """Passed where `problem` is empty, else failed with it."""
         if problem:
             self.failed(name, problem)
         else:
-            self.passed(name)
+            self.passed(name, seconds)
 
     def count(self, outcome):
         return sum(1 for row in self._rows if row[2] == outcome)

@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 import tempfile
+import time
 
 from parts.process import run
 from system import jdks
@@ -175,8 +176,9 @@ def run_keys(results, keys, jobs):
         elif jdk != "-" and int(jdk) < PROGRAMS[name].least_jdk:
             results.skipped(case_name(key), f"needs JDK {PROGRAMS[name].least_jdk}")
         else:
+            start = time.monotonic()
             try:
-                results.check(case_name(key), judge(key, oracle))
+                results.check(case_name(key), judge(key, oracle), time.monotonic() - start)
             except OSError as error:
                 results.failed(case_name(key), str(error))
 

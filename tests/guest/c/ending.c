@@ -31,6 +31,12 @@ static void start(void* (*function)(void*)) {
   NEED(pthread_create(&thread, NULL, function, NULL) == 0);
 }
 
+__attribute__((noinline)) static int bottomless(int level) {
+  volatile char block[512];
+  block[0] = (char)level;
+  return bottomless(level + 1) + block[0];
+}
+
 static int by_signal(const char* how) {
   static const struct { const char* name; int number; } signals[] = {
       {"hup", SIGHUP}, {"int", SIGINT}, {"quit", SIGQUIT}, {"term", SIGTERM}, {"kill", SIGKILL},
@@ -55,7 +61,7 @@ int main(int count, char** arguments) {
   if (strcmp(how, "raw") == 0) syscall(SYS_exit_group, 0x1234);  // only the low byte counts
   if (strcmp(how, "abort") == 0) abort();
   if (strcmp(how, "segv") == 0) *(volatile int*)8 = 1;
-  if (strcmp(how, "stack") == 0) return main(count, arguments) + (int)(long)__builtin_alloca(4096 + count);
+  if (strcmp(how, "stack") == 0) return bottomless(count);
   if (strcmp(how, "fpe") == 0) {
     volatile int zero = 0, one = 1;
     one /= zero;
