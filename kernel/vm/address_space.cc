@@ -129,6 +129,24 @@ Result<Region*> AddressSpace::isolate(Region& region, VirtAddr begin, VirtAddr e
   return middle;
 }
 
+// If the lower part of region, up to until, would agree with the region before it once it had the given
+// properties, moves the bound between the two: as a malloc arena grows, without making or freeing a region.
+bool AddressSpace::give_to_previous(Region& region, VirtAddr until,
+                                    const RegionProperties& properties) {
+  Region* before = RegionTree::previous(region);
+  if (before == nullptr || before->end() != region.begin() || until >= region.end() ||
+      before->properties != properties || before->source != region.source ||
+      (region.source && before->source_offset + before->size() != region.source_offset)) {
+    return false;
+  }
+  SourceLock lock(region.source.get());
+  if (region.source) region.source_offset += until - region.begin();
+  regions_.set_bounds(region, until, region.end());
+  regions_.set_bounds(*before, before->begin(), until);
+  regions_changed();
+  return true;
+}
+
 Region& AddressSpace::absorb_next(Region& region, Region& following, RegionChange& change) {
   const VirtAddr end = following.end();
   {

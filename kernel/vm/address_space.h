@@ -113,6 +113,7 @@ class AddressSpace {
   Result<Region*> insert_region(VirtAddr begin, VirtAddr end, const RegionProperties& properties,
                                 const RefPtr<PageSource>& source, std::uint64_t source_offset) REQUIRES(lock_);
   Result<Region*> split_region(Region& region, VirtAddr at) REQUIRES(lock_);
+  bool give_to_previous(Region& region, VirtAddr until, const RegionProperties& properties) REQUIRES(lock_);
   Result<Region*> isolate(Region& region, VirtAddr begin, VirtAddr end) REQUIRES(lock_);
   Region& merge_neighbours(Region& region, RegionChange& change) REQUIRES(lock_);
   Region& absorb_next(Region& region, Region& following, RegionChange& change) REQUIRES(lock_);

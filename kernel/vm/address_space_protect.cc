@@ -34,8 +34,14 @@ Result<void> AddressSpace::protect(VirtAddr address, std::uint64_t size, Protect
       if (stop < region->end()) {
         TRY(split_huge_page(stop, region->properties.protection, change.gather));
       }
+      RegionProperties properties = region->properties;
+      properties.protection = protection;
+      if (at == region->begin() && give_to_previous(*region, stop, properties)) {
+        protect_pages(at, stop, protection, change.gather);
+        return {};  // the region goes on beyond stop, so stop is the end
+      }
       region = TRY(isolate(*region, at, stop));
-      region->properties.protection = protection;
+      region->properties = properties;
       protect_pages(at, stop, protection, change.gather);
       regions_changed();
     }

@@ -4,6 +4,8 @@
 #include "vm/tlb_gather.h"
 
 #include <bit>
+#include <iterator>
+#include <utility>
 
 #include "irq/irq.h"
 #include "irq/lazy_flush.h"
@@ -28,7 +30,7 @@ void TlbGather::free_after_flush(PhysAddr block) { blocks_.push_back(frame_at(bl
 void TlbGather::take_page(VirtAddr address, Entry entry, int level, PageSource* source) {
   if (!entry.withdrawn()) invalidate(address);
   const std::int64_t pages = level == 0 ? 1 : static_cast<std::int64_t>(arch::kEntriesPerTable);
-  count_resident(resident_kind(entry.frame(), entry.owned()), -pages);
+  taken_[static_cast<std::size_t>(resident_kind(entry.frame(), entry.owned()))] += pages;
   if (entry.owned()) {
     free_after_flush(entry.frame());
     return;
@@ -57,6 +59,10 @@ void TlbGather::flush() {
     }
     address_count_ = 0;
     idle_cpus_too_ = false;
+  }
+  for (std::size_t kind = 0; kind < std::size(taken_); ++kind) {
+    const std::int64_t pages = std::exchange(taken_[kind], 0);
+    if (pages != 0) count_resident(static_cast<ResidentKind>(kind), -pages);
   }
   while (!blocks_.empty()) {
     Frame& frame = blocks_.front();

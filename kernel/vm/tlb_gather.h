@@ -14,6 +14,7 @@
 #include "memory/frames.h"
 #include "vm/entry.h"
 #include "vm/page_source.h"
+#include "vm/resident.h"
 
 namespace mokapot {
 
@@ -52,6 +53,7 @@ class TlbGather {
   std::uint64_t addresses_[kMaxAddresses];
   bool idle_cpus_too_ = false;
   std::size_t address_count_ = 0;  // above kMaxAddresses: flush all
+  std::int64_t taken_[static_cast<std::size_t>(ResidentKind::kCount)] = {};  // pages, to be discounted
   SourcePage pages_[kMaxSourcePages];
   std::size_t source_pages_ = 0;
   IntrusiveList<Frame, &Frame::list_hook> blocks_;
