@@ -102,7 +102,7 @@ ReadRule ConsoleFile::read_rule() {
   ReadRule rule;
   if (kind_ != StreamKind::kTerminal) return rule;
   SpinGuard guard(console->settings_lock);
-  const Termios& termios = console->termios;
+  const Termios termios = console->termios;
   rule.lines = (termios.local_flags & kLocalCanonical) != 0;
   if (!rule.lines) {
     rule.minimum = termios.control_characters[kCharacterMinimum];

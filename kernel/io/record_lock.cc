@@ -52,12 +52,12 @@ bool conflict(const HeldLock& held, const void* key, const LockRequest& request)
          (held.lock.type == LockType::kExclusive || request.type == LockType::kExclusive);
 }
 
-void insert_locked(HeldLock* fresh) {
+void insert_locked(HeldLock* fresh) REQUIRES(table->lock) {
   if (counts_as_process_lock(fresh->lock)) process_locks.fetch_add(1, std::memory_order_relaxed);
   table->held.push_back(*fresh);
 }
 
-void discard_locked(HeldLock& held, HeldList& discarded) {
+void discard_locked(HeldLock& held, HeldList& discarded) REQUIRES(table->lock) {
   if (counts_as_process_lock(held.lock)) process_locks.fetch_sub(1, std::memory_order_relaxed);
   table->held.erase(table->held.iterator_to(held));
   discarded.push_back(held);
@@ -66,7 +66,7 @@ void discard_locked(HeldLock& held, HeldList& discarded) {
 // Makes room for request among its owner's locks. `fresh` (null for an unlock) takes over neighbours of
 // its type; `spare` becomes the right part of a lock that is split.
 void cut_own_locks(const void* key, const LockRequest& request, HeldLock* fresh,
-                   std::unique_ptr<HeldLock>& spare, HeldList& discarded) {
+                   std::unique_ptr<HeldLock>& spare, HeldList& discarded) REQUIRES(table->lock) {
   for (auto at = table->held.begin(); at != table->held.end();) {
     HeldLock& held = *at++;
     if (held.key != key || !same_owner(held.lock, request)) continue;
