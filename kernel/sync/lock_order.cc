@@ -24,7 +24,8 @@ void HeldLocks::push(const void* lock, LockRank rank, LockContext context) {
     const Entry& held = entries_[i];
     if (held.lock == lock) panic("lock %p (rank %d) is taken twice", lock, static_cast<int>(rank));
     if (held.context != context) continue;
-    if (held.rank > rank || (held.rank == rank && held.lock > lock)) {
+    const bool by_address = rank >= LockRank::kReadiness;  // the first of the spinlocks
+    if (held.rank > rank || (by_address && held.rank == rank && held.lock > lock)) {
       panic("lock order: %p (rank %d) while %p (rank %d) is held", lock, static_cast<int>(rank),
             held.lock, static_cast<int>(held.rank));
     }

@@ -24,8 +24,10 @@ class HeldLocks {
 
   constexpr HeldLocks() = default;
 
-  // Panics unless rank is higher than that of every lock held in this context. Locks of one rank may nest
-  // in ascending order of their addresses (two futex buckets, two directories).
+  // Panics unless rank is higher than that of every lock held in this context. Spinlocks of one rank may nest in
+  // ascending order of their addresses (two futex buckets). Sleeping locks of one rank may nest in an order
+  // that their owner lays down (a directory before its child, an upper layer's inode before the lower's), which
+  // this cannot check.
   void push(const void* lock, LockRank rank, LockContext context);
   // Panics unless lock is held. Guards may end in any order.
   void pop(const void* lock);

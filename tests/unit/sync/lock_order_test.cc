@@ -45,6 +45,12 @@ TEST_F(LockOrderTest, EqualRanksNestByAddress) {
   EXPECT_EQ(held_.count(), 2u);
 }
 
+TEST_F(LockOrderTest, SleepingLocksOfOneRankNestAsTheirOwnerOrdersThem) {
+  held_.push(&locks_[1], LockRank::kInode, LockContext::kThread);
+  held_.push(&locks_[0], LockRank::kInode, LockContext::kThread);
+  EXPECT_EQ(held_.count(), 2u);
+}
+
 TEST_F(LockOrderTest, AnInterruptBeginsAnew) {
   held_.push(&locks_[0], LockRank::kPageTable, LockContext::kThread);
   held_.push(&locks_[1], LockRank::kReadiness, LockContext::kInterrupt);
