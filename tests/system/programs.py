@@ -76,7 +76,7 @@ PROGRAMS = {
 
     "hardware": case("HardwareExceptions"),
     "overflows": case("StackOverflows"),
-    "out_of_memory": case("OutOfMemory", jvm=("-Xmx48m", "-XX:MaxMetaspaceSize=24m"), timeout=240),
+    "out_of_memory": case("OutOfMemory", jvm=("-Xmx48m", "-XX:MaxMetaspaceSize=12m"), timeout=600),
     "many_refused": case("TooManyThreads", jvm=("-Xlog:disable",)),
     "mapped_file": case("MappedFile"),
 
