@@ -178,7 +178,11 @@ def run_keys(results, keys, jobs):
         else:
             start = time.monotonic()
             try:
-                results.check(case_name(key), judge(key, oracle), time.monotonic() - start)
+                for _ in range(PROGRAMS[name].attempts):
+                    problem = judge(key, oracle)
+                    if not problem:
+                        break
+                results.check(case_name(key), problem, time.monotonic() - start)
             except OSError as error:
                 results.failed(case_name(key), str(error))
 
