@@ -75,10 +75,10 @@ VirtAddr for_each_entry(VirtAddr begin, VirtAddr end, Visit visit) {
 
 }  // namespace
 
-SourceLock::SourceLock(PageSource* source) {
+SourceLock::SourceLock(PageSource* source) NO_THREAD_SAFETY_ANALYSIS {
   if (source != nullptr) guard_.emplace(source->mappings_lock_);
 }
-SourceLock::~SourceLock() = default;
+SourceLock::~SourceLock() NO_THREAD_SAFETY_ANALYSIS { guard_.reset(); }
 
 VirtAddr take_pages_locked(const Region& region, VirtAddr begin, VirtAddr end, Discard what,
                            TlbGather& gather) {

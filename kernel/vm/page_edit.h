@@ -45,11 +45,12 @@ Result<void> move_pages(const Region& region, VirtAddr from, VirtAddr to, std::u
 // page_table_slot that asks the reclaimers before it fails.
 Result<PageTableSlot*> page_table_slot_reclaiming(VirtAddr address, int level);
 
-// Holds a source's lock, or nothing where there is no source.
-class SourceLock {
+// Holds a source's lock, or nothing where there is no source: then nobody reaches for what the lock guards,
+// so the analysis, which cannot follow the condition, is told of the lock in any case.
+class SCOPED_CAPABILITY SourceLock {
  public:
-  explicit SourceLock(PageSource* source);
-  ~SourceLock();
+  explicit SourceLock(PageSource* source) ACQUIRE(source->mappings_lock_);
+  ~SourceLock() RELEASE();
   SourceLock(const SourceLock&) = delete;
   SourceLock& operator=(const SourceLock&) = delete;
 
