@@ -136,8 +136,8 @@ int wake_key(const FutexKey& key, int count, std::uint32_t bitset) {
   return woken;
 }
 
-// Runs body with both buckets locked, which may be one and the same. That is more than the analysis of locks
-// can follow, here and in the bodies.
+// Runs body with both buckets locked, which may be one and the same. Which lock is taken first depends on the
+// addresses: more than the analysis of locks can follow. The bodies are checked, by what they REQUIRE.
 template <typename Body>
 auto with_both_locked(FutexBucket& a, FutexBucket& b, Body body) NO_THREAD_SAFETY_ANALYSIS {
   if (&a == &b) {
@@ -225,7 +225,7 @@ Result<std::int64_t> futex_requeue(VirtAddr from, VirtAddr to, FutexSharing shar
   std::int64_t moved = 0;
   while (true) {
     WakeBatch batch;
-    const Look look = with_both_locked(source, target, [&]() NO_THREAD_SAFETY_ANALYSIS {
+    const Look look = with_both_locked(source, target, [&]() REQUIRES(source.lock, target.lock) {
       // Only before anything has happened: after a full batch the call is past its comparison.
       if (expected && woken == 0) {
         std::uint32_t value = 0;
@@ -346,7 +346,7 @@ Result<std::int64_t> futex_wake_op(VirtAddr first, VirtAddr second, FutexSharing
     int first_woken = 0;
     int second_woken = 0;
     bool wakes_second = false;
-    const bool changed = with_both_locked(first_bucket, second_bucket, [&]() NO_THREAD_SAFETY_ANALYSIS {
+    const bool changed = with_both_locked(first_bucket, second_bucket, [&]() REQUIRES(first_bucket.lock, second_bucket.lock) {
       std::uint32_t old = 0;
       if (!change_word(second, operation, old)) return false;
       first_woken = take_matching(first_bucket, first_key, first_count, kFutexAnyBit, first_batch);
