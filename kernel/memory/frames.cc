@@ -66,7 +66,7 @@ constinit std::uint32_t cache_batch = kCacheCapacity / 2;
 constinit unsigned refill_order = 4;
 static_assert(kCacheCapacity / 2 - 1 + (1u << 4) <= kCacheCapacity);
 
-void receive_free_range(PhysAddr begin, PhysAddr end, void*) NO_THREAD_SAFETY_ANALYSIS {
+void receive_free_range(PhysAddr begin, PhysAddr end, void*) REQUIRES(frames_lock) {
   buddy->free_range(begin, end);
 }
 
