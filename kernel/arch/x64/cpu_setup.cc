@@ -43,8 +43,8 @@ struct alignas(64) CpuTables {
   TaskStateSegment tss;
   VirtAddr trap_stacks;
 };
-constinit CpuTables tables[kMaxCpus];
-constinit IdtGate idt[256];
+constinit CpuTables tables[kMaxCpus] = {};
+constinit IdtGate idt[256] = {};
 // The boot CPU's stacks for traps; other CPUs get theirs from the frame allocator.
 alignas(4096) constinit std::uint8_t boot_trap_stacks[kTrapStackBytes];
 
