@@ -3,7 +3,7 @@
 // See futex.h. Invariants:
 //   * a waiter stands in the list of the bucket that its bucket_ names; nullptr says that it has been
 //     woken, and is the last that a waker writes to it, since the waiter's stack may then be gone;
-//   * a waker therefore takes a reference of the thread before, and wakes it after the lock.
+//   * a waker therefore puts the thread on its WakeList before, and wakes it after the lock.
 
 #include "process/futex.h"
 
@@ -16,6 +16,7 @@
 #include "base/ref_counted.h"
 #include "process/interruption.h"
 #include "sched/thread.h"
+#include "sched/wake_list.h"
 #include "sync/spinlock.h"
 #include "vm/address_space.h"
 #include "vm/user_access.h"
@@ -73,48 +74,25 @@ Result<void> page_in(VirtAddr address) {
   return {};
 }
 
-// Threads to wake once no bucket is locked: waking takes time, and those who wake want the bucket.
-class WakeBatch {
- public:
-  WakeBatch() = default;
-  WakeBatch(const WakeBatch&) = delete;
-  WakeBatch& operator=(const WakeBatch&) = delete;
-  ~WakeBatch() { flush(); }
+// Takes a waiter out of its bucket, which is locked (the analysis cannot tell that it is the caller's), into the
+// list of those to wake. The waiter may be gone afterwards.
+void take(FutexWaiter& waiter, WakeList& woken) NO_THREAD_SAFETY_ANALYSIS {
+  FutexBucket& bucket = *waiter.bucket.load(std::memory_order_relaxed);
+  bucket.waiters.erase(bucket.waiters.iterator_to(waiter));
+  bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  woken.add(waiter.thread);
+  waiter.bucket.store(nullptr, std::memory_order_release);
+}
 
-  bool full() const { return size_ == kCapacity; }
-  // Takes the waiter out of its bucket, which is locked (the analysis cannot tell that it is the caller's). The
-  // waiter may be gone afterwards.
-  void take(FutexWaiter& waiter) NO_THREAD_SAFETY_ANALYSIS {
-    FutexBucket& bucket = *waiter.bucket.load(std::memory_order_relaxed);
-    bucket.waiters.erase(bucket.waiters.iterator_to(waiter));
-    bucket.count.fetch_sub(1, std::memory_order_relaxed);
-    Thread& thread = waiter.thread;
-    thread.add_reference();
-    threads_[size_++] = &thread;
-    waiter.bucket.store(nullptr, std::memory_order_release);
-  }
-  void flush() {
-    for (std::size_t i = 0; i < size_; ++i) {
-      threads_[i]->wake();
-      threads_[i]->drop_reference();
-    }
-    size_ = 0;
-  }
-
- private:
-  static constexpr std::size_t kCapacity = 32;
-  Thread* threads_[kCapacity];
-  std::size_t size_ = 0;
-};
-
-// Moves up to count matching waiters (at least one) into the batch, as far as it has room.
+// Takes up to count matching waiters (at least one). In one go: a woken thread may wait on the same word again at
+// once, and must not be taken a second time.
 int take_matching(FutexBucket& bucket, const FutexKey& key, int count, std::uint32_t bitset,
-                  WakeBatch& batch) REQUIRES(bucket.lock) {
+                  WakeList& list) REQUIRES(bucket.lock) {
   int taken = 0;
-  for (auto next = bucket.waiters.begin(); next != bucket.waiters.end() && !batch.full();) {
+  for (auto next = bucket.waiters.begin(); next != bucket.waiters.end();) {
     FutexWaiter& waiter = *next++;
     if (waiter.key != key || (waiter.bitset & bitset) == 0) continue;
-    batch.take(waiter);
+    take(waiter, list);
     if (++taken >= count) break;
   }
   return taken;
@@ -125,15 +103,9 @@ int wake_key(const FutexKey& key, int count, std::uint32_t bitset) {
   // The caller has changed the word; a waiter counts itself before it reads the word. One sees the other.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (bucket.count.load(std::memory_order_relaxed) == 0) return 0;
-  int woken = 0;
-  bool more = true;
-  while (more) {
-    WakeBatch batch;
-    SpinGuard guard(bucket.lock);
-    woken += take_matching(bucket, key, count - woken, bitset, batch);
-    more = batch.full() && woken < count;
-  }
-  return woken;
+  WakeList list;  // wakes after the guard has let go
+  SpinGuard guard(bucket.lock);
+  return take_matching(bucket, key, count, bitset, list);
 }
 
 // Runs body with both buckets locked, which may be one and the same. Which lock is taken first depends on the
@@ -224,19 +196,18 @@ Result<std::int64_t> futex_requeue(VirtAddr from, VirtAddr to, FutexSharing shar
   std::int64_t woken = 0;
   std::int64_t moved = 0;
   while (true) {
-    WakeBatch batch;
+    WakeList list;
     const Look look = with_both_locked(source, target, [&]() REQUIRES(source.lock, target.lock) {
-      // Only before anything has happened: after a full batch the call is past its comparison.
-      if (expected && woken == 0) {
+      if (expected) {
         std::uint32_t value = 0;
         if (!arch::load_u32_or_fault(from.as<std::uint32_t>(), value)) return Look::kFaulted;
         if (value != *expected) return Look::kDiffers;
       }
-      for (auto next = source.waiters.begin(); next != source.waiters.end() && !batch.full();) {
+      for (auto next = source.waiters.begin(); next != source.waiters.end();) {
         FutexWaiter& waiter = *next++;
         if (waiter.key != from_key) continue;
         if (woken < wake_count) {
-          batch.take(waiter);
+          take(waiter, list);
           ++woken;
           continue;
         }
@@ -257,7 +228,7 @@ Result<std::int64_t> futex_requeue(VirtAddr from, VirtAddr to, FutexSharing shar
       TRY(page_in(from));
       continue;
     }
-    if (!batch.full()) return woken + moved;
+    return woken + moved;
   }
 }
 
@@ -342,30 +313,23 @@ Result<std::int64_t> futex_wake_op(VirtAddr first, VirtAddr second, FutexSharing
   FutexBucket& first_bucket = bucket_of(first_key);
   FutexBucket& second_bucket = bucket_of(second_key);
   while (true) {
-    WakeBatch first_batch, second_batch;
+    WakeList list;
     int first_woken = 0;
     int second_woken = 0;
     bool wakes_second = false;
     const bool changed = with_both_locked(first_bucket, second_bucket, [&]() REQUIRES(first_bucket.lock, second_bucket.lock) {
       std::uint32_t old = 0;
       if (!change_word(second, operation, old)) return false;
-      first_woken = take_matching(first_bucket, first_key, first_count, kFutexAnyBit, first_batch);
+      first_woken = take_matching(first_bucket, first_key, first_count, kFutexAnyBit, list);
       wakes_second = operation.compare(old);
       if (wakes_second) {
-        second_woken = take_matching(second_bucket, second_key, second_count, kFutexAnyBit, second_batch);
+        second_woken = take_matching(second_bucket, second_key, second_count, kFutexAnyBit, list);
       }
       return true;
     });
     if (!changed) {
       TRY(page_in_for_writing(second));
       continue;
-    }
-    // What did not fit is woken in further steps: the word has been changed, so new waiters see it.
-    if (first_batch.full() && first_woken < first_count) {
-      first_woken += wake_key(first_key, first_count - first_woken, kFutexAnyBit);
-    }
-    if (second_batch.full() && second_woken < second_count) {
-      second_woken += wake_key(second_key, second_count - second_woken, kFutexAnyBit);
     }
     return first_woken + second_woken;
   }

@@ -78,6 +78,7 @@ class Thread : public RefCounted<Thread> {
   std::uint64_t forced_switches() const { return forced_switches_.load(std::memory_order_relaxed); }
 
   TreeHook run_queue_hook;    // RunQueue::waiting_
+  std::atomic<Thread*> wake_link{nullptr};  // WakeList; null: in none
   ListHook all_threads_hook;  // the list behind for_each_thread
 #ifdef MOKAPOT_DEBUG
   HeldLocks held_locks;      // sleeping locks; touched by this thread only

@@ -63,6 +63,26 @@ TEST(two_hundred_threads_at_once) {
   pthread_barrier_destroy(&barrier);
 }
 
+// A wake of all must leave alone those who were woken and wait again on the same word, or it never ends.
+static void* meet_twice(void* counter) {
+  pthread_barrier_wait(&barrier);
+  __atomic_add_fetch((int*)counter, 1, __ATOMIC_SEQ_CST);
+  pthread_barrier_wait(&barrier);
+  return NULL;
+}
+
+TEST(barrier_of_many_in_two_rounds) {
+  static unsigned long threads[300];
+  int counter = 0;
+  pthread_barrier_init(&barrier, NULL, 301);
+  for (int i = 0; i < 300; ++i) threads[i] = start_thread(meet_twice, &counter);
+  pthread_barrier_wait(&barrier);
+  pthread_barrier_wait(&barrier);
+  VALUE(counter);
+  for (int i = 0; i < 300; ++i) join_thread(threads[i]);
+  pthread_barrier_destroy(&barrier);
+}
+
 static pid_t ids[3];
 static void* identify(void* unused) {
   ids[0] = getpid();
