@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The results as a table (Markdown), as data (JSON) and as a plot (SVG, written by hand)."""
+
+import html
+import json
+import math
+
+HEAD = ["figure", "Mokapot", "Linux", "ratio", "bar", "", "Linux, no ERMS", "ratio", ""]
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value < 100 else f"{value:.1f}"
+
+
+def verdict(ratio, result):
+    if result["ratio_bar"] is not None:
+        return "-" if ratio is None else "pass" if ratio <= result["ratio_bar"] else "MISS"
+    if result["absolute_bar"] is not None:
+        return ("-" if result["mokapot"] is None
+                else "pass" if result["mokapot"] <= result["absolute_bar"] else "MISS")
+    return ""
+
+
+def cells(result):
+    def ratio(other):
+        mine, theirs = result["mokapot"], result.get(other)
+        return mine / theirs if mine is not None and theirs else None
+
+    def with_unit(value):
+        return number(value) + (f" {result['unit']}" if value is not None else "")
+
+    bar = ""
+    if result["ratio_bar"] is not None:
+        bar = f"<= {result['ratio_bar']:.2f}"
+    if result["absolute_bar"] is not None:
+        bar = f"<= {result['absolute_bar']:g} {result['unit']}"
+    plain, tuned = ratio("linux"), ratio("linux-no-erms")
+    return [result["title"], with_unit(result["mokapot"]), with_unit(result.get("linux")), number(plain), bar,
+            verdict(plain, result), with_unit(result.get("linux-no-erms")), number(tuned), verdict(tuned, result)]
+
+
+def table(results):
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines += ["| " + " | ".join(cells(result)) + " |" for result in results]
+    return "\n".join(lines) + "\n"
+
+
+def plot(results):
+    """A bar for each ratio on a logarithmic scale, and a tick where it has to end at the latest."""
+    shown = []
+    for result in results:
+        row = [(name, result["mokapot"] / result[name]) for name in ("linux", "linux-no-erms")
+               if result["mokapot"] and result.get(name)]
+        if row:
+            shown.append((result, row))
+    left, width, line, top = 470, 420, 34, 60
+    low, high = 0.03, 3.0
+
+    def x(ratio):
+        share = math.log(min(max(ratio, low), high) / low) / math.log(high / low)
+        return left + width * share
+
+    height = top + line * len(shown) + 20
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{height}" '
+           'font-family="sans-serif" font-size="12">', '<rect width="100%" height="100%" fill="white"/>',
+           '<text x="10" y="20" font-size="14">Mokapot over the Linux guest (less is better; logarithmic)</text>',
+           '<text x="10" y="40" fill="#555">upper bar: Linux as it is; lower bar: Linux told not to use '
+           'ERMS; black tick: the bar to meet</text>']
+    for ratio in (0.05, 0.1, 0.2, 0.5, 1, 2):
+        out.append(f'<line x1="{x(ratio):.1f}" x2="{x(ratio):.1f}" y1="{top - 8}" y2="{height - 10}" '
+                   f'stroke="{"#888" if ratio == 1 else "#ddd"}"/><text x="{x(ratio):.1f}" y="{top - 10}" '
+                   f'text-anchor="middle" fill="#555">{ratio:g}</text>')
+    for index, (result, row) in enumerate(shown):
+        y = top + line * index
+        out.append(f'<text x="{left - 8}" y="{y + 18}" text-anchor="end">{html.escape(result["title"][:68])}</text>')
+        bar = result["ratio_bar"]
+        for offset, (name, ratio) in enumerate(row):
+            colour = "#999" if bar is None else "#2a7" if ratio <= bar else "#c43"
+            out.append(f'<rect x="{left}" y="{y + 3 + 13 * offset}" width="{max(x(ratio) - left, 1):.1f}" height="11" '
+                       f'fill="{colour}"/><text x="{x(ratio) + 4:.1f}" y="{y + 13 + 13 * offset}">{number(ratio)}</text>')
+        if bar is not None:
+            out.append(f'<line x1="{x(bar):.1f}" x2="{x(bar):.1f}" y1="{y}" y2="{y + 30}" stroke="black" stroke-width="2"/>')
+    return "\n".join(out + ["</svg>"]) + "\n"
+
+
+def write(out, results, notes, samples):
+    text = "# Mokapot beside a Linux guest\n\n" + "\n".join(f"- {note}" for note in notes) + "\n\n" + table(results)
+    (out / "results.md").write_text(text)
+    (out / "results.json").write_text(json.dumps({"notes": notes, "results": results, "samples": samples}, indent=1))
+    (out / "results.svg").write_text(plot(results))
+    return text

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, and the bar for each figure: Mokapot's over the Linux guest's, or an absolute one."""
+
+import dataclasses
+import typing
+
+import guests
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    key: str
+    title: str
+    unit: str                   # "s", "us", "MiB"
+    program: str
+    value: typing.Callable      # of one sample
+    ratio_bar: float = None
+    absolute_bar: float = None
+    minus_empty: bool = False   # less what QEMU takes for the empty kernel
+
+
+def programs(paths, jdk_words):
+    """`paths`: what programs.py built. MaxRAM: a guest's kernel takes its share of the memory before the
+    JVM looks, and a heap sized by what is left would be another one in each guest."""
+    java = (*jdk_words, "-J-XX:MaxRAM=1g")
+    jar = str(paths.jar)
+    return [
+        guests.Program("first", (str(paths.first),), ("first",), seconds=60),
+        guests.Program("micro", (str(paths.micro),), ("idle begins", "idle ends"), seconds=180),
+        guests.Program("hello", (*java, str(paths.hello_jar)), ("Hello",)),
+        guests.Program("null-checks", (*java, "-cp", jar, "NullChecks"), ("figure",)),
+        guests.Program("hand-offs", (*java, "-cp", jar, "HandOffs"), ("figure",)),
+    ]
+
+
+def cpu_at(mark):
+    return lambda sample: sample.cpu_at[mark]
+
+
+def wall_at(mark):
+    return lambda sample: sample.wall_at[mark]
+
+
+def figure(name):
+    return lambda sample: sample.figures()[name]
+
+
+def idle_share(sample):
+    spent = sample.cpu_at["idle ends"] - sample.cpu_at["idle begins"]
+    return spent / (sample.wall_at["idle ends"] - sample.wall_at["idle begins"])
+
+
+ROWS = [
+    Row("hello-cpu", "CPU-seconds from QEMU's start to hello's output, JDK 17, 2 CPUs, 1 GiB", "s", "hello",
+        cpu_at("Hello"), ratio_bar=0.35),
+    Row("hello-wall", "the same in wall time", "s", "hello", wall_at("Hello")),
+    Row("hello-whole", "hello until everything has ended, CPU-seconds (Mokapot: with moka's own)", "s", "hello",
+        lambda sample: sample.cpu_whole),
+    Row("hello-rss", "hello: most host memory that QEMU had resident", "MiB", "hello",
+        lambda sample: sample.resident_mib),
+    Row("first", "to the application's first instruction, CPU-seconds beyond an empty kernel", "s", "first",
+        cpu_at("first"), absolute_bar=0.10, minus_empty=True),
+    Row("syscall", "trivial system call (getppid)", "us", "micro", figure("syscall"), ratio_bar=0.30),
+    Row("touch-4k", "first touch of 256 MiB, 4 KiB pages (MADV_NOHUGEPAGE)", "s", "micro",
+        figure("touch-4k"), ratio_bar=0.35),
+    Row("touch-default", "first touch of 256 MiB, defaults", "s", "micro", figure("touch-default"),
+        ratio_bar=0.85),
+    Row("touch-4k-cold", "4 KiB pages where the host had not backed the guest's memory either", "s", "micro",
+        figure("touch-4k-cold")),
+    Row("touch-default-cold", "the first touch after that, defaults", "s", "micro", figure("touch-default-cold")),
+    Row("sigsegv", "SIGSEGV round trip in C", "us", "micro", figure("sigsegv"), ratio_bar=0.20),
+    Row("null-checks", "Java: 20,000 null checks, a third caught", "s", "null-checks", figure("null-checks"),
+        ratio_bar=0.20),
+    Row("futex", "futex ping-pong across CPUs, round trip", "us", "micro", figure("futex"), ratio_bar=0.15),
+    Row("idle", "idle: QEMU's CPU-seconds a second while the program sleeps", "s", "micro", idle_share),
+    Row("hand-offs", "Java: 20,000 SynchronousQueue hand-offs", "s", "hand-offs", figure("hand-offs"),
+        ratio_bar=0.25),
+    Row("thread", "thread start and join in C", "us", "micro", figure("thread"), ratio_bar=0.40),
+]
+SMALLEST_MEMORY_BAR = 40        # MiB
+KERNEL_SIZE_BAR = 2             # MiB
+SCALE = {"s": 1, "us": 1e6, "MiB": 1}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The least memory in which hello runs with default flags, in steps of 4 MiB, by bisection."""
+
+import dataclasses
+
+STEP, LEAST, MOST = 4, 8, 256
+SECONDS = 60
+
+
+def find(guest, program, say):
+    def runs(memory):
+        sample = guest.run(dataclasses.replace(program, memory=memory, seconds=SECONDS))
+        works = sample.status == 0 and "Hello" in sample.output
+        say(f"  {guest.name} with {memory} MiB: {'runs' if works else 'does not run'}")
+        return works
+
+    if not runs(MOST):
+        return None
+    low, high = LEAST, MOST      # in units of nothing: `high` runs, `low` is taken not to
+    while high - low > STEP:
+        middle = (low + high) // 2 // STEP * STEP
+        if runs(middle):
+            high = middle
+        else:
+            low = middle
+    return high
