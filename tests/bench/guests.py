@@ -21,7 +21,7 @@ QEMU = os.environ.get("MOKA_QEMU") or "qemu-system-x86_64"
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What runs in a guest. `marks` are texts of its output at which the clocks are read."""
+    """What runs in a guest. `marks` begin lines of its output that have to come."""
     name: str
     words: tuple            # moka's: options, then the program and its arguments
     marks: tuple
@@ -35,19 +35,38 @@ class Sample:
     output: str = ""
     status: int = -1
     timed_out: bool = False
-    cpu_at: dict = dataclasses.field(default_factory=dict)    # mark: QEMU's CPU-seconds
-    wall_at: dict = dataclasses.field(default_factory=dict)   # mark: seconds since QEMU's start
+    # For each line of output as it came: the line, QEMU's CPU-seconds, seconds since QEMU's start.
+    lines: list = dataclasses.field(default_factory=list)
     cpu_whole: float = 0.0
     wall_whole: float = 0.0
     resident_mib: float = 0.0
 
-    def figures(self):
-        found = {}
-        for line in self.output.splitlines():
-            words = line.split()
-            if len(words) == 3 and words[0] == "figure":
-                found[words[1]] = float(words[2])
-        return found
+    def line(self, beginning):
+        """(index, CPU-seconds, seconds) of the first line that begins so; KeyError where none does."""
+        for index, (line, cpu, wall) in enumerate(self.lines):
+            if line.startswith(beginning):
+                return index, cpu, wall
+        raise KeyError(beginning)
+
+    def cpu_at(self, beginning):
+        return self.line(beginning)[1]
+
+    def wall_at(self, beginning):
+        return self.line(beginning)[2]
+
+    def figure(self, name):
+        """What the program itself measured."""
+        return float(self.lines[self.line(f"figure {name} ")[0]][0].split()[2])
+
+    def cpu_of_figure(self, name):
+        """What QEMU spent between the line before the figure and the figure."""
+        index, cpu, _ = self.line(f"figure {name} ")
+        if index == 0:
+            raise KeyError(name)
+        return cpu - self.lines[index - 1][1]
+
+    def has(self, marks):
+        return all(any(line.startswith(mark) for line, _, _ in self.lines) for mark in marks)
 
 
 class Failure(Exception):
@@ -67,7 +86,8 @@ def watch(command, program, process_of, environment=None):
     popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     output = bytearray()
-    waiting = [mark.encode() for mark in program.marks]
+    line_start = 0
+    known = None
     descriptor = popen.stdout.fileno()
     while True:
         left = program.seconds - (time.monotonic() - began)
@@ -80,14 +100,16 @@ def watch(command, program, process_of, environment=None):
         if not data:
             break
         output += data
-        while waiting and waiting[0] in output:
-            mark = waiting.pop(0).decode()
-            process, start = process_of(popen) or (popen.pid, began)
-            try:
-                sample.cpu_at[mark] = cpu_seconds(process)
-                sample.wall_at[mark] = time.monotonic() - start
-            except OSError:   # it ended between the line and our look at it
-                break
+        if b"\n" not in data:
+            continue
+        try:
+            known = known or process_of(popen) or (popen.pid, began)
+            now = (cpu_seconds(known[0]), time.monotonic() - known[1])
+        except OSError:   # it ended between the line and our look at it
+            continue
+        while (end := output.find(b"\n", line_start)) >= 0:
+            sample.lines.append((output[line_start:end].decode(errors="replace").rstrip("\r"), *now))
+            line_start = end + 1
     popen.stdout.close()
     _, status, usage = os.wait4(popen.pid, 0)
     popen.returncode = os.waitstatus_to_exitcode(status)
@@ -189,7 +211,7 @@ class Empty(OtherKernel):
 
     def run(self, program):
         record = self.records / program.name
-        program = dataclasses.replace(program, marks=("empty\n",), seconds=2)
+        program = dataclasses.replace(program, marks=("empty",), seconds=2)
         sample = self.run_kernel(program, self.kernel, record / "configuration", "")
-        sample.timed_out, sample.status = False, 0 if sample.cpu_at else -1
+        sample.timed_out, sample.status = False, 0 if sample.lines else -1
         return sample

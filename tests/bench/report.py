@@ -5,7 +5,7 @@ import html
 import json
 import math
 
-HEAD = ["figure", "Mokapot", "Linux", "ratio", "bar", "", "Linux, no ERMS", "ratio", ""]
+HEAD = ["figure", "Mokapot", "Linux", "ratio", "in CPU-s", "bar", "", "Linux, no ERMS", "ratio", "in CPU-s", ""]
 
 
 def number(value):
@@ -24,8 +24,8 @@ def verdict(ratio, result):
 
 
 def cells(result):
-    def ratio(other):
-        mine, theirs = result["mokapot"], result.get(other)
+    def ratio(other, kind=""):
+        mine, theirs = result.get(f"mokapot{kind}"), result.get(f"{other}{kind}")
         return mine / theirs if mine is not None and theirs else None
 
     def with_unit(value):
@@ -37,8 +37,9 @@ def cells(result):
     if result["absolute_bar"] is not None:
         bar = f"<= {result['absolute_bar']:g} {result['unit']}"
     plain, tuned = ratio("linux"), ratio("linux-no-erms")
-    return [result["title"], with_unit(result["mokapot"]), with_unit(result.get("linux")), number(plain), bar,
-            verdict(plain, result), with_unit(result.get("linux-no-erms")), number(tuned), verdict(tuned, result)]
+    return [result["title"], with_unit(result["mokapot"]), with_unit(result.get("linux")), number(plain),
+            number(ratio("linux", " cpu")), bar, verdict(plain, result), with_unit(result.get("linux-no-erms")),
+            number(tuned), number(ratio("linux-no-erms", " cpu")), verdict(tuned, result)]
 
 
 def table(results):

@@ -17,6 +17,7 @@ class Row:
     ratio_bar: float = None
     absolute_bar: float = None
     minus_empty: bool = False   # less what QEMU takes for the empty kernel
+    cpu: typing.Callable = None  # the same thing in QEMU's CPU-seconds, which a busy host disturbs less
 
 
 def programs(paths, jdk_words):
@@ -34,20 +35,22 @@ def programs(paths, jdk_words):
 
 
 def cpu_at(mark):
-    return lambda sample: sample.cpu_at[mark]
+    return lambda sample: sample.cpu_at(mark)
 
 
 def wall_at(mark):
-    return lambda sample: sample.wall_at[mark]
+    return lambda sample: sample.wall_at(mark)
 
 
-def figure(name):
-    return lambda sample: sample.figures()[name]
+def measured(key, title, unit, program, **bars):
+    """A row for what the program measures itself."""
+    return Row(key, title, unit, program, lambda sample: sample.figure(key),
+               cpu=lambda sample: sample.cpu_of_figure(key), **bars)
 
 
 def idle_share(sample):
-    spent = sample.cpu_at["idle ends"] - sample.cpu_at["idle begins"]
-    return spent / (sample.wall_at["idle ends"] - sample.wall_at["idle begins"])
+    spent = sample.cpu_at("idle ends") - sample.cpu_at("idle begins")
+    return spent / (sample.wall_at("idle ends") - sample.wall_at("idle begins"))
 
 
 ROWS = [
@@ -60,22 +63,17 @@ ROWS = [
         lambda sample: sample.resident_mib),
     Row("first", "to the application's first instruction, CPU-seconds beyond an empty kernel", "s", "first",
         cpu_at("first"), absolute_bar=0.10, minus_empty=True),
-    Row("syscall", "trivial system call (getppid)", "us", "micro", figure("syscall"), ratio_bar=0.30),
-    Row("touch-4k", "first touch of 256 MiB, 4 KiB pages (MADV_NOHUGEPAGE)", "s", "micro",
-        figure("touch-4k"), ratio_bar=0.35),
-    Row("touch-default", "first touch of 256 MiB, defaults", "s", "micro", figure("touch-default"),
-        ratio_bar=0.85),
-    Row("touch-4k-cold", "4 KiB pages where the host had not backed the guest's memory either", "s", "micro",
-        figure("touch-4k-cold")),
-    Row("touch-default-cold", "the first touch after that, defaults", "s", "micro", figure("touch-default-cold")),
-    Row("sigsegv", "SIGSEGV round trip in C", "us", "micro", figure("sigsegv"), ratio_bar=0.20),
-    Row("null-checks", "Java: 20,000 null checks, a third caught", "s", "null-checks", figure("null-checks"),
-        ratio_bar=0.20),
-    Row("futex", "futex ping-pong across CPUs, round trip", "us", "micro", figure("futex"), ratio_bar=0.15),
+    measured("syscall", "trivial system call (getppid)", "us", "micro", ratio_bar=0.30),
+    measured("touch-4k", "first touch of 256 MiB, 4 KiB pages (MADV_NOHUGEPAGE)", "s", "micro", ratio_bar=0.35),
+    measured("touch-default", "first touch of 256 MiB, defaults", "s", "micro", ratio_bar=0.85),
+    measured("touch-4k-cold", "4 KiB pages, the guest's memory not yet backed by the host", "s", "micro"),
+    measured("touch-default-cold", "the first round with defaults", "s", "micro"),
+    measured("sigsegv", "SIGSEGV round trip in C", "us", "micro", ratio_bar=0.20),
+    measured("null-checks", "Java: 20,000 null checks, a third caught", "s", "null-checks", ratio_bar=0.20),
+    measured("futex", "futex ping-pong across CPUs, round trip", "us", "micro", ratio_bar=0.15),
     Row("idle", "idle: QEMU's CPU-seconds a second while the program sleeps", "s", "micro", idle_share),
-    Row("hand-offs", "Java: 20,000 SynchronousQueue hand-offs", "s", "hand-offs", figure("hand-offs"),
-        ratio_bar=0.25),
-    Row("thread", "thread start and join in C", "us", "micro", figure("thread"), ratio_bar=0.40),
+    measured("hand-offs", "Java: 20,000 SynchronousQueue hand-offs", "s", "hand-offs", ratio_bar=0.25),
+    measured("thread", "thread start and join in C", "us", "micro", ratio_bar=0.40),
 ]
 SMALLEST_MEMORY_BAR = 40        # MiB
 KERNEL_SIZE_BAR = 2             # MiB

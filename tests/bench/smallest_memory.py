@@ -16,7 +16,7 @@ def find(guest, program, say):
 
     if not runs(MOST):
         return None
-    low, high = LEAST, MOST      # in units of nothing: `high` runs, `low` is taken not to
+    low, high = LEAST, MOST      # `high` runs; `low` is taken not to
     while high - low > STEP:
         middle = (low + high) // 2 // STEP * STEP
         if runs(middle):

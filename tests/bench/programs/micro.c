@@ -167,6 +167,8 @@ static void stay_idle(void) {
 }
 
 int main(void) {
+  puts("begins");
+  fflush(stdout);
   measure_system_call();
   measure_first_touch("touch-4k", "touch-4k-cold", MADV_NOHUGEPAGE);
   measure_first_touch("touch-default", "touch-default-cold", -1);

@@ -10,6 +10,7 @@ public final class HandOffs {
 
   public static void main(String[] args) throws InterruptedException {
     SynchronousQueue<Integer> queue = new SynchronousQueue<>();
+    System.out.println("begins");
     long start = System.nanoTime();
     Thread producer = new Thread(() -> {
       try {

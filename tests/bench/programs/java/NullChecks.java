@@ -10,6 +10,7 @@ public final class NullChecks {
 
   public static void main(String[] args) {
     NullChecks present = new NullChecks();
+    System.out.println("begins");
     long start = System.nanoTime();
     int sum = 0;
     int caught = 0;
