@@ -87,12 +87,10 @@ Result<void> FileCache::clear_part(std::uint64_t offset, std::uint64_t end) {
 
 Result<void> FileCache::truncate(std::uint64_t size) {
   const std::uint64_t old_size = this->size();
-  // The rest of the last page must read as zeros should the file grow again; done first, since it is the only
-  // step that may fail.
-  if (size < old_size && size % kPageSize != 0) {
-    const std::uint64_t page_end = align_up(size, kPageSize);
-    TRY(clear_part(size, page_end < old_size ? page_end : old_size));
-  }
+  // Behind the shorter end its page reads as zeros from here on: a mapping may have written there, past the end
+  // of the file. Done first, since it is the only step that may fail.
+  const std::uint64_t shorter = size < old_size ? size : old_size;
+  if (size != old_size && shorter % kPageSize != 0) TRY(clear_part(shorter, align_up(shorter, kPageSize)));
   const std::uint64_t first_gone = (size + kPageSize - 1) / kPageSize;
   {
     SpinGuard guard(tree_lock_);

@@ -169,6 +169,16 @@ class PseudoNode final : public Vnode {
     return make(*e->dynamic->child, TRY(e->dynamic->find(name, context_)), name);
   }
 
+  // procfs answers a new name as one that is not there; sysfs and cgroups forbid it.
+  Result<RefPtr<Vnode>> create(std::string_view name, std::uint32_t type_and_mode, std::uint64_t device) override {
+    if (tree_ == PseudoTree::kProc) return Errno::kENOENT;
+    return Vnode::create(name, type_and_mode, device);
+  }
+  Result<RefPtr<Vnode>> create_link(std::string_view name, std::string_view target) override {
+    if (tree_ == PseudoTree::kProc) return Errno::kENOENT;
+    return Vnode::create_link(name, target);
+  }
+
   Result<void> read_directory(std::uint64_t offset, EntryVisitor visit, void* context) override {
     const PseudoEntry* e = entry();
     if (e == nullptr) return {};
