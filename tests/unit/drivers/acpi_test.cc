@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/drivers/acpi_tables.cc kernel/drivers/acpi_dsdt.cc
-// kernel/drivers/virtio_mmio_words.cc
+// sources: kernel/drivers/virtio_mmio_words.cc
 
 #include <gtest/gtest.h>
 
