@@ -12,6 +12,7 @@ what should have been built and was not is a failure.
 import argparse
 import dataclasses
 import pathlib
+import signal
 import sys
 import time
 
@@ -57,6 +58,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="VMs and test programs at a time")
     parser.add_argument("--list", action="store_true", help="print the parts and end")
     arguments = parser.parse_args()
+    # A shell starts background jobs with SIGINT ignored, and that would be inherited by the programs under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if arguments.list:
         print("\n".join(PARTS))
         return 0
