@@ -14,10 +14,10 @@ def number(value):
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value < 100 else f"{value:.1f}"
 
 
-def verdict(ratio, result):
+def verdict(ratio, result, may_be_absolute):
     if result["ratio_bar"] is not None:
         return "-" if ratio is None else "pass" if ratio <= result["ratio_bar"] else "MISS"
-    if result["absolute_bar"] is not None:
+    if result["absolute_bar"] is not None and may_be_absolute:
         return ("-" if result["mokapot"] is None
                 else "pass" if result["mokapot"] <= result["absolute_bar"] else "MISS")
     return ""
@@ -38,8 +38,8 @@ def cells(result):
         bar = f"<= {result['absolute_bar']:g} {result['unit']}"
     plain, tuned = ratio("linux"), ratio("linux-no-erms")
     return [result["title"], with_unit(result["mokapot"]), with_unit(result.get("linux")), number(plain),
-            number(ratio("linux", " cpu")), bar, verdict(plain, result), with_unit(result.get("linux-no-erms")),
-            number(tuned), number(ratio("linux-no-erms", " cpu")), verdict(tuned, result)]
+            number(ratio("linux", " cpu")), bar, verdict(plain, result, True), with_unit(result.get("linux-no-erms")),
+            number(tuned), number(ratio("linux-no-erms", " cpu")), verdict(tuned, result, False)]
 
 
 def table(results):
