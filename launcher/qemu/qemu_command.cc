@@ -58,7 +58,8 @@ class Builder {
     // Without this QEMU offers virtio-mmio in its legacy form only.
     if (is_mmio_) add({"-global", "virtio-mmio.force-legacy=false"});
     if (spec_.accelerator == Accelerator::kKvm) {
-      add({"-accel", "kvm", "-cpu", "host"});
+      // Some hypervisors below refuse to set IA32_ARCH_CAPABILITIES, on which QEMU aborts; it only describes flaws.
+      add({"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
     } else {
       add({"-accel", "tcg,thread=multi", "-cpu", "max"});
     }
