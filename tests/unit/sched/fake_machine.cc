@@ -101,7 +101,7 @@ std::uint64_t fake::loaded_thread_pointer() { return thread_pointer; }
 std::uint64_t fake::extended_state_loads() { return state_loads; }
 
 Result<KernelStack> allocate_kernel_stack() {
-  void* memory = std::malloc(kStackSize);
+  void* memory = std::calloc(1, kStackSize);
   if (memory == nullptr) return Errno::kENOMEM;
   const VirtAddr bottom(memory);
   return KernelStack{bottom, bottom + kStackSize};
