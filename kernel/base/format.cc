@@ -87,9 +87,10 @@ void put_number(Output& out, const Specification& s, std::uint64_t magnitude, bo
 
   char prefix[3];
   int prefix_length = 0;
+  const bool has_sign = s.conversion == 'd' || s.conversion == 'i';
   if (negative) prefix[prefix_length++] = '-';
-  else if (s.plus) prefix[prefix_length++] = '+';
-  else if (s.space) prefix[prefix_length++] = ' ';
+  else if (has_sign && s.plus) prefix[prefix_length++] = '+';
+  else if (has_sign && s.space) prefix[prefix_length++] = ' ';
   if (s.alternate && base == 16 && magnitude != 0) {
     prefix[prefix_length++] = '0';
     prefix[prefix_length++] = s.conversion;
@@ -97,6 +98,8 @@ void put_number(Output& out, const Specification& s, std::uint64_t magnitude, bo
   int zeros = s.precision > count ? s.precision - count : 0;
   if (s.zero && !s.left && s.precision < 0 && s.width > count + prefix_length)
     zeros = s.width - count - prefix_length;
+  // Octal's mark is a leading zero, which padding may have brought already.
+  if (s.alternate && base == 8 && zeros == 0 && (magnitude != 0 || count == 0)) zeros = 1;
   const int padding = s.width - count - prefix_length - zeros;
   if (!s.left) out.fill(' ', padding);
   out.put(prefix, static_cast<std::size_t>(prefix_length));
@@ -105,15 +108,19 @@ void put_number(Output& out, const Specification& s, std::uint64_t magnitude, bo
   if (s.left) out.fill(' ', padding);
 }
 
+void put_padded(Output& out, const Specification& s, const char* text, std::size_t length) {
+  const std::int64_t padding = s.width - static_cast<std::int64_t>(length);
+  if (!s.left) out.fill(' ', padding);
+  out.put(text, length);
+  if (s.left) out.fill(' ', padding);
+}
+
 void put_text(Output& out, const Specification& s, const char* text) {
   if (text == nullptr) text = "(null)";
   std::size_t length = 0;
   const std::size_t most = s.precision < 0 ? SIZE_MAX : static_cast<std::size_t>(s.precision);
   while (length < most && text[length] != '\0') ++length;
-  const std::int64_t padding = s.width - static_cast<std::int64_t>(length);
-  if (!s.left) out.fill(' ', padding);
-  out.put(text, length);
-  if (s.left) out.fill(' ', padding);
+  put_padded(out, s, text, length);
 }
 
 std::int64_t signed_argument(const Specification& s, va_list arguments) {
@@ -166,8 +173,7 @@ std::size_t format_to_v(char* buffer, std::size_t size, const char* format, va_l
         break;
       case 'c': {
         const char c = static_cast<char>(va_arg(arguments, int));
-        s.precision = 1;
-        put_text(out, s, &c);
+        put_padded(out, s, &c, 1);  // NUL is a character too
         break;
       }
       case 's': put_text(out, s, va_arg(arguments, const char*)); break;
