@@ -58,8 +58,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="VMs and test programs at a time")
     parser.add_argument("--list", action="store_true", help="print the parts and end")
     arguments = parser.parse_args()
-    # A shell starts background jobs with SIGINT ignored, and that would be inherited by the programs under test.
+    # A shell starts background jobs with these ignored, and the programs under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if arguments.list:
         print("\n".join(PARTS))
         return 0

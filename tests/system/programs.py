@@ -92,8 +92,12 @@ PROGRAMS = {
 
     "threads": case("ManyThreads", timeout=240),
     "hand_offs": case("HandOffs", timeout=240),
+    # How late a wait ends depends on the host's load: the quick set asks for the median, make soak for 99%.
     "timed_waits": case("TimedWaits", alone=True, attempts=3, host_too=False, expect_status=0, expect_stdout="".join(
-        f"{name}: early false, 99% within 2 ms true\n" for name in ("sleep", "park", "wait"))),
+        f"{name}: early false, 50% within 2 ms true\n" for name in ("sleep", "park", "wait"))),
+    "timed_waits_strict": case("TimedWaits", "strict", alone=True, attempts=3, host_too=False, expect_status=0,
+                               expect_stdout="".join(f"{name}: early false, 99% within 2 ms true\n"
+                                                     for name in ("sleep", "park", "wait"))),
     "parallel": case("ParallelStreams"),
     "virtual": Program(("-cp", f"{JARS}/cases25.jar", "VirtualThreads"), least_jdk=25),
 
