@@ -8,25 +8,34 @@ FUZZ_TARGETS := $(sort $(wildcard tests/fuzz/*_fuzz.cc))
 FUZZ_BINARIES := $(FUZZ_TARGETS:tests/fuzz/%.cc=$(FUZZ_OUT)/%)
 
 FUZZ_CXX ?= clang++-16
-FUZZ_CXXFLAGS := -std=c++20 -O1 -g -fno-omit-frame-pointer -DMOKAPOT_HOST_TEST=1 \
-  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-  -Ikernel -Itests/unit/fakes/include -Itests/unit -Ilauncher -I.
+FUZZ_SANITIZERS := address,undefined
+FUZZ_CXXFLAGS := -std=c++20 -O1 -g1 -fno-omit-frame-pointer -DMOKAPOT_HOST_TEST=1 \
+  -fno-sanitize-recover=undefined \
+  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -Ilauncher -I.
 
-# One compiler call a target: they are few and small, and clang's objects are not the unit tests'.
-# The fakes come last and only where the sources leave something undefined, as an archive.
-FUZZ_FAKES := $(FUZZ_OUT)/libfakes.a
-$(FUZZ_OUT)/fakes/%.o: tests/unit/fakes/%.cc tests/fuzz/fuzz.mk
+# Instrumented for the fuzzer, whose main() comes with the link.
+$(FUZZ_OUT)/obj/%.cc.o: %.cc tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
-	$(call step,CXX) $(FUZZ_CXX) $(subst fuzzer$(comma),fuzzer-no-link$(comma),$(FUZZ_CXXFLAGS)) -MMD -MP -c $< -o $@
-$(FUZZ_FAKES): $(UNIT_FAKES:tests/unit/fakes/%.cc=$(FUZZ_OUT)/fakes/%.o)
-	$(call step,AR) rm -f $@ && ar rcs $@ $^
+	$(call step,CXX) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) -MMD -MP -c $< -o $@
 
-fuzz_sources = $(shell sed -n 's|^// *sources: *||p' $(1)) $(UNIT_BASE)
+# kernel/base, kernel/sync and the fakes: as archives, so that what a target's own sources define comes first.
+fuzz_archive = rm -f $@ && ar rcs $@ $^
+$(FUZZ_OUT)/libfakes.a: $(UNIT_FAKES:%=$(FUZZ_OUT)/obj/%.o)
+	$(call step,AR) $(fuzz_archive)
+$(FUZZ_OUT)/libbase.a: $(UNIT_BASE:%=$(FUZZ_OUT)/obj/%.o)
+	$(call step,AR) $(fuzz_archive)
+
+fuzz_objects = $(patsubst %,$(FUZZ_OUT)/obj/%.o,$(1) $(shell sed -n 's|^// *sources: *||p' $(1)))
 fuzz_libs = $(shell sed -n 's|^// *libs: *||p' $(1))
 .SECONDEXPANSION:
-$(FUZZ_BINARIES): $(FUZZ_OUT)/%: tests/fuzz/%.cc $$(call fuzz_sources,tests/fuzz/$$*.cc) $(FUZZ_FAKES) tests/fuzz/fuzz.mk
-	@mkdir -p $(@D)
-	$(call step,FUZZ) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -o $@ $(filter %.cc,$^) $(FUZZ_FAKES) $(call fuzz_libs,$<)
+# libbase twice: it needs the fake panic, and the fakes need it.
+$(FUZZ_BINARIES): $(FUZZ_OUT)/%: $$(call fuzz_objects,tests/fuzz/$$*.cc) $(FUZZ_OUT)/libbase.a $(FUZZ_OUT)/libfakes.a
+	$(call step,FUZZ) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(FUZZ_OUT)/libbase.a \
+	  $(call fuzz_libs,tests/fuzz/$*.cc)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZ_BINARIES)
+
+ifneq ($(filter fuzzers test-programs $(FUZZ_OUT)/%,$(MAKECMDGOALS)),)
+-include $(shell find $(FUZZ_OUT)/obj -name '*.d' 2>/dev/null)
+endif
