@@ -16,7 +16,8 @@ SHELL := /bin/bash
 
 # Parallel unless told otherwise; MOKA_JOBS bounds it on a shared machine.
 MOKA_JOBS ?= $(shell nproc)
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# A make below this one shares its job slots, for which its recipe lines begin with `+`.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(MOKA_JOBS)
 endif
 MAKEFLAGS += --no-print-directory
@@ -46,8 +47,8 @@ JAR ?= $(BUILD)/java/hello.jar
 RUN_OPTIONS = $(if $(MEM),-m $(MEM)) $(if $(CPUS),-c $(CPUS)) $(if $(JDK),--jdk $(JDK)) $(FLAGS)
 
 run:
-	@$(MAKE_QUIETLY) deps
-	@$(MAKE_QUIETLY) kernel moka $(if $(filter $(BUILD)/java/hello.jar,$(JAR)),$(BUILD)/java/hello.jar)
+	+@$(MAKE_QUIETLY) deps
+	+@$(MAKE_QUIETLY) kernel moka $(if $(filter $(BUILD)/java/hello.jar,$(JAR)),$(BUILD)/java/hello.jar)
 	@exec $(MOKA) run $(RUN_OPTIONS) $(JAR) $(ARGS)
 
 # --- What the machine must have ------------------------------------------------------------------

@@ -16,16 +16,16 @@ test-programs: unit-tests fuzzers guest-programs system-programs
 
 # -k: one broken test must not hide the results of the others.
 test soak:
-	@$(MAKE_QUIETLY) deps
-	@$(MAKE_QUIETLY) -k all test-programs || true
+	+@$(MAKE_QUIETLY) deps
+	+@$(MAKE_QUIETLY) -k all test-programs || true
 	@python3 tests/run.py --mode $@ $(TEST_OPTIONS)
 
 test-kvm:
-	@$(MAKE_QUIETLY) deps
-	@$(MAKE_QUIETLY) -k kernel moka guest-programs || true
+	+@$(MAKE_QUIETLY) deps
+	+@$(MAKE_QUIETLY) -k kernel moka guest-programs || true
 	@python3 tests/run.py --mode kvm $(TEST_OPTIONS)
 
 bench:
-	@$(MAKE_QUIETLY) deps
-	@$(MAKE_QUIETLY) all guest-programs system-programs
+	+@$(MAKE_QUIETLY) deps
+	+@$(MAKE_QUIETLY) all guest-programs system-programs
 	@tests/bench/run $(BENCH_OPTIONS)
