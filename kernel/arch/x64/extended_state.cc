@@ -16,7 +16,6 @@ namespace mokapot::arch {
 namespace {
 
 constexpr std::uint64_t kComponents = 0xff & ~std::uint64_t{0x18};  // x87 SSE AVX, AVX-512's three; no MPX
-constexpr std::uint64_t kComponentCetReserved = 0;                  // supervisor states are never enabled
 
 // Constant after the boot CPU's set-up.
 constinit std::uint64_t enabled_components = 0;
@@ -30,7 +29,7 @@ void initialise_extended_state_on_this_cpu() {
   if ((cpuid(1, 0).ecx & (1u << 26)) == 0) return;
   const CpuidLeaf leaf = cpuid(0xd, 0);
   const std::uint64_t supported = (std::uint64_t{leaf.edx} << 32) | leaf.eax;
-  const std::uint64_t wanted = supported & (kComponents | kComponentCetReserved);
+  const std::uint64_t wanted = supported & kComponents;
   // SAFETY: XCR0 with components that CPUID offers; x87 and SSE are always among them.
   asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(wanted)), "d"(static_cast<std::uint32_t>(wanted >> 32)), "c"(0));
   if (has_xsave) return;
