@@ -29,30 +29,27 @@ Result<void> ErofsInode::read() {
   std::uint16_t xattr_count = 0;
   std::uint64_t header = 0;
   FileStatus& a = attributes_;
+  // What both forms of an inode have, under the same names.
+  const auto take_common = [&](const auto& inode) {
+    a.mode = inode.mode;
+    a.links = inode.links;
+    a.size = inode.size;
+    a.user = inode.user;
+    a.group = inode.group;
+    data = inode.data;
+    xattr_count = inode.xattr_count;
+    header = sizeof inode;
+  };
   if (extended) {
     ExtendedInode inode;
     TRY(volume.read_metadata(offset, &inode, sizeof inode));
-    a.mode = inode.mode;
-    a.links = inode.links;
-    a.size = inode.size;
-    a.user = inode.user;
-    a.group = inode.group;
+    take_common(inode);
     a.modified = {static_cast<std::int64_t>(inode.modified), inode.modified_nanoseconds};
-    data = inode.data;
-    xattr_count = inode.xattr_count;
-    header = sizeof inode;
   } else {
     CompactInode inode;
     TRY(volume.read_metadata(offset, &inode, sizeof inode));
-    a.mode = inode.mode;
-    a.links = inode.links;
-    a.size = inode.size;
-    a.user = inode.user;
-    a.group = inode.group;
+    take_common(inode);
     a.modified = {static_cast<std::int64_t>(volume.super().build_time), volume.super().build_nanoseconds};
-    data = inode.data;
-    xattr_count = inode.xattr_count;
-    header = sizeof inode;
   }
   constexpr std::uint32_t kNanosecondsPerSecond = 1'000'000'000;
   if (a.modified.nanoseconds >= kNanosecondsPerSecond) a.modified.nanoseconds = 0;

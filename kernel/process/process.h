@@ -21,7 +21,7 @@ struct ProcessEnd {
 };
 
 // The first call decides; every task stops on its next way back to the application. Returns to the caller,
-// which parks itself by park_if_process_ended(). Thread or interrupt context.
+// which parks itself by park_calling_task(). Thread or interrupt context.
 void end_process(const ProcessEnd& end);
 bool process_ended();
 [[noreturn]] void park_calling_task();

@@ -44,6 +44,25 @@
 .set KERNEL_DATA, 0x10
 .set SYSCALL_VECTOR, 0x100
 
+// The general registers, as the frame has them below the vector.
+.macro push_registers
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %rax
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+.endm
+
 .section .text.entry, "ax"
 
 // One 16-byte stub a vector: an error code where the CPU gives none, the vector, and on.
@@ -144,21 +163,7 @@ stack_overflow:
 
 // NMI, #DF, #MC: a full frame on their own stack. The handlers neither fault nor sleep.
 own_stack_entry:
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    push_registers
     cld
     movq %rsp, %rdi
     xorl %ebp, %ebp
@@ -181,21 +186,7 @@ syscall_entry:
     pushq %rax                       // system-call number, kept for restarts
     pushq $SYSCALL_VECTOR
     sti
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    push_registers
     movq %rsp, %rdi
     xorl %ebp, %ebp
     call arch_handle_syscall         // returns true where all registers must be loaded from the frame

@@ -5,7 +5,7 @@
 // C++ entry. Copied to its page; the parameter block at its end is filled in by prepare_processor_start.
 
 .section .rodata
-.global processor_start_begin, processor_start_end, processor_start_parameters
+.global processor_start_begin, processor_start_end
 .balign 16
 processor_start_begin:
 .code16
@@ -52,7 +52,6 @@ long_mode_pointer:
     .long 0
     .word 0x08
 .balign 8
-processor_start_parameters:
 parameters:
     .quad 0                          // processor_start_high
     .quad 0                          // root
