@@ -18,6 +18,8 @@ enum class LockRank : std::uint8_t {
   kEpollDetach = 34,    // a watched file dies
   kEpoll = 35,
   kInode = 40,          // size and data of one file
+  kSocket = 42,         // one socket's calls of one kind: a writer's pieces stay together
+  kNetCore = 45,        // the TCP/IP stack
   kAddressSpace = 50,   // regions; page faults take it shared
   kPageCache = 60,      // one file's pages
   kFileSystem = 65,     // on-disk structures
