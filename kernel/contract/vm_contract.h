@@ -10,7 +10,10 @@
 //     `key=value` and ended by one NUL; a value may hold any byte but NUL. Keys: kKey... below;
 //   * read-only EROFS images on virtio-blk, found by the disk's serial and stacked in the order of
 //     the kKeyLayer records (lowest first) under a writable overlay in memory;
-//   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice.
+//   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice;
+//   * a virtio-net device at most, configured by DHCP and router advertisements unless the command
+//     line has addresses; its MTU is the device's own (VIRTIO_NET_F_MTU);
+//   * a virtio-9p device for each kKeyMount record, found by its mount tag.
 //
 // The control port carries lines of ASCII, each ended by '\n': a verb, then words (kHost..., kGuest...).
 #pragma once
@@ -23,6 +26,12 @@ inline constexpr int kVersion = 1;
 inline constexpr const char* kOptionVerbose = "mokapot.verbose";  // kernel log on the serial port
 inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: strace-like text in the log
 
+// The network interface's addresses. With an IPv4 one nothing asks for DHCP; IPv6 addresses come on
+// top of those that router advertisements give. Gateway and name servers of either family.
+inline constexpr const char* kOptionAddress = "mokapot.ip";       // =ADDRESS/PREFIX; repeated
+inline constexpr const char* kOptionGateway = "mokapot.gateway";  // =ADDRESS; one a family
+inline constexpr const char* kOptionNameServer = "mokapot.dns";   // =ADDRESS; repeated
+
 inline constexpr const char* kConfigFile = "mokapot.conf";
 
 // Records of the configuration file.
@@ -33,6 +42,15 @@ inline constexpr const char* kKeyEnvironment = "env";    // repeated; NAME=VALUE
 inline constexpr const char* kKeyDirectory = "cwd";      // working directory; made if missing
 inline constexpr const char* kKeyHostname = "hostname";  // optional
 inline constexpr const char* kKeyLayer = "layer";        // repeated; serial of a disk, lowest first
+// Host folders: "TAG ro|rw PATH". PATH is absolute, may hold blanks, and is made if missing;
+// repeated, and mounted in that order.
+inline constexpr const char* kKeyMount = "mount";
+inline constexpr const char* kMountReadOnly = "ro";
+inline constexpr const char* kMountReadWrite = "rw";
+// A TCP port that the user published by name, repeated: a listener there that is bound to a
+// loopback address also answers on the network interface's addresses. All others answer where they
+// are bound and nowhere else.
+inline constexpr const char* kKeyExpose = "expose";
 inline constexpr const char* kKeyStdin = "stdin";        // kStreamTerminal, kStreamPipe or kStreamNull
 inline constexpr const char* kKeyStdout = "stdout";
 inline constexpr const char* kKeyStderr = "stderr";
