@@ -81,6 +81,17 @@ inline constexpr const char* kGuestTermios = "termios";  // termios FLAGS CC as 
 // exit status=N signal=N by=application|kernel reason=TEXT-TO-END-OF-LINE
 //   status: what the shell would see (128 + signal where a signal ended it)
 inline constexpr const char* kGuestExit = "exit";
+// listen PROTOCOL ADDRESS PORT: a socket began to listen (TCP), or was bound to a port of its choice (UDP).
+// unlisten, with the same words: it no longer does. The same words may come several times (SO_REUSEPORT): each
+// listen is one socket, and each is taken back by one unlisten; the end of the VM takes back all.
+//   PROTOCOL: tcp or udp
+//   ADDRESS: * for every address of both families; 0.0.0.0 for every IPv4 and :: for every IPv6 address; otherwise
+//   the one address, as inet_ntop writes it. Loopback listeners (127.0.0.0/8, ::1) are told of too.
+inline constexpr const char* kGuestListen = "listen";
+inline constexpr const char* kGuestUnlisten = "unlisten";
+inline constexpr const char* kProtocolTcp = "tcp";
+inline constexpr const char* kProtocolUdp = "udp";
+inline constexpr const char* kAddressAll = "*";
 
 // A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
 // through the debug-exit port with kPanicExitCode written.

@@ -116,6 +116,12 @@ void send_ready() {
   send_line(line.view());
 }
 
+void send_control_line(std::string_view line) {
+  TextBuffer<128> whole;
+  whole.append("%.*s\n", static_cast<int>(line.size()), line.data());
+  send_line(whole.view());
+}
+
 bool send_exit(const ExitLine& exit, Instant deadline) {
   drain_console(deadline);
   if (!channel.constructed()) return false;

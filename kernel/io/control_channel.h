@@ -26,6 +26,10 @@ bool control_channel_present();
 
 void send_ready();  // the program's first instruction is next
 
+// A line of verb and words of a layer above (vm_contract.h has them all); without the line's end. Blocks while the
+// host does not read.
+void send_control_line(std::string_view line);
+
 // Tells how the program ended, after its output has been taken by the host; then waits for the host to
 // acknowledge, at most until the deadline. False if it did not.
 struct ExitLine {
