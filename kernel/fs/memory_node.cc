@@ -4,6 +4,7 @@
 
 #include "fs/memory_node.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -168,12 +169,12 @@ Result<void> MemoryNode::allocate(std::uint32_t mode, std::uint64_t offset, std:
     const std::uint64_t limit = align_up(data->size(), kPageSize);
     if (offset < limit) TRY(data->punch(offset, (end < limit ? end : limit) - offset));
   }
-  if (grows) TRY(data->truncate(end));
   if (!punch) {
-    // Room is promised: the pages are made now.
-    const std::uint64_t limit = data->size();
-    if (offset < limit) TRY(data->populate(offset, (end < limit ? end : limit) - offset));
+    // Room is promised: the pages are made now, or the file stays as it was.
+    const std::uint64_t limit = grows ? end : std::min(end, data->size());
+    if (offset < limit) TRY(data->populate(offset, limit - offset));
   }
+  if (grows) TRY(data->truncate(end));
   changed_locked(punch || grows);
   return {};
 }

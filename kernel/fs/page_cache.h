@@ -100,7 +100,7 @@ class FileCache final : public PageSource {
   // Memory files only, under the inode's lock. Mapped pages beyond the end are SIGBUS afterwards.
   Result<void> truncate(std::uint64_t size);
   Result<void> punch(std::uint64_t offset, std::uint64_t length);    // becomes a hole
-  Result<void> populate(std::uint64_t offset, std::uint64_t length); // has pages from now on; size unchanged
+  Result<void> populate(std::uint64_t offset, std::uint64_t length); // has pages from now on, or kENOSPC; size unchanged
   // SEEK_DATA, SEEK_HOLE; kENXIO at or beyond the end.
   Result<std::uint64_t> seek_data(std::uint64_t offset);
   Result<std::uint64_t> seek_hole(std::uint64_t offset);

@@ -141,9 +141,14 @@ Result<void> FileCache::punch_hole(std::uint64_t first, std::uint64_t count) {
 
 Result<void> FileCache::populate(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = (offset + length + kPageSize - 1) / kPageSize;
+  if (end - offset / kPageSize > total_frame_count()) return Errno::kENOSPC;
   for (std::uint64_t index = offset / kPageSize; index < end; ++index) {
     if (find(index)) continue;
-    TRY(make_memory_page(index, Hole::kAllocate, Beyond::kAllow));
+    auto page = make_memory_page(index, Hole::kAllocate, Beyond::kAllow);
+    if (page.ok()) continue;
+    // What lies beyond the end is nobody's; holes that were filled further down are no harm.
+    remove_pages((size() + kPageSize - 1) / kPageSize, UINT64_MAX);
+    return page.error();
   }
   return {};
 }

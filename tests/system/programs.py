@@ -63,6 +63,8 @@ PROGRAMS = {
     # fork works on the host and is refused here.
     "no_second_process": guest("no_second_process", host_too=False, expect_status=0,
                                expect_stdout=expected_file("no_second_process")),
+    "files_fill_memory": guest("files_fill_memory", host_too=False, expect_status=0,
+                               expect_stdout=expected_file("files_fill_memory")),
     **{f"ending_{how}": guest("ending", how) for how in ENDINGS},
 
     "hello_jar": Program(("build/java/hello.jar", "a b", "ü")),
