@@ -10,8 +10,10 @@ KERNEL_OUT   := $(BUILD)/kernel
 KERNEL_SOURCES := $(sort $(shell find kernel -name '*.cc' -o -name '*.S'))
 KERNEL_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(KERNEL_SOURCES)))
 
+include kernel/net/lwip_port/lwip.mk
+
 KERNEL_CXX ?= g++
-KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include
+KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include $(LWIP_INCLUDES)
 # No vector registers: the application's stay live across a system call. No red zone: interrupts
 # land below the stack pointer. PIE: the boot stub relocates the image to a random base.
 KERNEL_CXXFLAGS := -std=c++20 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone \
@@ -56,18 +58,19 @@ KERNEL_LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,--gc-sections,--
   -Wl,-z,max-page-size=4096,-z,noexecstack,-T,$(KERNEL_LINKER_SCRIPT)
 kernel_link = $(KERNEL_CXX) $(KERNEL_LDFLAGS) -o $(1) $(2) -lgcc
 
-$(KERNEL_OUT)/without-symbols.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
-	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS))
+KERNEL_LINKED := $(KERNEL_OBJECTS) $(LWIP_OBJECTS)
+$(KERNEL_OUT)/without-symbols.elf: $(KERNEL_LINKED) $(KERNEL_LINKER_SCRIPT)
+	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_LINKED))
 
 KERNEL_SYMBOLS := $(KERNEL_OUT)/symbols
 $(KERNEL_SYMBOLS).o: $(KERNEL_OUT)/without-symbols.elf kernel/arch/x64/symbol_table.awk
 	$(call step,SYMBOLS) nm -C -n $< | awk -f kernel/arch/x64/symbol_table.awk > $(KERNEL_SYMBOLS).S
 	@gcc -c $(KERNEL_SYMBOLS).S -o $@
 
-$(KERNEL_DEBUG): $(KERNEL_OBJECTS) $(KERNEL_SYMBOLS).o $(KERNEL_LINKER_SCRIPT)
-	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_OBJECTS) $(KERNEL_SYMBOLS).o)
+$(KERNEL_DEBUG): $(KERNEL_LINKED) $(KERNEL_SYMBOLS).o $(KERNEL_LINKER_SCRIPT)
+	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_LINKED) $(KERNEL_SYMBOLS).o)
 
 $(KERNEL): $(KERNEL_DEBUG)
 	$(call step,STRIP) objcopy --strip-all $< $@
 
--include $(KERNEL_OBJECTS:.o=.d) $(KERNEL_PRELUDE).d
+-include $(KERNEL_LINKED:.o=.d) $(KERNEL_PRELUDE).d

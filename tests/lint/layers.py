@@ -20,7 +20,7 @@ class Rules:
     """docs/layers.txt, read. Malformed lines are errors: a rule that is not read protects nothing."""
 
     def __init__(self, path):
-        self.layer, self.outside, self.private, self.headers = {}, {}, {}, {}
+        self.layer, self.outside, self.private, self.headers, self.external = {}, {}, {}, {}, {}
         for number, line in enumerate(path.read_text().splitlines(), 1):
             line = line.split("#")[0].strip()
             if not line:
@@ -32,7 +32,8 @@ class Rules:
                     self.layer[folder] = int(level)
                 continue
             name, colon, folders = rest.partition(":")
-            table = {"outside": self.outside, "private": self.private, "headers": self.headers}.get(kind)
+            table = {"outside": self.outside, "private": self.private, "headers": self.headers,
+                     "external": self.external}.get(kind)
             if table is None or not colon:
                 raise SystemExit(f"{path}:{number}: not understood: {line}")
             table[name.strip()] = folders.split()
@@ -69,8 +70,11 @@ class Rules:
 
 
 def resolve(root, rules, source, kind, name):
-    """The repository path an include names; None for a system header, False where it names nothing."""
+    """The repository path an include names; None for a system header, False where it names nothing it may."""
     first = name.split("/")[0]
+    if first in rules.external:
+        here = str(source.relative_to(root))
+        return None if any(here.startswith(folder + "/") for folder in rules.external[first]) else False
     if first in rules.headers:
         return f"{rules.headers[first][0]}/{name}"
     bases = [root / "kernel", root / "launcher", root] + ([source.parent] if kind == '"' else [])
@@ -94,7 +98,7 @@ def scan(root, rules):
             target = resolve(root, rules, file, *found.groups())
             if target is None:
                 continue
-            rule = "no such file in the repository" if target is False else rules.check(source, target)
+            rule = "no such file in the repository, or third-party code reserved to others" if target is False else rules.check(source, target)
             if rule:
                 problems.append(f"{source}:{number}: includes {found[2]}: {rule}")
             else:

@@ -23,6 +23,8 @@ layers:
 lint-files:
 	@python3 tests/lint/files.py
 
+$(LINT_STAMPS): | $(LWIP_STAMP)
+
 $(LINT_OUT)/%.cc.ok: %.cc tests/lint/lint.mk
 	@mkdir -p $(@D)
 	$(call step,LINT) $(LINT_CXX) $(LINT_CXXFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ $< && touch $@
