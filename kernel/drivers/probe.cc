@@ -9,6 +9,7 @@
 #include "drivers/virtio_console.h"
 #include "drivers/virtio_entropy.h"
 #include "drivers/virtio_mmio.h"
+#include "drivers/virtio_net.h"
 #include "drivers/virtio_pci.h"
 #include "trace/log.h"
 
@@ -17,6 +18,9 @@ namespace {
 
 void start_driver(std::unique_ptr<VirtioTransport> transport) {
   switch (static_cast<VirtioType>(transport->type())) {
+    case VirtioType::kNet:
+      start_virtio_net(std::move(transport));
+      break;
     case VirtioType::kBlock:
       start_virtio_block(std::move(transport));
       break;

@@ -17,7 +17,7 @@
 
 namespace mokapot {
 
-enum class VirtioType : std::uint16_t { kBlock = 2, kConsole = 3, kEntropy = 4 };
+enum class VirtioType : std::uint16_t { kNet = 1, kBlock = 2, kConsole = 3, kEntropy = 4 };
 
 inline constexpr unsigned kFeatureIndirect = 28;
 inline constexpr unsigned kFeatureEventIndex = 29;
@@ -61,6 +61,7 @@ class VirtioTransport {
   // The device's own configuration. A read past its end gives zero.
   virtual std::uint32_t configuration_generation() = 0;
   virtual std::uint8_t read_configuration8(std::uint32_t offset) = 0;
+  virtual std::uint16_t read_configuration16(std::uint32_t offset) = 0;
   virtual std::uint32_t read_configuration32(std::uint32_t offset) = 0;
 
   // Connects the device's interrupts to the target, for good. Before the queues are enabled.

@@ -99,6 +99,11 @@ class VirtioMmio final : public VirtioTransport {
     return kConfiguration + offset < registers_.size() ? registers_.read8(kConfiguration + offset)
                                                        : std::uint8_t{0};
   }
+  std::uint16_t read_configuration16(std::uint32_t offset) override {
+    return kConfiguration + offset + 2 <= registers_.size()
+               ? registers_.read16(kConfiguration + offset)
+               : std::uint16_t{0};
+  }
   std::uint32_t read_configuration32(std::uint32_t offset) override {
     return kConfiguration + offset + 4 <= registers_.size()
                ? registers_.read32(kConfiguration + offset)

@@ -108,6 +108,10 @@ class VirtioPci final : public VirtioTransport {
   std::uint8_t read_configuration8(std::uint32_t offset) override {
     return offset < device_.size() ? device_.read8(offset) : std::uint8_t{0};
   }
+  std::uint16_t read_configuration16(std::uint32_t offset) override {
+    return offset + sizeof(std::uint16_t) <= device_.size() ? device_.read16(offset)
+                                                            : std::uint16_t{0};
+  }
   std::uint32_t read_configuration32(std::uint32_t offset) override {
     return offset + sizeof(std::uint32_t) <= device_.size() ? device_.read32(offset) : 0;
   }

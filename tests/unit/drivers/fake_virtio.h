@@ -171,6 +171,11 @@ class FakeTransport final : public VirtioTransport {
   std::uint8_t read_configuration8(std::uint32_t offset) override {
     return state_.configuration.at(offset);
   }
+  std::uint16_t read_configuration16(std::uint32_t offset) override {
+    std::uint16_t value = 0;
+    std::memcpy(&value, &state_.configuration.at(offset), sizeof(value));
+    return value;
+  }
   std::uint32_t read_configuration32(std::uint32_t offset) override {
     std::uint32_t value = 0;
     std::memcpy(&value, &state_.configuration.at(offset), sizeof(value));

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The interface as a whole: features, sizes, the link, and what happens to a device that breaks the
+// protocol. Packets are the business of the queues (virtio_net_receive.h, virtio_net_transmit.h).
+//
+// Memory is planned by the VM's size; a receive buffer exists only once somebody is attached.
+//
+// Locks: none; fields are constant after start(), or atomic.
+
+#include "drivers/virtio_net.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "base/ref_counted.h"
+#include "device/net_device.h"
+#include "device/random.h"
+#include "drivers/virtio_net_receive.h"
+#include "drivers/virtio_net_transmit.h"
+#include "trace/log.h"
+
+namespace mokapot {
+namespace {
+
+constexpr unsigned kFeatureChecksum = 0;
+constexpr unsigned kFeatureGuestChecksum = 1;
+constexpr unsigned kFeatureMtu = 3;
+constexpr unsigned kFeatureMac = 5;
+constexpr unsigned kFeatureGuestTso4 = 7;
+constexpr unsigned kFeatureGuestTso6 = 8;
+constexpr unsigned kFeatureGuestEcn = 9;
+constexpr unsigned kFeatureHostTso4 = 11;
+constexpr unsigned kFeatureHostTso6 = 12;
+constexpr unsigned kFeatureMergeable = 15;
+constexpr unsigned kFeatureStatus = 16;
+
+constexpr std::uint32_t kConfigurationMac = 0;
+constexpr std::uint32_t kConfigurationStatus = 6;
+constexpr std::uint32_t kConfigurationMtu = 10;
+constexpr std::uint16_t kStatusLinkUp = 1;
+
+constexpr std::uint16_t kReceiveQueue = 0;
+constexpr std::uint16_t kTransmitQueue = 1;
+
+constexpr std::uint32_t kUsualMtu = 1500;
+constexpr std::uint32_t kSmallestMtu = 68;  // what the specification promises, and IPv4 needs
+constexpr std::uint32_t kLargestHeader = 18;  // Ethernet's, with a VLAN tag
+
+class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
+ public:
+  explicit VirtioNet(std::unique_ptr<VirtioTransport> transport)
+      : transport_(std::move(transport)) {}
+
+  // Everything up to a running device.
+  Result<void> start();
+  void abandon() { fail_device(*transport_); }
+  bool interrupts_connected() const { return interrupts_connected_; }
+
+  const char* name() const override { return transport_->name(); }
+  MacAddress address() const override { return address_; }
+  std::uint32_t mtu() const override { return mtu_; }
+  bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
+  std::size_t queue_count() const override { return 1; }
+  Capabilities capabilities() const override { return capabilities_; }
+
+  void attach(NetReceiver& receiver) override;
+  Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
+  void kick(std::size_t queue) override;
+  void reclaim(std::size_t queue) override;
+  std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) override;
+  bool rearm(std::size_t queue) override;
+  void release(NetBuffer* packet) override { NetReceiveQueue::of(*packet).release(packet); }
+
+  void handle_queues() override;
+  void handle_configuration_change() override;
+
+ private:
+  bool has(unsigned feature) const { return (features_ & feature_bit(feature)) != 0; }
+  void read_configuration();
+  Result<void> set_up_queues();
+  bool read_link() const;
+  bool asks_too_much(const NetOffload& offload) const;
+  void stop_broken_device();
+
+  const std::unique_ptr<VirtioTransport> transport_;
+  // Constant after start().
+  bool interrupts_connected_ = false;
+  std::uint64_t features_ = 0;
+  MacAddress address_{};
+  std::uint32_t mtu_ = kUsualMtu;
+  Capabilities capabilities_;
+  std::unique_ptr<NetReceiveQueue> receive_;
+  std::unique_ptr<NetTransmitQueue> transmit_;
+
+  std::atomic<bool> link_up_{true};
+  std::atomic<NetReceiver*> receiver_{nullptr};
+  std::atomic<bool> stopping_{false};  // somebody resets the device
+  std::atomic<bool> stopped_{false};   // it has been reset, and touches no memory
+};
+
+// What depends on a feature that the device does not offer is not asked for either (5.1.3.1).
+std::uint64_t wanted_features(std::uint64_t offered) {
+  const auto offers = [offered](unsigned feature) { return (offered & feature_bit(feature)) != 0; };
+  std::uint64_t wanted = feature_bit(kFeatureMtu) | feature_bit(kFeatureMac) |
+                         feature_bit(kFeatureMergeable) | feature_bit(kFeatureStatus) |
+                         feature_bit(kFeatureIndirect) | feature_bit(kFeatureEventIndex);
+  if (offers(kFeatureChecksum)) {
+    wanted |= feature_bit(kFeatureChecksum) | feature_bit(kFeatureHostTso4) |
+              feature_bit(kFeatureHostTso6);
+  }
+  if (offers(kFeatureGuestChecksum)) {
+    wanted |= feature_bit(kFeatureGuestChecksum);
+    // Without mergeable buffers each of them would have to hold 64 KiB.
+    if (offers(kFeatureMergeable)) {
+      wanted |= feature_bit(kFeatureGuestTso4) | feature_bit(kFeatureGuestTso6);
+      // Or the host would segment what has the congestion bit set.
+      if (offers(kFeatureGuestTso4) || offers(kFeatureGuestTso6))
+        wanted |= feature_bit(kFeatureGuestEcn);
+    }
+  }
+  return wanted;
+}
+
+Result<void> VirtioNet::start() {
+  features_ = TRY(negotiate(*transport_, wanted_features(transport_->device_features())));
+  read_configuration();
+  // Interrupts find queues from the first one on.
+  TRY(set_up_queues());
+  TRY(transport_->connect(*this));
+  interrupts_connected_ = true;
+  start_device(*transport_);
+  return {};
+}
+
+void VirtioNet::read_configuration() {
+  if (has(kFeatureMac)) {
+    for (std::uint32_t i = 0; i < sizeof(address_.bytes); ++i)
+      address_.bytes[i] = transport_->read_configuration8(kConfigurationMac + i);
+  } else {
+    constexpr std::uint8_t kLocal = 2, kMulticast = 1;
+    random_bytes(address_.bytes, sizeof(address_.bytes));
+    address_.bytes[0] = static_cast<std::uint8_t>((address_.bytes[0] | kLocal) & ~kMulticast);
+  }
+  if (has(kFeatureMtu)) {
+    const std::uint32_t offered = transport_->read_configuration16(kConfigurationMtu);
+    if (offered >= kSmallestMtu) mtu_ = offered;
+  }
+  link_up_.store(read_link(), std::memory_order_relaxed);
+  capabilities_.checksum = has(kFeatureChecksum);
+  capabilities_.tcp4_segmentation = has(kFeatureHostTso4);
+  capabilities_.tcp6_segmentation = has(kFeatureHostTso6);
+}
+
+bool VirtioNet::read_link() const {
+  return !has(kFeatureStatus) ||
+         (transport_->read_configuration16(kConfigurationStatus) & kStatusLinkUp) != 0;
+}
+
+Result<void> VirtioNet::set_up_queues() {
+  NetReceiveQueue::Layout layout;
+  layout.mergeable = has(kFeatureMergeable);
+  if (!layout.mergeable) {
+    while ((kPageSize << layout.buffer_order) < sizeof(VirtioNetHeader) + kLargestHeader + mtu_)
+      ++layout.buffer_order;
+  }
+  // A 128th of memory waits for packets, and a 16th may be with the stack.
+  const std::uint64_t frames = frame_statistics().total_frames;
+  const std::uint64_t affordable = (frames / 128) >> layout.buffer_order;
+  const auto receive_size =
+      static_cast<std::uint16_t>(std::bit_floor(std::clamp<std::uint64_t>(affordable, 32, 256)));
+  layout.max_buffers = std::max<std::uint64_t>((frames / 16) >> layout.buffer_order, 64);
+  const auto transmit_size =
+      static_cast<std::uint16_t>(std::bit_floor(std::clamp<std::uint64_t>(frames / 64, 64, 256)));
+
+  OwnedQueue receive = TRY(set_up_queue(*transport_, kReceiveQueue, receive_size, features_));
+  receive_ = TRY(make_unique_or_error<NetReceiveQueue>(*transport_, *this, kReceiveQueue,
+                                                       std::move(receive), layout));
+  OwnedQueue transmit = TRY(set_up_queue(*transport_, kTransmitQueue, transmit_size, features_));
+  transmit_ = TRY(NetTransmitQueue::create(
+      *transport_, kTransmitQueue, std::move(transmit),
+      has(kFeatureIndirect) ? NetTransmitQueue::Indirect::kYes : NetTransmitQueue::Indirect::kNo));
+  capabilities_.max_segments = transmit_->max_segments();
+  return {};
+}
+
+void VirtioNet::attach(NetReceiver& receiver) {
+  receiver_.store(&receiver, std::memory_order_release);
+  const Result<void> started = receive_->start();
+  if (!started.ok())
+    LOG_ERROR("virtio-net %s: no memory to receive into; nothing will be received", name());
+}
+
+// --- Interrupts --------------------------------------------------------------------------------
+
+void VirtioNet::handle_queues() {
+  NetReceiver* receiver = receiver_.load(std::memory_order_acquire);
+  if (receiver == nullptr) return;
+  const bool packets = receive_->handle_interrupt();
+  const bool room = transmit_->handle_interrupt();
+  if (packets || room) receiver->on_packets(0);
+}
+
+void VirtioNet::handle_configuration_change() {
+  const bool up = read_link() && !stopping_.load(std::memory_order_relaxed);
+  if (link_up_.exchange(up, std::memory_order_relaxed) == up) return;
+  LOG_INFO("virtio-net %s: the link is %s", name(), up ? "up" : "down");
+  if (NetReceiver* receiver = receiver_.load(std::memory_order_acquire)) receiver->on_link_change();
+}
+
+// --- Packets -----------------------------------------------------------------------------------
+
+bool VirtioNet::asks_too_much(const NetOffload& offload) const {
+  using Segmentation = NetOffload::Segmentation;
+  switch (offload.segmentation) {
+    case Segmentation::kNone:
+      return offload.needs_checksum && !capabilities_.checksum;
+    case Segmentation::kTcp4:
+      return !capabilities_.tcp4_segmentation || !offload.needs_checksum;
+    case Segmentation::kTcp6:
+      return !capabilities_.tcp6_segmentation || !offload.needs_checksum;
+    default:
+      return true;
+  }
+}
+
+Result<void> VirtioNet::transmit(std::size_t, const NetTransmit& packet) {
+  if (stopped_.load(std::memory_order_acquire)) {
+    transmit_->abandon();
+    return Errno::kEIO;
+  }
+  // The device would take it for a breach of the protocol, and stop.
+  if (asks_too_much(packet.offload)) return Errno::kEINVAL;
+  const Result<void> queued = transmit_->transmit(packet);
+  if (!queued.ok() && queued.error() == Errno::kEIO) stop_broken_device();
+  return queued;
+}
+
+void VirtioNet::kick(std::size_t) { transmit_->kick(); }
+
+void VirtioNet::reclaim(std::size_t) {
+  if (stopped_.load(std::memory_order_acquire)) return transmit_->abandon();
+  transmit_->reclaim();
+  if (transmit_->broken()) stop_broken_device();
+}
+
+std::size_t VirtioNet::poll(std::size_t, std::span<NetBuffer*> packets) {
+  const std::size_t count = receive_->poll(packets);
+  if (receive_->broken()) stop_broken_device();
+  return count;
+}
+
+bool VirtioNet::rearm(std::size_t) { return receive_->rearm(); }
+
+void VirtioNet::stop_broken_device() {
+  if (stopping_.exchange(true)) return;
+  LOG_ERROR("virtio-net %s: the device broke the protocol and has been stopped", name());
+  fail_device(*transport_);
+  link_up_.store(false, std::memory_order_relaxed);
+  // Release: whoever sees it may end what the device had.
+  stopped_.store(true, std::memory_order_release);
+}
+
+}  // namespace
+
+void start_virtio_net(std::unique_ptr<VirtioTransport> transport) {
+  auto made = make_unique_or_error<VirtioNet>(std::move(transport));
+  if (!made.ok()) {
+    LOG_ERROR("virtio-net: out of memory");
+    return;
+  }
+  std::unique_ptr<VirtioNet> device = made.take();
+  Result<void> started = device->start();
+  if (started.ok()) started = register_net_device(device.get());
+  if (!started.ok()) {
+    LOG_ERROR("virtio-net %s: not usable: %s", device->name(), errno_name(started.error()));
+    device->abandon();
+    // Interrupts stay connected, so what they lead to must stay as well.
+    if (device->interrupts_connected()) (void)device.release();
+    return;
+  }
+  const MacAddress address = device->address();
+  const NetDevice::Capabilities capabilities = device->capabilities();
+  LOG_INFO("virtio-net %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, link %s%s%s", device->name(),
+           address.bytes[0], address.bytes[1], address.bytes[2], address.bytes[3], address.bytes[4],
+           address.bytes[5], device->mtu(), device->link_up() ? "up" : "down",
+           capabilities.checksum ? ", checksums" : "",
+           capabilities.tcp4_segmentation ? ", segmentation" : "");
+  (void)device.release();  // registered for good
+}
+
+}  // namespace mokapot
