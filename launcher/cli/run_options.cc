@@ -4,10 +4,13 @@
 #include <charconv>
 #include <cstdlib>
 #include <deque>
+#include <span>
 
 #include "cli/argument_file.h"
+#include "cli/environment_file.h"
 #include "cli/java_options.h"
 #include "guest/memory_plan.h"
+#include "support/files.h"
 
 namespace moka {
 
@@ -22,8 +25,27 @@ const char* const kRunUsage =
     "  --jdk DIR          the JDK to use; else JAVA_HOME, else the newest installed\n"
     "  -J JVMOPTION       an option for the JVM, as in -J -Xmx1g; may be repeated\n"
     "  -e NAME=VALUE      an environment variable; -e NAME passes on the host's\n"
+    "  --env-file F       NAME=VALUE lines; the place for secrets\n"
+    "  --dir FOLDER       copy FOLDER into the VM and start there; relative paths of the\n"
+    "                     program, its class path and -J options begin at FOLDER\n"
+    "  --mount HOST:GUEST[:ro]\n"
+    "                     share a folder of the host\n"
     "  -v                 show the kernel's log on standard error\n"
-    "  --status-file F    write who ended the program, and how, to F as JSON\n";
+    "  --output FORMAT    how moka itself speaks on standard error: text or json\n"
+    "  --status-file F    write who ended the program, and how, to F as JSON\n"
+    "\n"
+    "TCP ports that the application listens on appear on the host's 127.0.0.1 and ::1.\n"
+    "\n"
+    "  -p [[ADDR:]HOST:]GUEST[/udp]\n"
+    "                     where a port of the application shall appear; may be repeated\n"
+    "  --publish-all=ADDR let ports appear at ADDR instead of the loopback addresses\n"
+    "  --no-publish       only ports that -p names appear\n"
+    "  --net NET          user (the default), tap:NAME, bridge:NAME or none\n"
+    "  --ip ADDR/PREFIX   the VM's address on a tap or bridge, IPv4 or IPv6; or dhcp\n"
+    "  --gateway ADDR     its router\n"
+    "  --dns ADDR         a name server; may be repeated\n"
+    "  --mtu BYTES        the network device's MTU\n"
+    "  --pcap F           capture what passes the network device, for tcpdump\n";
 
 namespace {
 
@@ -76,6 +98,7 @@ class Parser {
 
   // What is left belongs to the program; @words there are its own affair.
   Result<RunOptions> finish() {
+    MOKA_TRY(check_network_options(options_.network));
     while (!rest_.empty()) options_.arguments.push_back(take().text);
     return std::move(options_);
   }
@@ -94,6 +117,14 @@ class Parser {
     return {};
   }
 
+  // An option of ours, and what takes its value ("" where it has none).
+  struct Option {
+    std::string_view name;
+    bool has_value;
+    Result<void> (Parser::*read)(std::string value);
+  };
+  static std::span<const Option> all_options();
+
   Result<void> read_option(const std::string& word) {
     std::string name = word;
     std::optional<std::string> joined;
@@ -103,44 +134,90 @@ class Parser {
       joined = word.substr(equals + 1);
     } else if (!word.starts_with("--") && !is_class_path_option(word) && word != "-jar" &&
                word.size() > 2 &&
-               std::string_view("mcJe").find(word[1]) != std::string_view::npos) {
+               std::string_view("mcJep").find(word[1]) != std::string_view::npos) {
       name = word.substr(0, 2);
       joined = word.substr(2);
     }
-    const auto value = [&]() -> Result<std::string> { return joined ? *joined : value_of(name); };
-
-    if (name == "-m") {
-      const std::string size = MOKA_TRY(value());
-      options_.memory_mib = MOKA_TRY(parse_memory_mib(size));
-    } else if (name == "-c") {
-      return read_cpus(MOKA_TRY(value()));
-    } else if (name == "--jdk") {
-      options_.jdk = MOKA_TRY(value());
-    } else if (name == "-J") {
-      return add_jvm_option(MOKA_TRY(value()));
-    } else if (name == "-e") {
-      return add_variable(MOKA_TRY(value()));
-    } else if (name == "-v") {
-      options_.is_verbose = true;
-    } else if (name == "--status-file") {
-      options_.status_file = MOKA_TRY(value());
-    } else if (is_class_path_option(name)) {
-      options_.class_path = MOKA_TRY(value());
-    } else if (name == "-jar") {
-      options_.is_jar = true;
-    } else if (name == "--kernel") {
-      options_.kernel = MOKA_TRY(value());
-    } else if (name == "--machine") {
-      return read_machine(MOKA_TRY(value()));
-    } else if (name == "--trace") {
-      if (MOKA_TRY(value()) != "syscalls") return Error{"--trace knows only \"syscalls\""};
-      options_.traces_system_calls = true;
-    } else if (name == "--gdb") {
-      options_.waits_for_gdb = true;
-    } else {
-      return Error{"unknown option " + word + "; an option for the JVM is given by -J, as in -J " +
-                   word};
+    for (const Option& option : all_options()) {
+      if (option.name != name) continue;
+      if (!option.has_value && joined) return Error{name + " takes no value (moka run --help)"};
+      return (this->*option.read)(!option.has_value ? ""
+                                  : joined          ? std::move(*joined)
+                                                    : MOKA_TRY(value_of(name)));
     }
+    return Error{"unknown option " + word + "; an option for the JVM is given by -J, as in -J " +
+                 word};
+  }
+
+  template <auto kField>
+  Result<void> set_text(std::string value) {
+    options_.*kField = std::move(value);
+    return {};
+  }
+  // Of moka's own files; --dir changes where the program's relative paths begin, not these.
+  template <auto kField>
+  Result<void> set_path(std::string value) {
+    if (value.empty()) return Error{"an option that wants a path has an empty one"};
+    options_.*kField = absolute_path(value);
+    return {};
+  }
+  template <auto kField>
+  Result<void> set_flag(std::string) {
+    options_.*kField = true;
+    return {};
+  }
+  template <auto kRead>
+  Result<void> read_network(std::string value) {
+    return kRead(value, options_.network);
+  }
+
+  Result<void> read_memory(std::string value) {
+    options_.memory_mib = MOKA_TRY(parse_memory_mib(value));
+    return {};
+  }
+
+  Result<void> read_trace(std::string value) {
+    if (value != "syscalls") return Error{"--trace knows only \"syscalls\""};
+    options_.traces_system_calls = true;
+    return {};
+  }
+
+  Result<void> read_output(std::string value) {
+    if (value != "text" && value != "json") return Error{"--output knows text and json"};
+    options_.output = value == "json" ? OutputFormat::kJson : OutputFormat::kText;
+    return {};
+  }
+
+  Result<void> read_folder(std::string value) {
+    if (!is_directory(value)) return Error{"--dir " + value + ": no such folder"};
+    options_.folder = absolute_path(value);
+    return {};
+  }
+
+  Result<void> add_mount(std::string value) {
+    options_.mounts.push_back(MOKA_TRY(parse_host_folder(value)));
+    return {};
+  }
+
+  Result<void> add_environment_file(std::string value) {
+    for (std::string& variable : MOKA_TRY(read_environment_file(value)))
+      options_.environment.push_back(std::move(variable));
+    return {};
+  }
+
+  Result<void> add_mapping(std::string value) {
+    options_.network.mappings.push_back(MOKA_TRY(parse_port_mapping(value)));
+    return {};
+  }
+
+  Result<void> refuse_publishing(std::string) {
+    options_.network.publishes = false;
+    return {};
+  }
+
+  Result<void> read_capture(std::string value) {
+    if (value.empty()) return Error{"--pcap needs the name of a file"};
+    options_.network.capture = absolute_path(value);
     return {};
   }
 
@@ -163,7 +240,7 @@ class Parser {
     return {};
   }
 
-  Result<void> add_jvm_option(const std::string& option) {
+  Result<void> add_jvm_option(std::string option) {
     if (option.size() < 2 || option.front() != '@') {
       options_.jvm_options.push_back(option);
       return {};
@@ -173,7 +250,7 @@ class Parser {
     return {};
   }
 
-  Result<void> add_variable(const std::string& variable) {
+  Result<void> add_variable(std::string variable) {
     if (variable.empty() || variable.front() == '=') return Error{"-e needs NAME=VALUE"};
     if (variable.find('=') != std::string::npos) {
       options_.environment.push_back(variable);
@@ -183,7 +260,7 @@ class Parser {
     return {};
   }
 
-  Result<void> read_cpus(const std::string& text) {
+  Result<void> read_cpus(std::string text) {
     unsigned cpus = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
     if (error != std::errc() || end != text.data() + text.size() || cpus == 0 || cpus > kMostCpus)
@@ -193,7 +270,7 @@ class Parser {
     return {};
   }
 
-  Result<void> read_machine(const std::string& text) {
+  Result<void> read_machine(std::string text) {
     if (text == "microvm")
       options_.machine = RunOptions::Machine::kMicrovm;
     else if (text == "q35")
@@ -209,6 +286,43 @@ class Parser {
   RunOptions options_;
   bool expands_files_ = true;
 };
+
+std::span<const Parser::Option> Parser::all_options() {
+  static const Option kOptions[] = {
+      {"-m", true, &Parser::read_memory},
+      {"-c", true, &Parser::read_cpus},
+      {"--jdk", true, &Parser::set_path<&RunOptions::jdk>},
+      {"-J", true, &Parser::add_jvm_option},
+      {"-e", true, &Parser::add_variable},
+      {"--env-file", true, &Parser::add_environment_file},
+      {"--dir", true, &Parser::read_folder},
+      {"--mount", true, &Parser::add_mount},
+      {"-v", false, &Parser::set_flag<&RunOptions::is_verbose>},
+      {"--output", true, &Parser::read_output},
+      {"--status-file", true, &Parser::set_path<&RunOptions::status_file>},
+      {"-cp", true, &Parser::set_text<&RunOptions::class_path>},
+      {"-classpath", true, &Parser::set_text<&RunOptions::class_path>},
+      {"--class-path", true, &Parser::set_text<&RunOptions::class_path>},
+      {"-jar", false, &Parser::set_flag<&RunOptions::is_jar>},
+
+      {"-p", true, &Parser::add_mapping},
+      {"--publish-all", true, &Parser::read_network<read_publish_address>},
+      {"--no-publish", false, &Parser::refuse_publishing},
+      {"--net", true, &Parser::read_network<read_network_kind>},
+      {"--ip", true, &Parser::read_network<read_interface_address>},
+      {"--gateway", true, &Parser::read_network<read_gateway>},
+      {"--dns", true, &Parser::read_network<read_name_server>},
+      {"--mtu", true, &Parser::read_network<read_mtu>},
+      {"--pcap", true, &Parser::read_capture},
+
+      {"--kernel", true, &Parser::set_path<&RunOptions::kernel>},
+      {"--machine", true, &Parser::read_machine},
+      {"--trace", true, &Parser::read_trace},
+      {"--gdb", false, &Parser::set_flag<&RunOptions::waits_for_gdb>},
+      {"--qmp", true, &Parser::set_path<&RunOptions::monitor_socket>},
+  };
+  return kOptions;
+}
 
 }  // namespace
 

@@ -9,9 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "guest/host_folder.h"
+#include "net/network_options.h"
 #include "support/result.h"
 
 namespace moka {
+
+// How moka itself speaks, on standard error: sentences, or one JSON object a line.
+enum class OutputFormat { kText, kJson };
 
 struct RunOptions {
   enum class Target { kFile, kMainClass, kModule };
@@ -23,7 +28,11 @@ struct RunOptions {
   std::vector<std::string> jvm_options;
   std::vector<std::string> environment;  // NAME=VALUE
   bool is_verbose = false;
-  std::string status_file;
+  std::string status_file;  // absolute, as all paths of moka's own options
+  OutputFormat output = OutputFormat::kText;
+  std::string folder;  // --dir: copied, and the program's working directory
+  std::vector<HostFolder> mounts;
+  NetworkOptions network;
 
   // kFile: a jar or an ELF program, told apart by what is in it.
   Target target = Target::kFile;
@@ -37,12 +46,14 @@ struct RunOptions {
   Machine machine = kDefaultMachine;
   bool traces_system_calls = false;
   bool waits_for_gdb = false;
+  std::string monitor_socket;  // where QEMU listens for a second monitor
 
   // No firmware worth the name and no PCI to walk: the quickest to start.
   static constexpr Machine kDefaultMachine = Machine::kMicrovm;
 };
 
-// `words`: what follows `moka run`. @argfiles are expanded in front of the program's name.
+// `words`: what follows `moka run`. @argfiles are expanded in front of the program's name, and
+// --env-file is read.
 Result<RunOptions> parse_run_options(const std::vector<std::string>& words);
 
 extern const char* const kRunUsage;

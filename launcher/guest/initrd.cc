@@ -67,6 +67,15 @@ Result<std::string> encode_config(const GuestConfig& config) {
   put(contract::kKeyDirectory, config.working_directory);
   put_optional(contract::kKeyHostname, config.hostname);
   for (const std::string& layer : config.layers) put(contract::kKeyLayer, layer);
+  for (std::size_t number = 0; number < config.mounts.size(); ++number) {
+    const HostFolder& folder = config.mounts[number];
+    put(contract::kKeyMount,
+        mount_tag(number) + " " +
+            (folder.is_read_only ? contract::kMountReadOnly : contract::kMountReadWrite) + " " +
+            folder.guest);
+  }
+  for (const std::uint16_t port : config.exposed_ports)
+    put(contract::kKeyExpose, std::to_string(port));
   put(contract::kKeyStdin, config.standard_input);
   put(contract::kKeyStdout, config.standard_output);
   put(contract::kKeyStderr, config.standard_error);

@@ -5,11 +5,13 @@
 // and the QEMU it starts can reach, never under a name on disk and never on a command line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "guest/host_folder.h"
 #include "support/result.h"
 #include "support/unique_fd.h"
 
@@ -22,7 +24,9 @@ struct GuestConfig {
   std::string working_directory;
   std::string hostname = "mokapot";
   std::vector<std::string> layers;  // disk serials, lowest first
-  std::string standard_input;       // contract::kStream...
+  std::vector<HostFolder> mounts;
+  std::vector<std::uint16_t> exposed_ports;  // published by name
+  std::string standard_input;                // contract::kStream...
   std::string standard_output;
   std::string standard_error;
   std::string termios;      // "" without a terminal

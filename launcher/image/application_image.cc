@@ -49,7 +49,9 @@ Result<TreePlan> plan_application(const ApplicationFiles& application) {
     });
     if (plan.bytes() > kMostBytes || plan.entries().size() > kMostEntries)
       return Error{
-          tree + " on the class path holds too many files for an image; name a smaller directory"};
+          tree +
+          " holds more files than an image takes; name a smaller directory, or share it by "
+          "--mount"};
   }
   MOKA_TRY(add_programs(plan, application));
   return plan;

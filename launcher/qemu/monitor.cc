@@ -6,21 +6,56 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace moka {
 namespace {
 
+using nlohmann::json;
+
 // QMP answers are short; a line longer than this is not QMP.
 constexpr std::size_t kLongestLine = 1u << 20;
+// So much unread means that QEMU is stuck, and then no command helps.
+constexpr std::size_t kMostUnsent = 1u << 20;
+
+// A member that is there and is a string; else "".
+std::string text_in(const json& object, const char* name) {
+  const auto member = object.find(name);
+  return member != object.end() && member->is_string() ? member->get<std::string>() : "";
+}
 
 }  // namespace
 
-Monitor::Monitor(int fd) : fd_(fd) { send("qmp_capabilities"); }
+Monitor::Monitor(int fd) : fd_(fd) { execute("qmp_capabilities"); }
 
-void Monitor::send(std::string_view command) {
-  const std::string line = "{\"execute\":\"" + std::string(command) + "\"}\n";
-  // Commands are few and short: a full socket means that QEMU is stuck, and then none would help.
-  (void)::send(fd_, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+void Monitor::execute(std::string_view command) {
+  send("{\"execute\":\"" + std::string(command) + "\"}\n");
+}
+
+std::uint64_t Monitor::ask_human_monitor(std::string_view command) {
+  const json message = {{"execute", "human-monitor-command"},
+                        {"arguments", {{"command-line", command}}},
+                        {"id", ++last_number_}};
+  send(message.dump() + "\n");
+  return last_number_;
+}
+
+void Monitor::send(std::string_view line) {
+  if (unsent_.size() + line.size() < kMostUnsent) unsent_ += line;
+  flush();
+}
+
+void Monitor::flush() {
+  while (!unsent_.empty()) {
+    const ssize_t count = ::send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (count < 0) {
+      unsent_.clear();  // nobody is there any more
+      return;
+    }
+    unsent_.erase(0, static_cast<std::size_t>(count));
+  }
 }
 
 bool Monitor::read_events() {
@@ -39,13 +74,26 @@ bool Monitor::read_events() {
   }
 }
 
+std::vector<Monitor::Reply> Monitor::take_replies() { return std::exchange(replies_, {}); }
+
 void Monitor::take_line(std::string_view line) {
-  const nlohmann::json message = nlohmann::json::parse(line, nullptr, false);
-  if (!message.is_object() || message.value("event", nlohmann::json()) != "SHUTDOWN") return;
-  const auto data = message.find("data");
-  if (data == message.end() || !data->is_object()) return;
-  const auto reason = data->find("reason");
-  if (reason != data->end() && reason->is_string()) stop_reason_ = reason->get<std::string>();
+  const json message = json::parse(line, nullptr, false);
+  if (!message.is_object()) return;
+  if (text_in(message, "event") == "SHUTDOWN") {
+    const auto data = message.find("data");
+    if (data != message.end() && data->is_object())
+      if (std::string reason = text_in(*data, "reason"); !reason.empty())
+        stop_reason_ = std::move(reason);
+    return;
+  }
+  const auto id = message.find("id");
+  if (id == message.end() || !id->is_number_unsigned()) return;
+  if (const auto error = message.find("error"); error != message.end()) {
+    std::string text = error->is_object() ? text_in(*error, "desc") : "";
+    replies_.push_back({id->get<std::uint64_t>(), text.empty() ? "refused" : std::move(text)});
+  } else if (message.contains("return")) {
+    replies_.push_back({id->get<std::uint64_t>(), text_in(message, "return")});
+  }
 }
 
 }  // namespace moka

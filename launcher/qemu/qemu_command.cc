@@ -35,6 +35,12 @@ class Builder {
     disks();
     ports();
     device("virtio-rng", "");
+    for (const std::string& word :
+         network_words(spec_.network, device_kind("virtio-net"), !is_mmio_))
+      words_.push_back(word);
+    mounts();
+    if (!spec_.monitor_socket.empty())
+      add({"-qmp", "unix:" + quoted(spec_.monitor_socket) + ",server=on,wait=off"});
     if (spec_.waits_for_gdb) add({"-gdb", "tcp:127.0.0.1:1234", "-S"});
     return std::move(words_);
   }
@@ -58,15 +64,20 @@ class Builder {
     // Without this QEMU offers virtio-mmio in its legacy form only.
     if (is_mmio_) add({"-global", "virtio-mmio.force-legacy=false"});
     if (spec_.accelerator == Accelerator::kKvm) {
-      // Some hypervisors below refuse to set IA32_ARCH_CAPABILITIES, on which QEMU aborts; it only describes flaws.
+      // Some hypervisors below refuse to set IA32_ARCH_CAPABILITIES, on which QEMU aborts; it only
+      // describes flaws.
       add({"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
     } else {
       add({"-accel", "tcg,thread=multi", "-cpu", "max"});
     }
   }
 
+  std::string device_kind(const std::string& kind) const {
+    return kind + (is_mmio_ ? "-device" : "-pci,disable-legacy=on");
+  }
+
   void device(const std::string& kind, const std::string& options) {
-    add({"-device", kind + (is_mmio_ ? "-device" : "-pci,disable-legacy=on") + options});
+    add({"-device", device_kind(kind) + options});
   }
 
   void socket(const std::string& name, int fd) {
@@ -96,6 +107,19 @@ class Builder {
     for (const auto& port : ports) {
       socket(port.id, port.fd);
       add({"-device", std::string("virtserialport,chardev=") + port.id + ",name=" + port.name});
+    }
+  }
+
+  void mounts() {
+    for (std::size_t number = 0; number < spec_.mounts.size(); ++number) {
+      const HostFolder& folder = spec_.mounts[number];
+      const std::string tag = mount_tag(number);
+      // Files are this user's, on both sides: to set an owner needs privilege, so it is not tried.
+      // Inode numbers of several file systems below one folder are kept apart.
+      add({"-fsdev", "local,id=" + tag + ",path=" + quoted(folder.host) +
+                         ",security_model=none,multidevs=remap" +
+                         (folder.is_read_only ? ",readonly=on" : "")});
+      device("virtio-9p", ",fsdev=" + tag + ",mount_tag=" + tag);
     }
   }
 

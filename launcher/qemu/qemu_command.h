@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "cli/run_options.h"
+#include "guest/host_folder.h"
+#include "qemu/network_device.h"
 
 namespace moka {
 
@@ -38,8 +40,11 @@ struct QemuSpec {
   std::uint64_t memory_mib = 0;
   unsigned cpus = 1;
   std::vector<Layer> layers;
+  std::vector<HostFolder> mounts;
+  NetworkDevice network;
   QemuChannels channels;
   bool waits_for_gdb = false;
+  std::string monitor_socket;  // "" for none
 };
 
 std::vector<std::string> qemu_command(const QemuSpec& spec);

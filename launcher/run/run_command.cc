@@ -3,9 +3,12 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -17,9 +20,12 @@
 #include "guest/memory_plan.h"
 #include "image/image_cache.h"
 #include "image/runtime_image.h"
+#include "publish/publishing_plan.h"
 #include "qemu/accelerator_probe.h"
 #include "qemu/qemu_command.h"
+#include "run/host_network.h"
 #include "run/target.h"
+#include "session/messages.h"
 #include "session/session.h"
 #include "support/command.h"
 #include "support/files.h"
@@ -80,10 +86,12 @@ bool shows_log(const RunOptions& options) {
 }
 
 std::string kernel_options(const RunOptions& options) {
-  if (!shows_log(options)) return {};
-  std::string text = mokapot::contract::kOptionVerbose;
-  if (options.traces_system_calls)
-    text += std::string(" ") + mokapot::contract::kOptionTrace + "=syscalls";
+  namespace contract = mokapot::contract;
+  std::string text;
+  const auto add = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+  if (shows_log(options)) add(contract::kOptionVerbose);
+  if (options.traces_system_calls) add(std::string(contract::kOptionTrace) + "=syscalls");
+  for (const std::string& word : address_words(options.network)) add(word);
   return text;
 }
 
@@ -112,18 +120,36 @@ std::string stream_kind(int fd, HostStream::Direction direction) {
   return HostStream(fd, direction).kind();
 }
 
+// moka's own files are named absolutely by now; from here on relative paths are the program's.
+Result<void> enter_folder(const std::string& folder) {
+  if (folder.empty() || ::chdir(folder.c_str()) == 0) return {};
+  return Error{"--dir " + folder + ": " + error_text(errno)};
+}
+
+// A connection is a descriptor of QEMU's, and may be two of ours.
+void take_all_descriptors() {
+  rlimit descriptors;
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
 struct Prepared {
   QemuSpec qemu;
   GuestConfig config;
   bool is_java = false;
   bool is_watched = true;  // a VM that does not answer is ended
+  HostNetwork network;
+  std::optional<PublisherPlan> publishing;
 };
 
-Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
+Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
+                         const Messages& messages, std::chrono::steady_clock::time_point start) {
   Prepared prepared;
   prepared.qemu.program = MOKA_TRY(find_qemu());
   prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
   const MemoryPlan memory = MOKA_TRY(plan_memory(options));
+  MOKA_TRY(enter_folder(options.folder));
   const std::string working_directory = absolute_path(".");
   const std::vector<std::string> environment = guest_environment(
       host_environment(), terminal.is_terminal(), working_directory, options.environment);
@@ -137,13 +163,19 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
+  qemu.mounts = options.mounts;
   qemu.waits_for_gdb = options.waits_for_gdb;
+  qemu.monitor_socket = options.monitor_socket;
+  if (options.network.kind != NetworkOptions::Kind::kNone)
+    prepared.publishing = MOKA_TRY(plan_publishing(options.network, target.jvm_options, start));
+  prepared.network = MOKA_TRY(HostNetwork::open(options.network, qemu.cpus));
+  qemu.network = prepared.network.device();
   const char* wish = std::getenv("MOKA_ACCELERATOR");
   const AcceleratorChoice choice =
       MOKA_TRY(choose_accelerator(cache.directory(), wish != nullptr ? wish : ""));
   qemu.accelerator = choice.accelerator;
   prepared.is_watched = !options.waits_for_gdb && !choice.is_forced;
-  if (options.is_verbose) std::fprintf(stderr, "moka: %s\n", choice.reason.c_str());
+  std::fputs(messages.note(choice.reason).c_str(), stderr);
 
   GuestConfig& config = prepared.config;
   config.program = target.program;
@@ -151,6 +183,9 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal) {
   config.environment = environment;
   config.working_directory = working_directory;
   for (const Layer& layer : qemu.layers) config.layers.push_back(layer.serial);
+  config.mounts = options.mounts;
+  for (const PortMapping& mapping : options.network.mappings)
+    if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
   config.standard_input = stream_kind(STDIN_FILENO, HostStream::Direction::kIn);
   config.standard_output = stream_kind(STDOUT_FILENO, HostStream::Direction::kOut);
   config.standard_error = stream_kind(STDERR_FILENO, HostStream::Direction::kOut);
@@ -171,20 +206,25 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   std::vector<UniqueFd> theirs;
   SessionSockets ours = MOKA_TRY(Session::make_sockets(channels, theirs));
   HostSignals signals = MOKA_TRY(HostSignals::take_over());
-  const std::vector<int> inherited{
+  std::vector<int> inherited{
       channels.initrd,  channels.standard_input, channels.standard_output, channels.standard_error,
       channels.control, channels.serial,         channels.monitor};
+  const std::vector<int> of_network = prepared.network.descriptors();
+  inherited.insert(inherited.end(), of_network.begin(), of_network.end());
   if (options.waits_for_gdb)
     std::fprintf(stderr, "moka: waiting for gdb: target remote localhost:1234\n");
   QemuProcess qemu = MOKA_TRY(QemuProcess::start(qemu_command(prepared.qemu), inherited));
   // Only QEMU may hold its ends, or its death would not close the channels.
   theirs.clear();
-  const SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched};
-  return Session(session_options, std::move(ours), std::move(qemu), terminal, signals).run();
+  prepared.network.close();
+  SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched,
+                                 options.output, std::move(prepared.publishing)};
+  return Session(std::move(session_options), std::move(ours), std::move(qemu), terminal, signals)
+      .run();
 }
 
-int refuse(const std::string& status_file, const std::string& message) {
-  std::fprintf(stderr, "moka: %s\n", message.c_str());
+int refuse(const Messages& messages, const std::string& status_file, const std::string& message) {
+  std::fputs(messages.error(message).c_str(), stderr);
   const ExitReport report{kStatusBadInput, 0, ExitReport::By::kMoka, message};
   if (!status_file.empty()) (void)write_file_atomically(status_file, report.json(), 0644);
   return kStatusBadInput;
@@ -193,6 +233,7 @@ int refuse(const std::string& status_file, const std::string& message) {
 }  // namespace
 
 int run_command_line(const std::vector<std::string>& words) {
+  const auto start = std::chrono::steady_clock::now();
   for (const std::string& word : words) {
     if (word.empty() || word.front() != '-') break;
     if (word == "--help" || word == "-h") {
@@ -201,19 +242,20 @@ int run_command_line(const std::vector<std::string>& words) {
     }
   }
   const Result<RunOptions> options = parse_run_options(words);
-  if (!options) return refuse("", options.error().message);
+  if (!options) return refuse(Messages(OutputFormat::kText, false), "", options.error().message);
+  const Messages messages(options.value().output, options.value().is_verbose);
   const std::string& status_file = options.value().status_file;
   // A closed pipe is an error value to us, never our death.
   std::signal(SIGPIPE, SIG_IGN);
   Terminal terminal(terminal_fd());
-  Result<Prepared> prepared = prepare(options.value(), terminal);
-  if (!prepared) return refuse(status_file, prepared.error().message);
+  take_all_descriptors();
+  Result<Prepared> prepared = prepare(options.value(), terminal, messages, start);
+  if (!prepared) return refuse(messages, status_file, prepared.error().message);
   Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal);
-  if (!report) return refuse(status_file, report.error().message);
+  if (!report) return refuse(messages, status_file, report.error().message);
   if (!status_file.empty()) {
-    Result<void> written =
-        write_file_atomically(absolute_path(status_file), report.value().json(), 0644);
-    if (!written) std::fprintf(stderr, "moka: %s\n", written.error().message.c_str());
+    Result<void> written = write_file_atomically(status_file, report.value().json(), 0644);
+    if (!written) std::fputs(messages.error(written.error().message).c_str(), stderr);
   }
   return report.value().status;
 }

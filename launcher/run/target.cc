@@ -89,6 +89,7 @@ class Resolver {
 
   Result<Target> run(const std::string& working_directory) {
     target_.files.working_directory = working_directory;
+    if (!options_.folder.empty()) target_.files.trees.push_back(working_directory);
     if (options_.target == RunOptions::Target::kFile) {
       const std::string path = absolute_path(options_.name);
       MOKA_TRY(check_file(path));
@@ -179,7 +180,9 @@ class Resolver {
       append(user_options, words_of(value_in(environment_, variable)));
     append(target_.arguments, heap_options(memory_, user_options));
     append(target_.arguments, options_.jvm_options);
-    return add_option_files(target_.files, user_options);
+    MOKA_TRY(add_option_files(target_.files, user_options));
+    target_.jvm_options = std::move(user_options);
+    return {};
   }
 
   const RunOptions& options_;

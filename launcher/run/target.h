@@ -17,9 +17,10 @@
 namespace moka {
 
 struct Target {
-  std::optional<Jdk> jdk;              // nothing for an ELF program
-  std::string program;                 // absolute
-  std::vector<std::string> arguments;  // argv[0] first
+  std::optional<Jdk> jdk;                // nothing for an ELF program
+  std::string program;                   // absolute
+  std::vector<std::string> arguments;    // argv[0] first
+  std::vector<std::string> jvm_options;  // the user's, from wherever they come
   ApplicationFiles files;
 };
 

@@ -56,7 +56,7 @@ Result<SessionSockets> Session::make_sockets(QemuChannels& channels,
 
 Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qemu,
                  Terminal& terminal, HostSignals& signals)
-    : options_(options),
+    : options_(std::move(options)),
       qemu_(std::move(qemu)),
       terminal_(terminal),
       signals_(signals),
@@ -65,8 +65,12 @@ Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qem
       output_(STDOUT_FILENO, std::move(sockets_.standard_output)),
       error_(STDERR_FILENO, std::move(sockets_.standard_error)),
       control_(sockets_.control.get()),
-      monitor_(sockets_.monitor.get()) {
+      monitor_(sockets_.monitor.get()),
+      messages_(options_.output, options_.is_verbose) {
   watchdog_.set_enabled(options_.is_watched);
+  if (options_.publishing)
+    publisher_.emplace(std::move(*options_.publishing), monitor_,
+                       [this](const PortNotice& notice) { error_.append(messages_.port(notice)); });
 }
 
 ExitReport Session::run() {
@@ -74,6 +78,7 @@ ExitReport Session::run() {
   // The settings are the host's again before anything more is said.
   terminal_.restore();
   explain();
+  error_.append(messages_.end(*report_));
   while (!is_gone_for_good_ && (output_.wants_host() || error_.wants_host())) poll_once();
   return *report_;
 }
@@ -88,7 +93,8 @@ void Session::poll_once() {
       item(sockets_.control.get(), is_control_open_,
            static_cast<short>(POLLIN | (control_.wants_to_write() ? POLLOUT : 0))),
       item(sockets_.serial.get(), true, POLLIN),
-      item(sockets_.monitor.get(), is_monitor_open_, POLLIN),
+      item(sockets_.monitor.get(), is_monitor_open_,
+           static_cast<short>(POLLIN | (monitor_.wants_to_write() ? POLLOUT : 0))),
       item(qemu_.output(), phase_ != Phase::kEnded, POLLIN),
       item(input_.host().fd(), is_input_open && input_.wants_host(), POLLIN),
       item(input_.vm_fd(), input_.wants_vm(), POLLOUT),
@@ -98,6 +104,7 @@ void Session::poll_once() {
            static_cast<short>(output_.wants_host() ? POLLOUT : 0)),
       item(error_.host().fd(), error_.wants_host() || error_.watches_reader(),
            static_cast<short>(error_.wants_host() ? POLLOUT : 0)),
+      item(publisher_ ? publisher_->relay().fd() : -1, phase_ == Phase::kRunning, POLLIN),
   };
   if (::poll(items, std::size(items), -1) < 0 && errno != EINTR) return;
   if ((items[10].revents & (POLLERR | POLLHUP)) != 0) output_.lose_reader();
@@ -105,7 +112,8 @@ void Session::poll_once() {
 
   handle_serial();
   keep_qemu_output();
-  if (is_monitor_open_) is_monitor_open_ = monitor_.read_events();
+  if (is_monitor_open_) handle_monitor();
+  if ((items[12].revents & POLLIN) != 0) publisher_->relay().pump();
   control_.flush();
   // Before the output: a prompt must not show before the echo that the guest switched off for it.
   handle_control();
@@ -184,6 +192,8 @@ void Session::handle_line(const ControlChannel::Line& line) {
     is_interrupt_unanswered_ = false;
   } else if (line.verb == contract::kGuestTermios) {
     terminal_.apply(line.rest);
+  } else if (line.verb == contract::kGuestListen || line.verb == contract::kGuestUnlisten) {
+    handle_listener(line);
   } else if (line.verb == contract::kGuestExit && phase_ == Phase::kRunning) {
     report_ = parse_exit_line(line.rest);
     if (!report_)
@@ -198,6 +208,22 @@ void Session::handle_line(const ControlChannel::Line& line) {
     phase_ = Phase::kAcknowledged;
     ticks_since_phase_ = 0;
   }
+}
+
+// The application listens on a port, or no longer does.
+void Session::handle_listener(const ControlChannel::Line& line) {
+  const std::optional<GuestListener> listener = parse_listener(line.rest);
+  if (!publisher_ || !listener || phase_ != Phase::kRunning) return;
+  if (line.verb == contract::kGuestListen)
+    publisher_->listen(*listener);
+  else
+    publisher_->unlisten(*listener);
+}
+
+void Session::handle_monitor() {
+  monitor_.flush();
+  is_monitor_open_ = monitor_.read_events();
+  if (publisher_ && phase_ == Phase::kRunning) publisher_->take_replies();
 }
 
 void Session::handle_serial() {
@@ -301,9 +327,10 @@ ExitReport Session::classify_end(int status) {
 void Session::explain() {
   if (report_->by == ExitReport::By::kApplication || report_->by == ExitReport::By::kJvm) return;
   if (report_->signal != 0 && report_->by == ExitReport::By::kMoka) return;  // the user's own doing
-  if (!report_->reason.empty()) error_.append("moka: " + report_->reason + "\n");
+  if (!report_->reason.empty()) error_.append(messages_.error(report_->reason));
   if (report_->status != kStatusVmFailed || options_.is_verbose || serial_.is_empty()) return;
-  error_.append("moka: the kernel's last words:\n" + serial_.last_lines(kSerialLinesShown));
+  error_.append(
+      messages_.error("the kernel's last words:\n" + serial_.last_lines(kSerialLinesShown)));
 }
 
 }  // namespace moka

@@ -10,11 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "publish/publisher.h"
 #include "qemu/monitor.h"
 #include "qemu/qemu_command.h"
 #include "qemu/qemu_process.h"
 #include "session/control_channel.h"
 #include "session/exit_report.h"
+#include "session/messages.h"
 #include "session/serial_log.h"
 #include "session/signals.h"
 #include "session/streams.h"
@@ -28,6 +30,8 @@ struct SessionOptions {
   bool is_verbose = false;
   bool is_java = false;
   bool is_watched = true;  // a VM that does not answer is ended
+  OutputFormat output = OutputFormat::kText;
+  std::optional<PublisherPlan> publishing;  // nothing without a network
 };
 
 // The launcher's ends of the sockets whose other ends QEMU inherits.
@@ -61,6 +65,8 @@ class Session {
   void stop_with_shell();
   void handle_control();
   void handle_line(const ControlChannel::Line& line);
+  void handle_listener(const ControlChannel::Line& line);
+  void handle_monitor();
   void handle_serial();
   void handle_tick();
   void handle_qemu_end(int status);
@@ -83,6 +89,8 @@ class Session {
   Monitor monitor_;
   SerialLog serial_;
   Watchdog watchdog_;
+  Messages messages_;
+  std::optional<Publisher> publisher_;
 
   Phase phase_ = Phase::kRunning;
   std::optional<ExitReport> report_;

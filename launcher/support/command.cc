@@ -40,7 +40,8 @@ std::string read_to_end(int fd) {
 }  // namespace
 
 CommandOutcome run_command(const std::vector<std::string>& command,
-                           const std::vector<std::string>& extra_environment) {
+                           const std::vector<std::string>& extra_environment,
+                           const std::vector<int>& inherited) {
   const std::string program = find_program(command.front());
   if (program.empty()) return {kCommandNotFound, ""};
   int ends[2];
@@ -57,6 +58,8 @@ CommandOutcome run_command(const std::vector<std::string>& command,
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDERR_FILENO);
+  // Onto itself: then it loses its close-on-exec flag.
+  for (const int fd : inherited) ::posix_spawn_file_actions_adddup2(&actions, fd, fd);
   pid_t child = -1;
   const int error_number =
       ::posix_spawn(&child, program.c_str(), &actions, nullptr, pointers_to(arguments).data(),

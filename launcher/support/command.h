@@ -16,9 +16,11 @@ struct CommandOutcome {
 };
 
 // Blocks. `command[0]` is looked up in PATH; `extra_environment` holds NAME=VALUE words that are
-// added to our own environment. Standard input is empty.
+// added to our own environment. Standard input is empty; of other descriptors the program gets the
+// `inherited` ones, under their numbers.
 CommandOutcome run_command(const std::vector<std::string>& command,
-                           const std::vector<std::string>& extra_environment = {});
+                           const std::vector<std::string>& extra_environment = {},
+                           const std::vector<int>& inherited = {});
 
 // The full path of a program in PATH, or of a name with a slash in it if that can be executed; "".
 std::string find_program(const std::string& name);

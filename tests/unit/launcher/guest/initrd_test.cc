@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/guest/initrd.cc launcher/support/files.cc
+// sources: launcher/guest/host_folder.cc launcher/guest/initrd.cc launcher/support/files.cc
 
 #include "guest/initrd.h"
 

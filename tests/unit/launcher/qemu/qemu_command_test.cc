@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/qemu/qemu_command.cc launcher/qemu/monitor.cc
+// sources: launcher/qemu/qemu_command.cc launcher/qemu/monitor.cc launcher/qemu/network_device.cc
+// sources: launcher/guest/host_folder.cc launcher/support/files.cc
 
 #include "qemu/qemu_command.h"
 

@@ -12,6 +12,13 @@
 // sources: launcher/jar/zip_reader.cc launcher/jdk/jdk.cc launcher/qemu/accelerator_probe.cc
 // sources: launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc launcher/qemu/qemu_command.cc
 // sources: launcher/qemu/qemu_process.cc launcher/run/run_command.cc launcher/run/target.cc
+// sources: launcher/cli/environment_file.cc launcher/guest/host_folder.cc
+// sources: launcher/net/ip_address.cc launcher/net/network_options.cc launcher/net/tap.cc
+// sources: launcher/publish/host_port.cc launcher/publish/listener_line.cc
+// sources: launcher/publish/management_ports.cc launcher/publish/publisher.cc
+// sources: launcher/publish/publishing_plan.cc launcher/publish/relay.cc
+// sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
+// sources: launcher/session/messages.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
