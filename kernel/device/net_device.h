@@ -7,7 +7,8 @@
 // packets than asked for, and rearm(); rearm() is false when packets came meanwhile, and polling goes on.
 //
 // Transmit: transmit() queues any number of packets of one queue; kick() tells the device, once for all of
-// them. A packet's done() runs in the thread that next calls transmit(), reclaim() or poll() on that queue.
+// them. A packet's done() runs in the thread that next calls transmit() or reclaim() on that queue after the device
+// has sent it; reclaim() with every round of polling keeps memory from being held for long. Nothing interrupts for it.
 //
 // Contexts: thread, but on_packets(). Calls on different queues may run at once; calls on one queue are
 // serialised by the caller, receive and transmit sides apart.
@@ -30,7 +31,9 @@ struct MacAddress {
 // What of a packet is left to the device, as virtio states it; zeros: nothing.
 struct NetOffload {
   bool needs_checksum = false;           // sum from checksum_start to the end, stored at checksum_offset after it
-  bool checksum_valid = false;           // receive only: the device has checked it
+  // Receive only: the device has checked it. Also set with needs_checksum, where a sender on the host never made the
+  // sum: the packet cannot have been damaged, and what stands in its checksum field is not one.
+  bool checksum_valid = false;
   enum class Segmentation : std::uint8_t { kNone, kTcp4, kTcp6, kUdp } segmentation = Segmentation::kNone;
   std::uint16_t checksum_start = 0;      // bytes from the frame's start
   std::uint16_t checksum_offset = 0;
@@ -48,7 +51,8 @@ struct NetTransmit {
 
 class NetDevice;
 
-// A piece of a received packet. Its memory belongs to the device and goes back with release().
+// A piece of a received packet. Its memory belongs to the device and goes back with release(). A packet has up to
+// 65535 bytes behind its Ethernet header: with that one in front, its size does not fit 16 bits.
 struct NetBuffer {
   std::byte* data = nullptr;
   std::uint32_t size = 0;      // bytes in this piece
@@ -94,6 +98,9 @@ class NetDevice {
   virtual std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) = 0;
   virtual bool rearm(std::size_t queue) = 0;
   virtual void release(NetBuffer* packet) = 0;     // the whole chain; any thread
+
+  // Received packets that made no sense as the device gave them, and were dropped, since boot.
+  virtual std::uint64_t malformed() { return 0; }
 
  protected:
   ~NetDevice() = default;

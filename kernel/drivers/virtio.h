@@ -42,6 +42,15 @@ class VirtioInterruptTarget {
   ~VirtioInterruptTarget() = default;
 };
 
+// A queue with an interrupt of its own. Interrupt context.
+class VirtioQueueTarget {
+ public:
+  virtual void handle_queue() = 0;
+
+ protected:
+  ~VirtioQueueTarget() = default;
+};
+
 class VirtioTransport {
  public:
   virtual ~VirtioTransport() = default;
@@ -66,6 +75,12 @@ class VirtioTransport {
 
   // Connects the device's interrupts to the target, for good. Before the queues are enabled.
   virtual Result<void> connect(VirtioInterruptTarget& target) = 0;
+  // Gives the queue, which is not enabled yet, an interrupt of its own on that CPU: the target's
+  // handle_queues() is not called for it any more. Several queues may share one target.
+  // kEOPNOTSUPP: the bus has none to give, and all stays as it is.
+  virtual Result<void> connect_queue(std::uint16_t, VirtioQueueTarget&, CpuId) {
+    return Errno::kEOPNOTSUPP;
+  }
 };
 
 // Two halves that belong together, although the device may change them meanwhile.

@@ -3,6 +3,7 @@
 // The interface as a whole: features, sizes, the link, and what happens to a device that breaks the
 // protocol. Packets are the business of the queues (virtio_net_receive.h, virtio_net_transmit.h).
 //
+// Where the device offers several pairs of queues, each CPU has one, and on PCI its interrupt too.
 // Memory is planned by the VM's size; a receive buffer exists only once somebody is attached.
 //
 // Locks: none; fields are constant after start(), or atomic.
@@ -16,8 +17,10 @@
 #include "base/ref_counted.h"
 #include "device/net_device.h"
 #include "device/random.h"
+#include "drivers/virtio_net_control.h"
 #include "drivers/virtio_net_receive.h"
 #include "drivers/virtio_net_transmit.h"
+#include "irq/irq.h"
 #include "trace/log.h"
 
 namespace mokapot {
@@ -34,14 +37,23 @@ constexpr unsigned kFeatureHostTso4 = 11;
 constexpr unsigned kFeatureHostTso6 = 12;
 constexpr unsigned kFeatureMergeable = 15;
 constexpr unsigned kFeatureStatus = 16;
+constexpr unsigned kFeatureControl = 17;
+constexpr unsigned kFeatureMultiqueue = 22;
 
 constexpr std::uint32_t kConfigurationMac = 0;
 constexpr std::uint32_t kConfigurationStatus = 6;
+constexpr std::uint32_t kConfigurationMaxPairs = 8;
 constexpr std::uint32_t kConfigurationMtu = 10;
 constexpr std::uint16_t kStatusLinkUp = 1;
 
-constexpr std::uint16_t kReceiveQueue = 0;
-constexpr std::uint16_t kTransmitQueue = 1;
+constexpr std::size_t kMaxPairs = 16;
+constexpr std::uint8_t kCommandSetPairs = 0;
+constexpr std::uint16_t receive_queue_of(std::size_t pair) {
+  return static_cast<std::uint16_t>(2 * pair);
+}
+constexpr std::uint16_t transmit_queue_of(std::size_t pair) {
+  return static_cast<std::uint16_t>(2 * pair + 1);
+}
 
 constexpr std::uint32_t kUsualMtu = 1500;
 constexpr std::uint32_t kSmallestMtu = 68;  // what the specification promises, and IPv4 needs
@@ -50,7 +62,7 @@ constexpr std::uint32_t kLargestHeader = 18;  // Ethernet's, with a VLAN tag
 class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
  public:
   explicit VirtioNet(std::unique_ptr<VirtioTransport> transport)
-      : transport_(std::move(transport)) {}
+      : transport_(std::move(transport)), control_(*transport_) {}
 
   // Everything up to a running device.
   Result<void> start();
@@ -61,7 +73,8 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
   MacAddress address() const override { return address_; }
   std::uint32_t mtu() const override { return mtu_; }
   bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
-  std::size_t queue_count() const override { return 1; }
+  std::size_t queue_count() const override { return pair_count_; }
+  std::uint64_t malformed() override;
   Capabilities capabilities() const override { return capabilities_; }
 
   void attach(NetReceiver& receiver) override;
@@ -76,9 +89,21 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
   void handle_configuration_change() override;
 
  private:
+  // A receive and a transmit queue.
+  struct Pair final : VirtioQueueTarget {
+    VirtioNet* owner = nullptr;
+    std::size_t number = 0;
+    std::unique_ptr<NetReceiveQueue> receive;
+    std::unique_ptr<NetTransmitQueue> transmit;
+    void handle_queue() override;
+  };
+
   bool has(unsigned feature) const { return (features_ & feature_bit(feature)) != 0; }
   void read_configuration();
   Result<void> set_up_queues();
+  Result<void> set_up_pair(std::size_t number, std::uint16_t receive_size,
+                           std::uint16_t transmit_size, const NetReceiveQueue::Layout& layout);
+  void start_pairs();
   bool read_link() const;
   bool asks_too_much(const NetOffload& offload) const;
   void stop_broken_device();
@@ -90,8 +115,10 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
   MacAddress address_{};
   std::uint32_t mtu_ = kUsualMtu;
   Capabilities capabilities_;
-  std::unique_ptr<NetReceiveQueue> receive_;
-  std::unique_ptr<NetTransmitQueue> transmit_;
+  Pair pairs_[kMaxPairs];
+  std::size_t pair_count_ = 1;
+  NetControlQueue control_;
+  bool has_control_ = false;  // from before the device runs
 
   std::atomic<bool> link_up_{true};
   std::atomic<NetReceiver*> receiver_{nullptr};
@@ -109,6 +136,8 @@ std::uint64_t wanted_features(std::uint64_t offered) {
     wanted |= feature_bit(kFeatureChecksum) | feature_bit(kFeatureHostTso4) |
               feature_bit(kFeatureHostTso6);
   }
+  if (offers(kFeatureControl) && std::popcount(online_cpus()) > 1)
+    wanted |= feature_bit(kFeatureControl) | feature_bit(kFeatureMultiqueue);
   if (offers(kFeatureGuestChecksum)) {
     wanted |= feature_bit(kFeatureGuestChecksum);
     // Without mergeable buffers each of them would have to hold 64 KiB.
@@ -125,11 +154,11 @@ std::uint64_t wanted_features(std::uint64_t offered) {
 Result<void> VirtioNet::start() {
   features_ = TRY(negotiate(*transport_, wanted_features(transport_->device_features())));
   read_configuration();
-  // Interrupts find queues from the first one on.
-  TRY(set_up_queues());
   TRY(transport_->connect(*this));
   interrupts_connected_ = true;
+  TRY(set_up_queues());
   start_device(*transport_);
+  start_pairs();
   return {};
 }
 
@@ -145,6 +174,11 @@ void VirtioNet::read_configuration() {
   if (has(kFeatureMtu)) {
     const std::uint32_t offered = transport_->read_configuration16(kConfigurationMtu);
     if (offered >= kSmallestMtu) mtu_ = offered;
+  }
+  if (has(kFeatureMultiqueue) && has(kFeatureControl)) {
+    const std::size_t offered = transport_->read_configuration16(kConfigurationMaxPairs);
+    const auto cpus = static_cast<std::size_t>(std::popcount(online_cpus()));
+    pair_count_ = std::clamp<std::size_t>(offered, 1, std::min(cpus, kMaxPairs));
   }
   link_up_.store(read_link(), std::memory_order_relaxed);
   capabilities_.checksum = has(kFeatureChecksum);
@@ -166,39 +200,89 @@ Result<void> VirtioNet::set_up_queues() {
   }
   // A 128th of memory waits for packets, and a 16th may be with the stack.
   const std::uint64_t frames = frame_statistics().total_frames;
-  const std::uint64_t affordable = (frames / 128) >> layout.buffer_order;
+  const std::uint64_t affordable = (frames / 128 / pair_count_) >> layout.buffer_order;
   const auto receive_size =
       static_cast<std::uint16_t>(std::bit_floor(std::clamp<std::uint64_t>(affordable, 32, 256)));
-  layout.max_buffers = std::max<std::uint64_t>((frames / 16) >> layout.buffer_order, 64);
-  const auto transmit_size =
-      static_cast<std::uint16_t>(std::bit_floor(std::clamp<std::uint64_t>(frames / 64, 64, 256)));
+  layout.max_buffers =
+      std::max<std::uint64_t>((frames / 16 / pair_count_) >> layout.buffer_order, 64);
+  const auto transmit_size = static_cast<std::uint16_t>(
+      std::bit_floor(std::clamp<std::uint64_t>(frames / 64 / pair_count_, 64, 256)));
 
-  OwnedQueue receive = TRY(set_up_queue(*transport_, kReceiveQueue, receive_size, features_));
-  receive_ = TRY(make_unique_or_error<NetReceiveQueue>(*transport_, *this, kReceiveQueue,
-                                                       std::move(receive), layout));
-  OwnedQueue transmit = TRY(set_up_queue(*transport_, kTransmitQueue, transmit_size, features_));
-  transmit_ = TRY(NetTransmitQueue::create(
-      *transport_, kTransmitQueue, std::move(transmit),
-      has(kFeatureIndirect) ? NetTransmitQueue::Indirect::kYes : NetTransmitQueue::Indirect::kNo));
-  capabilities_.max_segments = transmit_->max_segments();
+  for (std::size_t i = 0; i < pair_count_; ++i)
+    TRY(set_up_pair(i, receive_size, transmit_size, layout));
+  capabilities_.max_segments = pairs_[0].transmit->max_segments();
+  if (pair_count_ > 1) {
+    // Behind all the pairs that the device has, used or not.
+    const std::uint16_t offered = transport_->read_configuration16(kConfigurationMaxPairs);
+    TRY(control_.set_up(static_cast<std::uint16_t>(2 * offered), features_));
+    has_control_ = true;
+  }
   return {};
+}
+
+Result<void> VirtioNet::set_up_pair(std::size_t number, std::uint16_t receive_size,
+                                    std::uint16_t transmit_size,
+                                    const NetReceiveQueue::Layout& layout) {
+  Pair& pair = pairs_[number];
+  pair.owner = this;
+  pair.number = number;
+  const std::uint16_t receive = receive_queue_of(number), transmit = transmit_queue_of(number);
+  for (const std::uint16_t queue : {receive, transmit}) {
+    const Result<void> connected =
+        transport_->connect_queue(queue, pair, CpuId(static_cast<std::uint32_t>(number)));
+    // The shared interrupt is then as good as any.
+    if (!connected.ok() && connected.error() != Errno::kEOPNOTSUPP) return connected;
+  }
+  OwnedQueue receive_rings = TRY(set_up_queue(*transport_, receive, receive_size, features_));
+  pair.receive = TRY(make_unique_or_error<NetReceiveQueue>(*transport_, *this, receive,
+                                                           std::move(receive_rings), layout));
+  OwnedQueue transmit_rings = TRY(set_up_queue(*transport_, transmit, transmit_size, features_));
+  pair.transmit = TRY(NetTransmitQueue::create(
+      *transport_, transmit, std::move(transmit_rings),
+      has(kFeatureIndirect) ? NetTransmitQueue::Indirect::kYes : NetTransmitQueue::Indirect::kNo));
+  return {};
+}
+
+// A device begins with one pair in use.
+void VirtioNet::start_pairs() {
+  if (pair_count_ == 1) return;
+  const auto count = static_cast<std::uint16_t>(pair_count_);
+  const Result<void> answer = control_.send(NetControlQueue::Class::kMultiqueue, kCommandSetPairs,
+                                            std::as_bytes(std::span(&count, 1)));
+  if (answer.ok()) return;
+  LOG_WARNING("virtio-net %s: the device does not use its %zu pairs of queues; one will do", name(),
+              pair_count_);
+  pair_count_ = 1;
 }
 
 void VirtioNet::attach(NetReceiver& receiver) {
   receiver_.store(&receiver, std::memory_order_release);
-  const Result<void> started = receive_->start();
-  if (!started.ok())
-    LOG_ERROR("virtio-net %s: no memory to receive into; nothing will be received", name());
+  for (std::size_t i = 0; i < pair_count_; ++i) {
+    const Result<void> started = pairs_[i].receive->start();
+    if (!started.ok())
+      LOG_ERROR("virtio-net %s: no memory to receive into; queue %zu stays empty", name(), i);
+  }
+}
+
+std::uint64_t VirtioNet::malformed() {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < pair_count_; ++i) sum += pairs_[i].receive->malformed();
+  return sum;
 }
 
 // --- Interrupts --------------------------------------------------------------------------------
 
-void VirtioNet::handle_queues() {
-  NetReceiver* receiver = receiver_.load(std::memory_order_acquire);
+void VirtioNet::Pair::handle_queue() {
+  NetReceiver* receiver = owner->receiver_.load(std::memory_order_acquire);
   if (receiver == nullptr) return;
-  const bool packets = receive_->handle_interrupt();
-  const bool room = transmit_->handle_interrupt();
-  if (packets || room) receiver->on_packets(0);
+  const bool packets = receive->handle_interrupt();
+  const bool room = transmit->handle_interrupt();
+  if (packets || room) receiver->on_packets(number);
+}
+
+void VirtioNet::handle_queues() {
+  if (has_control_) control_.handle_interrupt();
+  for (std::size_t i = 0; i < pair_count_; ++i) pairs_[i].handle_queue();
 }
 
 void VirtioNet::handle_configuration_change() {
@@ -224,33 +308,36 @@ bool VirtioNet::asks_too_much(const NetOffload& offload) const {
   }
 }
 
-Result<void> VirtioNet::transmit(std::size_t, const NetTransmit& packet) {
+Result<void> VirtioNet::transmit(std::size_t queue, const NetTransmit& packet) {
+  NetTransmitQueue& transmit = *pairs_[queue].transmit;
   if (stopped_.load(std::memory_order_acquire)) {
-    transmit_->abandon();
+    transmit.abandon();
     return Errno::kEIO;
   }
   // The device would take it for a breach of the protocol, and stop.
   if (asks_too_much(packet.offload)) return Errno::kEINVAL;
-  const Result<void> queued = transmit_->transmit(packet);
+  const Result<void> queued = transmit.transmit(packet);
   if (!queued.ok() && queued.error() == Errno::kEIO) stop_broken_device();
   return queued;
 }
 
-void VirtioNet::kick(std::size_t) { transmit_->kick(); }
+void VirtioNet::kick(std::size_t queue) { pairs_[queue].transmit->kick(); }
 
-void VirtioNet::reclaim(std::size_t) {
-  if (stopped_.load(std::memory_order_acquire)) return transmit_->abandon();
-  transmit_->reclaim();
-  if (transmit_->broken()) stop_broken_device();
+void VirtioNet::reclaim(std::size_t queue) {
+  NetTransmitQueue& transmit = *pairs_[queue].transmit;
+  if (stopped_.load(std::memory_order_acquire)) return transmit.abandon();
+  transmit.reclaim();
+  if (transmit.broken()) stop_broken_device();
 }
 
-std::size_t VirtioNet::poll(std::size_t, std::span<NetBuffer*> packets) {
-  const std::size_t count = receive_->poll(packets);
-  if (receive_->broken()) stop_broken_device();
+std::size_t VirtioNet::poll(std::size_t queue, std::span<NetBuffer*> packets) {
+  NetReceiveQueue& receive = *pairs_[queue].receive;
+  const std::size_t count = receive.poll(packets);
+  if (receive.broken()) stop_broken_device();
   return count;
 }
 
-bool VirtioNet::rearm(std::size_t) { return receive_->rearm(); }
+bool VirtioNet::rearm(std::size_t queue) { return pairs_[queue].receive->rearm(); }
 
 void VirtioNet::stop_broken_device() {
   if (stopping_.exchange(true)) return;
@@ -281,10 +368,10 @@ void start_virtio_net(std::unique_ptr<VirtioTransport> transport) {
   }
   const MacAddress address = device->address();
   const NetDevice::Capabilities capabilities = device->capabilities();
-  LOG_INFO("virtio-net %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, link %s%s%s", device->name(),
-           address.bytes[0], address.bytes[1], address.bytes[2], address.bytes[3], address.bytes[4],
-           address.bytes[5], device->mtu(), device->link_up() ? "up" : "down",
-           capabilities.checksum ? ", checksums" : "",
+  LOG_INFO("virtio-net %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, queues: %zu, link %s%s%s",
+           device->name(), address.bytes[0], address.bytes[1], address.bytes[2], address.bytes[3],
+           address.bytes[4], address.bytes[5], device->mtu(), device->queue_count(),
+           device->link_up() ? "up" : "down", capabilities.checksum ? ", checksums" : "",
            capabilities.tcp4_segmentation ? ", segmentation" : "");
   (void)device.release();  // registered for good
 }

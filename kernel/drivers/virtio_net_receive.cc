@@ -225,13 +225,13 @@ NetBuffer* NetReceiveQueue::accept_locked(Virtqueue::Completion completion) {
     }
     drop_packet_locked();
   }
-  ++dropped_;
+  ++malformed_;
   return nullptr;
 }
 
-std::uint64_t NetReceiveQueue::dropped() {
+std::uint64_t NetReceiveQueue::malformed() {
   IrqSpinGuard guard(lock_);
-  return dropped_;
+  return malformed_;
 }
 
 }  // namespace mokapot

@@ -51,7 +51,7 @@ class NetReceiveQueue {
 
   // The device has written nonsense into the ring, as poll() saw; it is to be reset.
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
-  std::uint64_t dropped();  // packets that made no sense, since boot
+  std::uint64_t malformed();  // packets that made no sense and were dropped, since boot
 
   static NetReceiveQueue& of(const NetBuffer& packet);
 
@@ -89,7 +89,7 @@ class NetReceiveQueue {
   Buffer* free_ GUARDED_BY(lock_) = nullptr;
   std::size_t free_count_ GUARDED_BY(lock_) = 0;
   std::size_t buffer_count_ GUARDED_BY(lock_) = 0;  // in all
-  std::uint64_t dropped_ GUARDED_BY(lock_) = 0;
+  std::uint64_t malformed_ GUARDED_BY(lock_) = 0;
 
   // The packet being put together. Its buffers may come in more than one look at the ring.
   struct Assembly {

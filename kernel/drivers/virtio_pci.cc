@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Vector 0 of the function is for configuration changes, vector 1 for all queues.
+// Vector 0 of the function is for configuration changes, vector 1 for all queues but those that
+// have one of their own.
 //
 // Locks: none. Set-up is boot's thread; notify() is one register write and may run anywhere.
 
@@ -56,6 +57,7 @@ class VirtioPci final : public VirtioTransport {
     if (layout.device) device_ = TRY(map_range(bytes, *layout.device, kPageSize));
     msix_table_ = TRY(map_range(bytes, msix.table, kPageSize));
     msix_offset_ = msix.offset;
+    vector_count_ = msix.table_size;
     return {};
   }
 
@@ -94,7 +96,7 @@ class VirtioPci final : public VirtioTransport {
     if (notify + sizeof(std::uint16_t) > notify_.size()) return Errno::kEIO;
     notify_offsets_[queue] = static_cast<std::uint32_t>(notify);
     common_.write16(kQueueSize, rings.size());
-    common_.write16(kQueueVector, kVectorQueues);
+    common_.write16(kQueueVector, vector_of(queue));
     if (common_.read16(kQueueVector) == kNoVector) return Errno::kENOSPC;
     write_address(kQueueDescriptors, rings.rings().descriptors);
     write_address(kQueueAvailable, rings.rings().available);
@@ -127,11 +129,27 @@ class VirtioPci final : public VirtioTransport {
         this));
     const InterruptVector queues = TRY(allocate_vector(
         [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this));
-    set_msix_entry(kVectorConfiguration, configuration);
-    set_msix_entry(kVectorQueues, queues);
+    set_msix_entry(kVectorConfiguration, configuration, CpuId(0));
+    set_msix_entry(kVectorQueues, queues, CpuId(0));
     pci_write16(function_, msix_offset_ + kControlOffset, kMsixEnable);
     common_.write16(kConfigurationVector, kVectorConfiguration);
     if (common_.read16(kConfigurationVector) == kNoVector) return Errno::kENOSPC;
+    return {};
+  }
+  Result<void> connect_queue(std::uint16_t queue, VirtioQueueTarget& target, CpuId cpu) override {
+    if (queue >= kMaxQueues) return Errno::kENOSPC;
+    std::uint16_t entry = kVectorQueues + 1;
+    while (entry < next_vector_ && own_targets_[entry] != &target) ++entry;
+    if (entry == next_vector_) {
+      if (entry >= vector_count_ || entry >= kMaxQueues) return Errno::kEOPNOTSUPP;
+      const InterruptVector vector = TRY(allocate_vector(
+          [](void* context) { static_cast<VirtioQueueTarget*>(context)->handle_queue(); },
+          &target));
+      own_targets_[entry] = &target;
+      set_msix_entry(entry, vector, cpu);
+      ++next_vector_;
+    }
+    own_vectors_[queue] = entry;
     return {};
   }
 
@@ -143,9 +161,13 @@ class VirtioPci final : public VirtioTransport {
     return Mmio::map(*base + range.offset, range.size < max_size ? range.size : max_size);
   }
 
-  void set_msix_entry(std::uint16_t entry, InterruptVector vector) {
+  std::uint16_t vector_of(std::uint16_t queue) const {
+    return own_vectors_[queue] != 0 ? own_vectors_[queue] : kVectorQueues;
+  }
+
+  void set_msix_entry(std::uint16_t entry, InterruptVector vector, CpuId cpu) {
     constexpr std::uint32_t kEntrySize = 16, kMasked = 1;
-    const auto message = cpu_interrupt_controller().message_for(CpuId(0), vector);
+    const auto message = cpu_interrupt_controller().message_for(cpu, vector);
     const std::uint32_t offset = entry * kEntrySize;
     msix_table_.write32(offset + 12, kMasked);
     msix_table_.write32(offset, static_cast<std::uint32_t>(message.address));
@@ -165,6 +187,10 @@ class VirtioPci final : public VirtioTransport {
   std::uint32_t notify_multiplier_ = 0;
   std::uint32_t msix_offset_ = 0;
   std::uint32_t notify_offsets_[kMaxQueues] = {};
+  std::uint16_t vector_count_ = 0;
+  std::uint16_t next_vector_ = kVectorQueues + 1;
+  std::uint16_t own_vectors_[kMaxQueues] = {};       // of queues; 0: none
+  VirtioQueueTarget* own_targets_[kMaxQueues] = {};  // of vectors, from kVectorQueues + 1 on
   VirtioInterruptTarget* target_ = nullptr;  // set before the interrupts are on
   char name_[16];
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/drivers/virtio_net.cc kernel/drivers/virtio_net_header.cc
 // sources: kernel/drivers/virtio_net_receive.cc kernel/drivers/virtio_net_transmit.cc
+// sources: kernel/drivers/virtio_net_control.cc kernel/irq/irq.cc
 // sources: kernel/drivers/virtqueue.cc kernel/drivers/virtio.cc
 // sources: kernel/device/random.cc kernel/device/chacha20.cc
-// sources: tests/unit/drivers/fake_net_host.cc
+// sources: tests/unit/drivers/fake_net_host.cc tests/unit/drivers/fake_blocking.cc
 
 #include <gtest/gtest.h>
 
