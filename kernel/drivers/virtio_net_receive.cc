@@ -25,6 +25,16 @@ NetReceiveQueue::NetReceiveQueue(VirtioTransport& transport, NetDevice& device, 
   queue_.rings.disable_interrupt();
 }
 
+NetReceiveQueue::~NetReceiveQueue() {
+  IrqSpinGuard guard(lock_);
+  destroy_chain(free_);
+  destroy_chain(assembly_.first);
+  if (posted_ == nullptr) return;
+  for (std::uint16_t i = 0; i < queue_.rings.size(); ++i) {
+    if (posted_[i] != nullptr) destroy_buffer(posted_[i]);
+  }
+}
+
 NetReceiveQueue& NetReceiveQueue::of(const NetBuffer& packet) {
   // SAFETY: every NetBuffer of this driver is the base of a Buffer.
   return *static_cast<const Buffer&>(packet).queue;
@@ -45,6 +55,14 @@ Result<NetReceiveQueue::Buffer*> NetReceiveQueue::make_buffer() {
 void NetReceiveQueue::destroy_buffer(Buffer* buffer) {
   free_frames(buffer->frames, layout_.buffer_order);
   delete buffer;
+}
+
+void NetReceiveQueue::destroy_chain(NetBuffer* first) {
+  while (first != nullptr) {
+    auto* buffer = static_cast<Buffer*>(first);
+    first = first->next;
+    destroy_buffer(buffer);
+  }
 }
 
 void NetReceiveQueue::put_free_locked(Buffer* buffer) {

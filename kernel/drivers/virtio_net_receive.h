@@ -36,6 +36,8 @@ class NetReceiveQueue {
   // The device has the queue but does not run yet.
   NetReceiveQueue(VirtioTransport& transport, NetDevice& device, std::uint16_t index,
                   OwnedQueue queue, const Layout& layout);
+  // The device has been reset, and the stack has given back all packets.
+  ~NetReceiveQueue();
   NetReceiveQueue(const NetReceiveQueue&) = delete;
   NetReceiveQueue& operator=(const NetReceiveQueue&) = delete;
 
@@ -60,6 +62,7 @@ class NetReceiveQueue {
 
   Result<Buffer*> make_buffer();
   void destroy_buffer(Buffer* buffer);
+  void destroy_chain(NetBuffer* first);
   void put_free_locked(Buffer* buffer) REQUIRES(lock_);
   Buffer* take_free_locked() REQUIRES(lock_);
   bool post_locked(Buffer* buffer) REQUIRES(lock_);
