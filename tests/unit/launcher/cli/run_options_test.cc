@@ -58,6 +58,34 @@ TEST(RunOptions, ValuesMayBeJoined) {
   EXPECT_TRUE(options.status_file.ends_with("/s"));
 }
 
+TEST(RunOptions, NetworkOptionsMayBeJoinedToo) {
+  const RunOptions options =
+      parse({"-p9000:8080", "-p", "53/udp", "--publish-all=0.0.0.0", "--no-publish", "--net",
+             "user", "--mtu=1400", "--dns", "10.0.2.3", "--output=json", "app.jar"});
+  ASSERT_EQ(options.network.mappings.size(), 2u);
+  EXPECT_EQ(options.network.mappings[0].guest_port, 8080);
+  EXPECT_FALSE(options.network.publishes);
+  EXPECT_EQ(options.network.mtu, 1400u);
+  EXPECT_EQ(options.output, OutputFormat::kJson);
+  EXPECT_NE(error_of({"--no-publish=yes", "app.jar"}), "");
+  EXPECT_NE(error_of({"--mtu", "9000", "app.jar"}), "");
+  EXPECT_NE(error_of({"-p"}), "");
+}
+
+TEST(RunOptions, EnvironmentFilesAndVariablesGoInTheirOrder) {
+  test::TemporaryDirectory directory;
+  const std::string file = directory.write("env", "A=2\nB=2\n");
+  EXPECT_EQ(parse({"-e", "A=1", "--env-file", file, "-e", "B=3", "app.jar"}).environment,
+            (Words{"A=1", "A=2", "B=2", "B=3"}));
+  EXPECT_NE(error_of({"--env-file", directory.write("bad", "x y\n"), "app.jar"}), "");
+}
+
+TEST(RunOptions, AFolderMustBeOne) {
+  test::TemporaryDirectory directory;
+  EXPECT_EQ(parse({"--dir", directory.path() + "/./", "app.jar"}).folder, directory.path());
+  EXPECT_NE(error_of({"--dir", directory.write("file", ""), "app.jar"}), "");
+}
+
 TEST(RunOptions, ArgumentFilesFollowJavasGrammar) {
   test::TemporaryDirectory directory;
   const std::string file = directory.write(

@@ -64,6 +64,46 @@ TEST(QemuCommand, GivesPcMachinesModernPciDevices) {
   EXPECT_TRUE(has(command, "-append mokapot.verbose "));
 }
 
+TEST(QemuCommand, ConnectsTheNetworkOnEveryMachine) {
+  QemuSpec user = spec();
+  EXPECT_FALSE(has(joined(qemu_command(user)), "-netdev"));
+  user.network.kind = NetworkOptions::Kind::kUser;
+  user.network.mtu = 1400;
+  EXPECT_TRUE(
+      has(joined(qemu_command(user)),
+          "-netdev user,id=network -device virtio-net-device,netdev=network,host_mtu=1400 "));
+  user.machine = RunOptions::Machine::kPc;
+  EXPECT_TRUE(has(joined(qemu_command(user)),
+                  "-device virtio-net-pci,disable-legacy=on,netdev=network,romfile=,host_mtu"));
+}
+
+TEST(QemuCommand, GivesATapItsQueuesAndACapture) {
+  QemuSpec tap = spec();
+  tap.network.kind = NetworkOptions::Kind::kTap;
+  tap.network.queues = {20};
+  tap.network.capture = 30;
+  std::string command = joined(qemu_command(tap));
+  EXPECT_TRUE(has(command, "-netdev tap,id=network,fd=20 "));
+  EXPECT_FALSE(has(command, "mq=on"));
+  EXPECT_TRUE(has(command, "-object filter-dump,id=capture,netdev=network,file=/proc/self/fd/30 "));
+  tap.network.queues = {20, 21};
+  tap.machine = RunOptions::Machine::kQ35;
+  command = joined(qemu_command(tap));
+  EXPECT_TRUE(has(command, "-netdev tap,id=network,fds=20:21 "));
+  EXPECT_TRUE(has(command, ",mq=on,vectors=6 "));
+}
+
+TEST(QemuCommand, SharesFolders) {
+  QemuSpec shared = spec();
+  shared.mounts = {{"/a,b", "/x", true}, {"/c", "/y", false}};
+  const std::string command = joined(qemu_command(shared));
+  EXPECT_TRUE(has(command,
+                  "-fsdev local,id=mokapot0,path=/a,,b,security_model=none,"
+                  "multidevs=remap,readonly=on "));
+  EXPECT_TRUE(has(command, "-device virtio-9p-device,fsdev=mokapot1,mount_tag=mokapot1 "));
+  EXPECT_FALSE(has(command, "/y"));
+}
+
 class MonitorTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -91,12 +131,39 @@ TEST_F(MonitorTest, LearnsWhyTheMachineStopped) {
   EXPECT_FALSE(monitor.read_events());
 }
 
+TEST_F(MonitorTest, TellsRepliesApart) {
+  Monitor monitor(ends_[0]);
+  const std::uint64_t first = monitor.ask_human_monitor("info \"quoted\"");
+  const std::uint64_t second = monitor.ask_human_monitor("second");
+  char bytes[1024];
+  const ssize_t count = ::read(ends_[1], bytes, sizeof bytes);
+  ASSERT_GT(count, 0);
+  const std::string sent(bytes, static_cast<std::size_t>(count));
+  EXPECT_NE(sent.find("{\"arguments\":{\"command-line\":\"info \\\"quoted\\\"\"},\"execute\":"
+                      "\"human-monitor-command\",\"id\":" +
+                      std::to_string(first) + "}\n"),
+            std::string::npos)
+      << sent;
+  from_qemu("{\"return\": {}}\r\n{\"return\": \"said\", \"id\": " + std::to_string(first) +
+            "}\r\n{\"id\": " + std::to_string(second) + ", \"error\": {\"desc\": \"why\"}}\r\n");
+  EXPECT_TRUE(monitor.read_events());
+  const std::vector<Monitor::Reply> replies = monitor.take_replies();
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[0].number, first);
+  EXPECT_EQ(replies[0].text, "said");
+  EXPECT_EQ(replies[1].text, "why");
+  EXPECT_TRUE(monitor.take_replies().empty());
+}
+
 TEST_F(MonitorTest, PassesOverWhatItDoesNotKnow) {
   Monitor monitor(ends_[0]);
-  for (const char* line : {"", "nonsense", "[]", "{\"event\": 5}", "{\"event\": \"SHUTDOWN\"}",
-                           "{\"event\": \"SHUTDOWN\", \"data\": 1}",
-                           "{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": 1}}"})
+  for (const char* line :
+       {"", "nonsense", "[]", "{\"event\": 5}", "{\"event\": \"SHUTDOWN\"}",
+        "{\"event\": \"SHUTDOWN\", \"data\": 1}",
+        "{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": 1}}", "{\"return\": \"\", \"id\": -1}",
+        "{\"return\": \"\", \"id\": \"1\"}", "{\"id\": 1}"})
     monitor.take_line(line);
+  EXPECT_TRUE(monitor.take_replies().empty());
   EXPECT_EQ(monitor.stop_reason(), "");
 }
 

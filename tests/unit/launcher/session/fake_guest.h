@@ -14,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -62,6 +63,30 @@ class FakeGuest {
     }
   }
 
+  // The number of the next command for the human monitor, which must begin so.
+  std::uint64_t hear_monitor(const std::string& command) {
+    for (;;) {
+      const std::size_t end = asked_.find('\n');
+      if (end != std::string::npos) {
+        const auto message = nlohmann::json::parse(asked_.substr(0, end));
+        asked_.erase(0, end + 1);
+        if (message["execute"] != "human-monitor-command") continue;
+        const std::string text = message["arguments"]["command-line"];
+        if (!text.starts_with(command)) ::_exit(96);
+        return message["id"];
+      }
+      char bytes[4096];
+      const ssize_t count = ::recv(fd("monitor"), bytes, sizeof bytes, 0);
+      if (count <= 0) ::_exit(98);
+      asked_.append(bytes, static_cast<std::size_t>(count));
+    }
+  }
+  void answer_monitor(std::uint64_t number, const std::string& text) const {
+    write("monitor", nlohmann::json({{"return", text}, {"id", number}}).dump() + "\r\n");
+  }
+
+  const std::vector<std::string>& command() const { return command_; }
+
   // Waits for a control line that begins so; others are passed over.
   std::string hear(const std::string& verb) {
     for (;;)
@@ -104,6 +129,7 @@ class FakeGuest {
   std::vector<std::string> command_;
   std::map<std::string, int> descriptors_;
   std::string heard_;
+  std::string asked_;
 };
 
 using Scene = std::function<void(FakeGuest&)>;

@@ -152,6 +152,25 @@ const std::map<std::string, test::Scene> kScenes = {
        guest.write("stderr", "answered\n");
        guest.exit("status=7 signal=0 by=application reason=");
      }},
+    {"listens",
+     [](FakeGuest& guest) {
+       guest.say("ready");
+       guest.say("listen tcp 0.0.0.0 47123");
+       guest.answer_monitor(guest.hear_monitor("hostfwd_add network tcp:127.0.0.1:47123-:47123"),
+                            "");
+       guest.hear("signal 10");
+       guest.say("unlisten tcp 0.0.0.0 47123");
+       guest.answer_monitor(guest.hear_monitor("hostfwd_remove network tcp:127.0.0.1:47123"),
+                            "host forwarding rule for tcp:127.0.0.1:47123 removed\r\n");
+       guest.say("listen nonsense");
+       guest.exit("status=0 signal=0 by=application reason=");
+     }},
+    {"command line",
+     [](FakeGuest& guest) {
+       guest.say("ready");
+       for (const std::string& word : guest.command()) guest.write("stdout", word + "\n");
+       guest.exit("status=0 signal=0 by=application reason=");
+     }},
     {"raw terminal",
      [](FakeGuest& guest) {
        const std::string configuration = guest.configuration();
@@ -228,6 +247,55 @@ TEST_F(SessionTest, ConfiguresTheGuest) {
   EXPECT_NE(ended.output.find("\nlayer=runtime\nlayer=application\n"), std::string::npos);
   EXPECT_NE(ended.output.find("\nstdin=pipe\nstdout=pipe\nstderr=pipe\n"), std::string::npos);
   EXPECT_EQ(ended.output.find("SECRET"), std::string::npos);
+}
+
+TEST_F(SessionTest, SecretsReachTheGuestAndNobodyElse) {
+  const std::string file = directory_->write("environment", "FROM_FILE='top secret'\n");
+  const std::vector<std::string> more{"-e", "TOKEN=top secret", "--env-file", file};
+  EXPECT_NE(run("configuration", more).output.find("\nenv=FROM_FILE=top secret\n"),
+            std::string::npos);
+  const Ended ended = run("command line", more);
+  EXPECT_NE(ended.output.find("-initrd"), std::string::npos);
+  EXPECT_EQ(ended.output.find("secret"), std::string::npos) << ended.output;
+  EXPECT_EQ(ended.output.find("two words"), std::string::npos) << ended.output;
+}
+
+TEST_F(SessionTest, TellsWhereAListenerIsAndForHowLong) {
+  MokaProcess moka("listens", words({"-v"}));
+  std::string error;
+  ASSERT_TRUE(MokaProcess::wait_for(moka.error, error, "moka: 127.0.0.1:47123 -> 47123 after "));
+  moka.signal(SIGUSR1);
+  const Ended ended = moka.finish();
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_NE(ended.error.find("moka: 127.0.0.1:47123 is withdrawn\n"), std::string::npos)
+      << ended.error;
+}
+
+TEST_F(SessionTest, SpeaksJsonWhereAsked) {
+  MokaProcess moka("listens", words({"--output", "json"}));
+  std::string error;
+  const std::string published =
+      "{\"event\":\"published\",\"protocol\":\"tcp\",\"address\":\"127.0.0.1\",\"port\":47123,"
+      "\"guestPort\":47123,\"seconds\":";
+  ASSERT_TRUE(MokaProcess::wait_for(moka.error, error, published)) << error;
+  moka.signal(SIGUSR1);
+  const Ended ended = moka.finish();
+  EXPECT_NE(ended.error.find("{\"event\":\"withdrawn\""), std::string::npos);
+  EXPECT_NE(ended.error.find("{\"event\":\"end\",\"status\":0,\"by\":\"application\","
+                             "\"signal\":0,\"reason\":\"\"}\n"),
+            std::string::npos)
+      << ended.error;
+  EXPECT_EQ(run("panic", {"--output", "json"}).error.find("{\"event\":\"error\",\"message\":"), 0u);
+}
+
+TEST_F(SessionTest, AFolderIsTheGuestsWorkingDirectory) {
+  directory_->write("folder/data.txt", "data");
+  const std::string folder = directory_->path() + "/folder";
+  const Ended ended =
+      run("configuration", {"--dir", folder, "--mount", folder + ":/data/here:ro", "-p", "47124"});
+  EXPECT_NE(ended.output.find("\ncwd=" + folder + "\n"), std::string::npos) << ended.output;
+  EXPECT_NE(ended.output.find("\nenv=PWD=" + folder + "\n"), std::string::npos);
+  EXPECT_NE(ended.output.find("\nmount=mokapot0 ro /data/here\nexpose=47124\n"), std::string::npos);
 }
 
 TEST_F(SessionTest, CountsInputToItsEnd) {
