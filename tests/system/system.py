@@ -2,6 +2,7 @@
 """Tests of the whole: programs through `build/moka run`, compared with the host."""
 
 import concurrent.futures
+import contextlib
 import csv
 import itertools
 import os
@@ -10,7 +11,7 @@ import tempfile
 import time
 
 from parts.process import run
-from system import jdks
+from system import bad_options, jdks
 from system.interactive import run_with_signals
 from system.programs import PROGRAMS, collector_rule
 
@@ -333,8 +334,9 @@ def bad_input(results, options):
         rows.append(("class version newer than the JDK", ["--jdk", jdk17, f"{jars}/too-new.jar"], {}))
     else:
         results.skipped("class version newer than the JDK", jdks.reason_for_absence(25))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         foreign = foreign_jdk(pathlib.Path(name))
+        rows += bad_options.rows(pathlib.Path(name), stack)
         rows.append(("a JDK for another machine", ["--jdk", foreign, "build/java/hello.jar"], {}))
         for title, words, env in rows:
             if options.only_case not in title:
@@ -349,6 +351,8 @@ def bad_input(results, options):
                 problem = "no message"
             elif got.stdout:
                 problem = "the message is on stdout"
+            elif got.stderr.count(b"\n") != 1:
+                problem = "the message is no single line"
             results.check(title, problem and f"{problem}\n{got.text()[-800:]}")
 
 
