@@ -77,6 +77,7 @@ inline constexpr const char* kHostAcknowledge = "ack";  // the exit line was rea
 // Control lines from the guest.
 inline constexpr const char* kGuestReady = "ready";      // the program's first instruction is next
 inline constexpr const char* kGuestPong = "pong";
+inline constexpr const char* kGuestWarning = "warning";  // warning TEXT-TO-END-OF-LINE: for the user to see
 inline constexpr const char* kGuestTermios = "termios";  // termios FLAGS CC as in kKeyTermios: apply to the host terminal
 // exit status=N signal=N by=application|kernel reason=TEXT-TO-END-OF-LINE
 //   status: what the shell would see (128 + signal where a signal ended it)

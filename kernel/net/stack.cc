@@ -2,6 +2,7 @@
 #include "net/stack.h"
 
 #include "base/global.h"
+#include "net/ethernet_interface.h"
 
 #include "lwip/init.h"
 #include "lwip/netif.h"
@@ -20,7 +21,9 @@ Mutex& net_core_lock() { return *core_lock; }
 NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) { current_guard = this; }
 
 NetCoreGuard::~NetCoreGuard() {
+  // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
   netif_poll_all();
+  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
   current_guard = nullptr;
 }
 

@@ -17,7 +17,7 @@ $(LWIP_STAMP): $(LWIP_PORT)/unpack.py $(LWIP_PATCHES) $(LWIP_PORT)/lwip.mk
 # As system headers: their warnings are their authors' business.
 LWIP_INCLUDES := -I$(LWIP_PORT)/include -isystem $(LWIP_TREE)/src/include
 
-LWIP_FILES := def inet_chksum init ip mem memp netif pbuf raw stats sys tcp tcp_in tcp_out timeouts udp \
+LWIP_FILES := def inet_chksum init ip mem memp netif pbuf raw stats sys tcp tcp_in tcp_out udp \
   ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/igmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag \
   ipv6/ethip6 ipv6/icmp6 ipv6/inet6 ipv6/ip6 ipv6/ip6_addr ipv6/ip6_frag ipv6/mld6 ipv6/nd6
 LWIP_OBJECTS := $(LWIP_FILES:%=$(KERNEL_OUT)/net/lwip/%.o)

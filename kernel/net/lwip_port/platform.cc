@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "device/random.h"
 #include "memory/heap.h"
+#include "net/checksum.h"
 #include "net/keyed_hash.h"
 #include "net/lwip_port/include/lwip_hooks.h"
 #include "net/stack.h"
@@ -76,6 +77,10 @@ void* mokapot_lwip_allocate_zeroed(std::size_t count, std::size_t size) {
 }
 
 void mokapot_lwip_free(void* memory) { heap_free(memory); }
+
+std::uint16_t mokapot_lwip_checksum(const void* bytes, int size) {
+  return internet_sum(bytes, static_cast<std::size_t>(size));
+}
 
 void mokapot_lwip_assert_core_locked() { ASSERT(net_core_lock().held_by_current_thread()); }
 

@@ -9,9 +9,29 @@
 extern "C" {
 #endif
 
+struct netif;
+struct dhcp;
+struct dhcp_msg;
+struct pbuf;
+
 // An initial sequence number after RFC 6528: a keyed hash of the connection plus a clock.
 u32_t mokapot_tcp_isn(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port);
 #define LWIP_HOOK_TCP_ISN mokapot_tcp_isn
+
+// The firewall's word on a packet that no socket wants; nonzero: drop it without an answer.
+int mokapot_nobody_listens(struct netif* from, u8_t protocol);
+#define LWIP_HOOK_NOBODY_LISTENS mokapot_nobody_listens
+
+// An option of a DHCP server's message that lwIP does not know. The options are asked for by number: name
+// servers, search domain, MTU.
+#define LWIP_DHCP_FURTHER_REQUEST_OPTIONS 6, 15, 26
+void mokapot_dhcp_option(struct netif* netif, u8_t message_type, u8_t option, u8_t length, const struct pbuf* packet,
+                         u16_t offset);
+#define LWIP_HOOK_DHCP_PARSE_OPTION(netif, dhcp, state, message, message_type, option, length, packet, offset) \
+  do {                                                                                                         \
+    (void)(message);                                                                                           \
+    mokapot_dhcp_option(netif, message_type, option, length, packet, offset);                                  \
+  } while (0)
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,10 @@
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"
+// The port's own (timers.cc): lwIP's allocate a record for each tick and know no other way out of a shortage of
+// memory than to stop.
+#define LWIP_TIMERS 1
+#define LWIP_TIMERS_CUSTOM 1
 
 // --- Memory ---
 #define MEM_LIBC_MALLOC 1
@@ -55,6 +59,7 @@
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
 #define LWIP_IPV6_MLD 1
 #define LWIP_IPV6_FORWARD 0
+#define IPV6_FRAG_COPYHEADER 1  // its record of 64-bit pointers does not fit into the header that it would overwrite
 #define LWIP_ND6_NUM_NEIGHBORS 64
 #define LWIP_ND6_NUM_DESTINATIONS 64
 #define LWIP_ND6_NUM_PREFIXES 8
@@ -78,6 +83,9 @@
 
 // --- TCP ---
 #define LWIP_TCP 1
+// Half of the unit in which retransmissions are timed, and the longest that an acknowledgement is put off.
+#define TCP_TMR_INTERVAL 50
+#define LWIP_TCP_RTO_TIME 1000  // before the first measurement: RFC 6298
 #define LWIP_ALTCP 0
 #define LWIP_CALLBACK_API 1
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1

@@ -21,6 +21,7 @@ __attribute__((format(printf, 1, 2))) void mokapot_lwip_diagnostic(const char* f
 void* mokapot_lwip_allocate(size_t size);
 void* mokapot_lwip_allocate_zeroed(size_t count, size_t size);
 void mokapot_lwip_free(void* memory);
+uint16_t mokapot_lwip_checksum(const void* bytes, int size);
 // Panics unless the caller holds the core lock.
 void mokapot_lwip_assert_core_locked(void);
 
@@ -45,6 +46,8 @@ void mokapot_lwip_assert_core_locked(void);
 #define SYS_ARCH_DEC(variable, value) ((void)__atomic_fetch_sub(&(variable), value, __ATOMIC_RELEASE))
 // The new count. Acquire-release: whoever frees sees what the others did with the buffer.
 #define LWIP_PBUF_DROP_REFERENCE(count) __atomic_sub_fetch(&(count), 1, __ATOMIC_ACQ_REL)
+
+#define LWIP_CHKSUM mokapot_lwip_checksum
 
 #define mem_clib_malloc mokapot_lwip_allocate
 #define mem_clib_calloc mokapot_lwip_allocate_zeroed

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TCP segments that follow each other, merged into one packet which the device cuts up again (segmentation
+// offload). Pure functions over the packets' headers; whoever uses it keeps the payloads. No locks, any context.
+//
+// Segments may be merged where the device would make the same ones again: one connection, consecutive sequence
+// numbers, all but the last of one size, and headers that differ only in what the device counts on. PSH and FIN
+// move to the last one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "device/net_device.h"
+
+namespace mokapot {
+
+inline constexpr std::size_t kEthernetHeader = 14;
+
+// A TCP segment in an IP packet, by lengths. IPv4 options and IPv6 extension headers: not one of these.
+struct TcpPacket {
+  bool ipv6 = false;
+  std::uint16_t ip_header = 0, tcp_header = 0;
+  std::uint32_t payload = 0;
+  std::uint16_t headers() const { return static_cast<std::uint16_t>(ip_header + tcp_header); }
+};
+// `start`: the packet's first bytes, from its IP header on; `size`: of the whole packet.
+std::optional<TcpPacket> parse_tcp_packet(std::span<const std::byte> start, std::size_t size);
+
+class SegmentMerge {
+ public:
+  static constexpr std::size_t kMaxHeaders = kEthernetHeader + 60 + 60;
+  static constexpr std::size_t kMaxPacket = 0xffff;  // of IP
+
+  // A frame's headers, Ethernet's first, as parse_tcp_packet understood them.
+  void begin(std::span<const std::byte> headers, const TcpPacket& packet);
+  bool can_append(std::span<const std::byte> headers, const TcpPacket& packet) const;
+  void append(std::span<const std::byte> headers, const TcpPacket& packet);
+
+  // Completes lengths, flags and checksums: the headers of the packet to send, and what is left to the device.
+  NetOffload finish();
+  std::span<const std::byte> headers() const { return {headers_, kEthernetHeader + packet_.headers()}; }
+  std::size_t segments() const { return segments_; }
+  std::uint32_t payload() const { return total_payload_; }
+
+ private:
+  std::byte* ip() { return headers_ + kEthernetHeader; }
+  const std::byte* ip() const { return headers_ + kEthernetHeader; }
+
+  alignas(4) std::byte headers_[kMaxHeaders];
+  TcpPacket packet_;                  // the first segment
+  std::uint32_t total_payload_ = 0, last_payload_ = 0, next_sequence_ = 0;
+  std::size_t segments_ = 0;
+  std::uint8_t last_flags_ = 0;       // PSH and FIN seen so far
+};
+
+}  // namespace mokapot

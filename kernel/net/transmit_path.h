@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From lwIP's packets to a device's transmit queue. Segments of one connection that come one after the other are
+// merged (segment_merge.h) where the device can cut them up; the device is told once a batch (flush). What finds
+// its queue full waits here, in order, up to a bound; beyond it packets are dropped, as on any full queue.
+//
+// A packet's headers are copied, its payload is not: the buffers stay referenced until the device has sent them, so
+// TCP finds a segment busy that it would send again too early. Buffers that lwIP marks volatile are copied.
+//
+// Lock: core lock. Contexts: thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "device/net_device.h"
+#include "net/segment_merge.h"
+#include "net/stack.h"
+
+struct pbuf;
+
+namespace mokapot {
+
+class TransmitPath {
+ public:
+  explicit TransmitPath(NetDevice& device) : device_(device), capabilities_(device.capabilities()) {}
+  TransmitPath(const TransmitPath&) = delete;
+  TransmitPath& operator=(const TransmitPath&) = delete;
+
+  bool leaves_checksums_to_device() const { return capabilities_.checksum; }
+
+  // Takes references of its own to the packet's buffers. kENOMEM: dropped.
+  Result<void> send(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet) REQUIRES(net_core_lock());
+  // The end of a batch: sends what was held back for merging and notifies the device.
+  void flush() REQUIRES(net_core_lock());
+  // The device has room again.
+  void resume() REQUIRES(net_core_lock());
+  bool has_backlog() const REQUIRES(net_core_lock()) { return backlog_first_ != nullptr; }
+
+  struct Counters {
+    std::uint64_t packets = 0, bytes = 0, dropped = 0;
+  };
+  // Packets as they appear on the wire, as far as that is known here.
+  const Counters& counters() const REQUIRES(net_core_lock()) { return counters_; }
+
+ private:
+  static constexpr std::size_t kMaxMerged = 48;
+  static constexpr std::size_t kMaxBacklog = 1000;  // frames; Linux's txqueuelen
+  struct Piece {
+    pbuf* buffer = nullptr;    // one reference is held
+    std::uint16_t skip = 0;    // bytes of headers, which travel in the frame's own copy
+  };
+  struct Frame;
+
+  Result<void> send_tcp(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet, const TcpPacket& tcp)
+      REQUIRES(net_core_lock());
+  bool may_merge(const TcpPacket& tcp) const;
+  Result<void> flush_merged() REQUIRES(net_core_lock());
+  // Makes a frame of a header and buffers, whose references it takes over; they are dropped if it fails.
+  Result<void> submit(std::span<const std::byte> header, const NetOffload& offload, std::span<Piece> pieces,
+                      std::size_t packets, std::size_t bytes) REQUIRES(net_core_lock());
+  Result<void> try_transmit(Frame& frame) REQUIRES(net_core_lock());
+  static void finish(void* frame);
+
+  NetDevice& device_;
+  const NetDevice::Capabilities capabilities_;
+  SegmentMerge merge_ GUARDED_BY(net_core_lock());
+  Piece merged_[kMaxMerged] GUARDED_BY(net_core_lock());
+  std::size_t merged_count_ GUARDED_BY(net_core_lock()) = 0;
+  std::size_t merged_segments_ GUARDED_BY(net_core_lock()) = 0;  // pieces of memory
+  bool kick_due_ GUARDED_BY(net_core_lock()) = false;
+  Frame* backlog_first_ GUARDED_BY(net_core_lock()) = nullptr;
+  Frame* backlog_last_ GUARDED_BY(net_core_lock()) = nullptr;
+  std::size_t backlog_size_ GUARDED_BY(net_core_lock()) = 0;
+  Counters counters_ GUARDED_BY(net_core_lock());
+};
+
+}  // namespace mokapot
