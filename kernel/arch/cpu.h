@@ -17,6 +17,8 @@ CpuId current_cpu();
 // One word per CPU for sched's running thread; meaningful at any time (it moves with the thread).
 void* current_thread_pointer();
 void set_current_thread_pointer(void* thread);
+// Where the running thread is told that it has work before it returns to the application: not zero.
+void set_return_work(const std::atomic<std::uint32_t>* work);
 
 // Preemption counter of this CPU, nested. sched reads it on the way out of interrupts; the guards in
 // sync/ change it. enable returns true when the count fell to zero and a reschedule is pending.

@@ -25,7 +25,6 @@ struct SignalDelivery {
   std::uint64_t fault_address;   // CR2, trap number and error code as ucontext shows them
   std::uint64_t trap_number;
   std::uint64_t error_code;
-  void* vector_area;             // scratch of extended_state_size() bytes: the thread's own save area
 };
 // Writes the frame and points registers at the handler. kEFAULT if the stack cannot be written.
 Result<void> push_signal_frame(TrapFrame& frame, const SignalDelivery& delivery);
@@ -36,7 +35,7 @@ struct SignalReturn {
 };
 // Restores the registers and vector state that the frame at the application's stack pointer holds.
 // IF is forced on; NT, TF and IOPL are cleared. kEFAULT or kEINVAL: the process is to get SIGSEGV.
-Result<SignalReturn> pop_signal_frame(TrapFrame& frame, void* vector_area);
+Result<SignalReturn> pop_signal_frame(TrapFrame& frame);
 
 // AT_MINSIGSTKSZ: what one frame takes at most.
 std::size_t signal_frame_size();

@@ -23,8 +23,6 @@ enum class ApplicationException : std::uint8_t {
 };
 
 struct TrapHandlers {
-  // System call: set the frame's result. Interrupts on.
-  void (*system_call)(TrapFrame& frame);
   // A device or inter-CPU interrupt. Interrupts off.
   void (*interrupt)(std::uint8_t vector);
   // Page fault of the application; queues a signal if it cannot be resolved. Interrupts on.
@@ -32,13 +30,20 @@ struct TrapHandlers {
   void (*application_exception)(TrapFrame& frame, ApplicationException exception);
   // Page fault of a kernel copy on an application address: true if resolved. Interrupts on, may block.
   bool (*kernel_page_fault)(VirtAddr address, MemoryAccess access);
-  // Whether the calling thread has work before it returns to the application; and to do it (signals).
-  bool (*application_work_pending)();
-  void (*application_work)(TrapFrame& frame);  // interrupts on
+  // What a thread does before it returns to the application if its return work (arch/cpu.h) is not zero: signals.
+  // Makes it zero. Interrupts on.
+  void (*application_work)(TrapFrame& frame);
   void (*reschedule)();                        // interrupts off
   void (*report)(const char* line);            // where registers and backtraces of kernel bugs go; any context
 };
 void set_trap_handlers(const TrapHandlers& handlers);
+
+// System calls, by number: interrupts on; the result, or -errno, becomes the frame's. A call that replaces the
+// frame returns what that frame holds. The table has kSystemCallSlots entries, none empty; the last one gets all
+// higher numbers. May be replaced at any time.
+using SystemCall = std::int64_t (*)(TrapFrame& frame);
+inline constexpr std::size_t kSystemCallSlots = 512;
+void set_system_calls(const SystemCall* table);
 
 // Starts the application with the given frame, which is copied to the top of the kernel stack.
 [[noreturn]] void enter_application(const TrapFrame& frame);

@@ -49,7 +49,8 @@ void prepare_log(std::string_view command_line) {
     for_each_log_line(serial_log_sink);  // what was said before the command line was read
     set_log_sink(serial_log_sink, LogLevel::kInfo);
   }
-  if (command_line_option(command_line, contract::kOptionTrace).value == "syscalls") set_syscall_trace(SyscallTrace::kOn);
+  const bool traced = command_line_option(command_line, contract::kOptionTrace).value == "syscalls";
+  set_syscall_trace(traced ? SyscallTrace::kOn : SyscallTrace::kOff);
 }
 
 void take_over_memory(BootInfo& info) {

@@ -94,12 +94,10 @@ void on_application_exception(arch::TrapFrame& frame, arch::ApplicationException
 
 void wire_traps() {
   arch::TrapHandlers handlers{};
-  handlers.system_call = dispatch_system_call;
   handlers.interrupt = dispatch_interrupt;
   handlers.application_page_fault = on_application_page_fault;
   handlers.application_exception = on_application_exception;
   handlers.kernel_page_fault = on_kernel_page_fault;
-  handlers.application_work_pending = signal_work_pending;
   handlers.application_work = deliver_signals;
   handlers.reschedule = reschedule;
   handlers.report = [](const char* line) { LOG_ERROR("%s", line); };

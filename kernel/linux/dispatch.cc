@@ -38,7 +38,7 @@ template <auto function, typename Signature = decltype(function)>
 struct Call;
 template <auto function, typename... Args>
 struct Call<function, SyscallResult (*)(Args...)> {
-  static std::int64_t invoke(const arch::TrapFrame& frame) {
+  static std::int64_t invoke(arch::TrapFrame& frame) {
     return invoke_with(frame, std::index_sequence_for<Args...>{});
   }
   template <std::size_t... I>
@@ -48,20 +48,21 @@ struct Call<function, SyscallResult (*)(Args...)> {
   }
 };
 
-struct Entry {
-  std::int64_t (*invoke)(const arch::TrapFrame& frame) = nullptr;
-  SyscallDescription description;
-};
+constexpr std::size_t kSlots = arch::kSystemCallSlots;
+
+std::int64_t unknown_call(arch::TrapFrame& frame);
 
 struct Table {
-  static constexpr std::size_t kSize = 512;
-  Entry entries[kSize] = {};
+  arch::SystemCall calls[kSlots] = {};
+  SyscallDescription descriptions[kSlots] = {};
 
   constexpr Table() {
+    for (arch::SystemCall& call : calls) call = unknown_call;
 #define ROW(number, name, ...)                                       \
-  entries[number].invoke = &Call<&sys_##name>::invoke;               \
-  entries[number].description = {#name, sizeof((ArgumentKind[]){__VA_ARGS__}) / sizeof(ArgumentKind) - 1, \
-                                 {__VA_ARGS__}};
+  static_assert(number < kSlots - 1, "the last slot is for numbers that are too high"); \
+  calls[number] = &Call<&sys_##name>::invoke;               \
+  descriptions[number] = {#name, sizeof((ArgumentKind[]){__VA_ARGS__}) / sizeof(ArgumentKind) - 1, \
+                          {__VA_ARGS__}};
 #define SYSCALL0(number, name) ROW(number, name, ArgumentKind::kNone)
 #define SYSCALL1(number, name, t1, a1) ROW(number, name, kind_of<t1>(), ArgumentKind::kNone)
 #define SYSCALL2(number, name, t1, a1, t2, a2) ROW(number, name, kind_of<t1>(), kind_of<t2>(), ArgumentKind::kNone)
@@ -80,41 +81,43 @@ struct Table {
 
 constinit const Table table;
 
-// Unknown calls are named once each. Relaxed: a doubled line does no harm.
-constinit std::atomic<std::uint64_t> reported[Table::kSize / 64] = {};
-constinit std::atomic<bool> tracing{false};
+// Unknown calls are named once each, those above the table always. Relaxed: a doubled line does no harm.
+constinit std::atomic<std::uint64_t> reported[kSlots / 64] = {};
 
-std::int64_t unknown_call(std::uint64_t number) {
-  if (number >= Table::kSize) {
+std::int64_t unknown_call(arch::TrapFrame& frame) {
+  const std::uint64_t number = frame.syscall_number();
+  const std::uint64_t bit = std::uint64_t{1} << (number % 64);
+  if (number >= kSlots || (reported[number / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0)
     LOG_WARNING("system call %lu is not there: ENOSYS", number);
-  } else {
-    const std::uint64_t bit = std::uint64_t{1} << (number % 64);
-    if ((reported[number / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0)
-      LOG_WARNING("system call %lu is not there: ENOSYS", number);
-  }
   return -static_cast<std::int64_t>(Errno::kENOSYS);
 }
 
-}  // namespace
-
-void set_syscall_trace(SyscallTrace trace) { tracing.store(trace == SyscallTrace::kOn, std::memory_order_relaxed); }
-
-const char* syscall_name(std::uint64_t number) {
-  return number < Table::kSize && table.entries[number].invoke != nullptr ? table.entries[number].description.name : nullptr;
+std::int64_t traced_call(arch::TrapFrame& frame) {
+  const std::uint64_t number = frame.syscall_number();
+  if (syscall_name(number) == nullptr) return unknown_call(frame);
+  trace_syscall_entry(table.descriptions[number], frame);
+  const std::int64_t result = table.calls[number](frame);
+  frame.set_result(result);
+  trace_syscall_exit(table.descriptions[number], frame);
+  return result;
 }
 
-void dispatch_system_call(arch::TrapFrame& frame) {
-  const std::uint64_t number = frame.syscall_number();
-  const Entry* entry = number < Table::kSize ? &table.entries[number] : nullptr;
-  const bool traced = tracing.load(std::memory_order_relaxed);
-  if (entry == nullptr || entry->invoke == nullptr) [[unlikely]] {
-    frame.set_result(unknown_call(number));
-    return;
+struct TracedTable {
+  arch::SystemCall calls[kSlots] = {};
+  constexpr TracedTable() {
+    for (arch::SystemCall& call : calls) call = traced_call;
   }
-  if (traced) [[unlikely]] trace_syscall_entry(entry->description, frame);
-  // rt_sigreturn and exec replace the frame; what they return is what it holds then.
-  frame.set_result(entry->invoke(frame));
-  if (traced) [[unlikely]] trace_syscall_exit(entry->description, frame);
+};
+constinit const TracedTable traced_table;
+
+}  // namespace
+
+void set_syscall_trace(SyscallTrace trace) {
+  arch::set_system_calls(trace == SyscallTrace::kOn ? traced_table.calls : table.calls);
+}
+
+const char* syscall_name(std::uint64_t number) {
+  return number < kSlots ? table.descriptions[number].name : nullptr;
 }
 
 }  // namespace mokapot

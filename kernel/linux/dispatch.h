@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From the trap to sys_*: decoding, dispatch and tracing, all derived from syscalls.def.
+// From the entry stub to sys_*: the table of calls, decoding and tracing, all derived from syscalls.def.
 #pragma once
 
 #include <cstdint>
 
-#include "arch/trap_frame.h"
+#include "arch/traps.h"
 
 namespace mokapot {
 
 enum class SyscallTrace : std::uint8_t { kOff, kOn };
-void set_syscall_trace(SyscallTrace trace);  // strace-like lines in the kernel's log
-
-// Trap handler for system calls: leaves the result, or -errno, in the frame. Thread context.
-void dispatch_system_call(arch::TrapFrame& frame);
+// Makes arch call the table's functions, with strace-like lines in the kernel's log or without. Boot, before the
+// application starts; at any time after.
+void set_syscall_trace(SyscallTrace trace);
 
 // Name of a call in the table, nullptr for one that is not.
 const char* syscall_name(std::uint64_t number);

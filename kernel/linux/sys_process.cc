@@ -44,7 +44,7 @@ SyscallResult clone_task(const CloneRequest& request) {
   RefPtr<Task> child = TRY(make_ref<Task>(parent.name()));
   const auto initialised = child->initialise(run_new_task, nullptr);
   if (!initialised.ok()) return Errno::kEAGAIN;  // clone(2): EAGAIN where threads have run out
-  arch::save_extended_state_whole(child->extended_state());
+  arch::save_extended_state(child->extended_state());
   arch::TrapFrame& frame = *VirtAddr(child->kernel_stack().top - sizeof(arch::TrapFrame)).as<arch::TrapFrame>();
   frame = arch::current_application_frame();
   frame.set_result(0);
@@ -180,7 +180,7 @@ SyscallResult sys_rseq(VirtAddr area, unsigned length, int flags, unsigned signa
   task.rseq_area = area;
   task.rseq_length = length;
   task.rseq_signature = signature;
-  task.rseq_stale.store(true, std::memory_order_relaxed);  // filled in on the way back
+  task.request_rseq_refresh();  // filled in on the way back
   return 0;
 }
 

@@ -141,13 +141,6 @@ void set_temporary_mask(SignalSet mask) {
   set_blocked_signals(mask);
 }
 
-bool signal_work_pending() {
-  Thread& thread = current_thread();
-  if (thread.interrupt_pending()) return true;
-  return static_cast<Task&>(thread).rseq_stale.load(std::memory_order_relaxed) &&
-         !static_cast<Task&>(thread).rseq_area.is_null();
-}
-
 namespace {
 
 void end_by_signal(const SignalInfo& info, const arch::TrapFrame& frame) {
@@ -175,7 +168,7 @@ void settle_interrupted_call(arch::TrapFrame& frame, const SignalAction* handler
 
 // The CPU number in the task's rseq area, which glibc's sched_getcpu reads.
 void refresh_rseq(Task& task) {
-  if (!task.rseq_stale.exchange(false, std::memory_order_relaxed) || task.rseq_area.is_null()) return;
+  if (!task.take_rseq_refresh() || task.rseq_area.is_null()) return;
   const std::uint32_t cpu = task.last_cpu().index();
   const std::uint32_t ids[2] = {cpu, cpu};  // cpu_id_start, cpu_id
   (void)copy_to_application(task.rseq_area, ids, sizeof(ids)).ok();
@@ -212,7 +205,6 @@ bool push_handler_frame(arch::TrapFrame& frame, const SignalAction& action, cons
   delivery.fault_address = task.last_fault.address;
   delivery.trap_number = task.last_fault.trap;
   delivery.error_code = task.last_fault.error;
-  delivery.vector_area = task.extended_state();
   if (!arch::push_signal_frame(frame, delivery).ok()) return false;
   constexpr std::uint32_t kAutoDisarm = 1u << 31;
   if (!delivery.stack_top.is_null() && (signals.alternate_stack_flags & kAutoDisarm) != 0) {
@@ -273,7 +265,7 @@ void deliver_signals(arch::TrapFrame& frame) {
 
 Result<void> return_from_signal(arch::TrapFrame& frame) {
   Task& task = current_task();
-  const arch::SignalReturn restored = TRY(arch::pop_signal_frame(frame, task.extended_state()));
+  const arch::SignalReturn restored = TRY(arch::pop_signal_frame(frame));
   set_blocked_signals(restored.blocked_mask);
   SignalState& signals = task.signals;
   const std::uint64_t begin = signals.alternate_stack.value();

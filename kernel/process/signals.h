@@ -57,8 +57,7 @@ bool take_pending_signal(SignalSet set, SignalInfo& info);
 // Blocks `mask` in place of the current mask until the handler's frame has been made (rt_sigsuspend, ppoll).
 void set_temporary_mask(SignalSet mask);
 
-// Trap handler hooks: see arch/traps.h.
-bool signal_work_pending();
+// Trap handler hook, application_work of arch/traps.h.
 void deliver_signals(arch::TrapFrame& frame);
 // rt_sigreturn on the calling task's frame.
 Result<void> return_from_signal(arch::TrapFrame& frame);

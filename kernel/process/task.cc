@@ -62,7 +62,7 @@ Task::~Task() { drop_pending_signals(signals); }
 
 void Task::on_reaped() {}
 
-void Task::on_migrated(CpuId) { rseq_stale.store(true, std::memory_order_relaxed); }
+void Task::on_migrated(CpuId) { request_rseq_refresh(); }
 
 Task& current_task() {
   DASSERT(current_is_task());

@@ -39,7 +39,11 @@ class Task final : public Thread {
   VirtAddr rseq_area;
   std::uint32_t rseq_length = 0;
   std::uint32_t rseq_signature = 0;
-  std::atomic<bool> rseq_stale{false};
+  // Has the area written on the way back to the application; take_rseq_refresh says once whether that is due.
+  void request_rseq_refresh() { return_work_.fetch_or(kMigrationWork, std::memory_order_relaxed); }
+  bool take_rseq_refresh() {
+    return (return_work_.fetch_and(~kMigrationWork, std::memory_order_relaxed) & kMigrationWork) != 0;
+  }
 
   // Voluntary and forced switches, faults: getrusage.
   std::atomic<std::uint64_t> minor_faults{0}, major_faults{0};

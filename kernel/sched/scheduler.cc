@@ -57,6 +57,7 @@ void Scheduler::initialise(KernelStack boot_stack) {
     mine().queue.begin(*boot, idle, now());
   }
   arch::set_current_thread_pointer(boot);
+  arch::set_return_work(&boot->return_work_);
   add_to_all(*boot);
   set_vector_handler(kRescheduleVector, [](void*) { handle_kick(); }, nullptr);
   activate_cpu(CpuId(0));
@@ -76,6 +77,7 @@ void Scheduler::run_idle_on_this_cpu(KernelStack idle_stack) {
   }
   mine().idle_since = now();
   arch::set_current_thread_pointer(&idle);
+  arch::set_return_work(&idle.return_work_);
   arch::set_kernel_stack(idle_stack.bottom, idle_stack.top);
   activate_cpu(cpu);
   begin_lazy_flush();
@@ -163,6 +165,7 @@ void Scheduler::switch_to(SchedulerCpu& cpu, Thread& next, Instant time) {
     arch::save_extended_state(previous.extended_state_);
   }
   arch::set_current_thread_pointer(&next);
+  arch::set_return_work(&next.return_work_);
   arch::set_kernel_stack(next.stack_.bottom, next.stack_.top);
   arch_switch_stacks(&previous.context_, &next.context_);
   // On the stack of whoever has been switched to, perhaps on another CPU than when it switched away:

@@ -59,7 +59,7 @@ void Thread::start() { Scheduler::start(*this); }
 void Thread::wake() { Scheduler::wake(*this, WakeReason::kWoken); }
 
 void Thread::interrupt() {
-  interrupted_.store(true, std::memory_order_release);
+  return_work_.fetch_or(kInterruptWork, std::memory_order_release);
   if (!Scheduler::wake(*this, WakeReason::kInterrupted)) Scheduler::notify_running(*this);
 }
 

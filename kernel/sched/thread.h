@@ -51,8 +51,8 @@ class Thread : public RefCounted<Thread> {
   void wake();
   // As wake, and makes interruptible waits end with kInterrupted until clear_interrupt. Signals use it.
   void interrupt();
-  void clear_interrupt() { interrupted_.store(false, std::memory_order_relaxed); }
-  bool interrupt_pending() const { return interrupted_.load(std::memory_order_acquire); }
+  void clear_interrupt() { return_work_.fetch_and(~kInterruptWork, std::memory_order_relaxed); }
+  bool interrupt_pending() const { return (return_work_.load(std::memory_order_acquire) & kInterruptWork) != 0; }
 
   const char* name() const { return name_; }
   void set_name(const char* name);  // at most 15 characters are kept, as Linux does
@@ -100,7 +100,9 @@ class Thread : public RefCounted<Thread> {
   void* extended_state_ = nullptr;
   std::uint64_t thread_pointer_ = 0;
   std::atomic<ThreadState> state_{ThreadState::kNew};
-  std::atomic<bool> interrupted_{false};
+  // Work before the thread returns to the application, a bit each: read by arch on the way (set_return_work).
+  static constexpr std::uint32_t kInterruptWork = 1, kMigrationWork = 2;
+  std::atomic<std::uint32_t> return_work_{0};
   std::atomic<std::uint32_t> last_cpu_{0};
   std::atomic<CpuMask> affinity_{~CpuMask{0}};
   std::atomic<int> nice_{0};

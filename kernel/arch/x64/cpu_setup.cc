@@ -54,8 +54,10 @@ constexpr std::uint64_t kEferSyscall = 1, kEferNoExecute = 1 << 11;
 constexpr std::uint64_t kCr0WriteProtect = 1 << 16, kCr0MonitorCoprocessor = 2, kCr0Emulation = 4, kCr0NumericError = 0x20;
 constexpr std::uint64_t kCr4Pge = 1 << 7, kCr4Fxsr = 1 << 9, kCr4XmmExceptions = 1 << 10, kCr4Fsgsbase = 1 << 16;
 constexpr std::uint64_t kCr4Xsave = 1 << 18, kCr4Smep = 1 << 20, kCr4Smap = 1 << 21;
-// Cleared on SYSCALL: IF (the stub switches stacks first), DF, TF, NT, AC, IOPL.
-constexpr std::uint64_t kSyscallClears = 0x200 | 0x400 | 0x100 | 0x4000 | 0x40000 | 0x3000;
+// Cleared on SYSCALL: DF, TF, NT, AC, IOPL. Not IF: see entry.S.
+constexpr std::uint64_t kSyscallClears = 0x400 | 0x100 | 0x4000 | 0x40000 | 0x3000;
+// What a CPU's return_work points at until it has a thread.
+constinit std::atomic<std::uint32_t> no_return_work{0};
 
 extern "C" const std::uint8_t vector_stubs[];
 extern "C" void syscall_entry();
@@ -133,6 +135,7 @@ void initialise_cpu(const CpuSetup& setup) {
   t.tss.ist[3] = stacks.value() + 0x3000;  // #MC
   t.tss.io_map_base = sizeof(TaskStateSegment);
   t.local.self = &t.local;
+  t.local.return_work = &no_return_work;
   t.local.cpu_index = setup.cpu.index();
   t.local.emergency_stack_top = stacks.value() + 0x4000;
   t.local.kernel_stack_bottom = setup.stack_bottom.value();

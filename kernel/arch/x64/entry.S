@@ -9,15 +9,18 @@
 //     bounds-checked against the thread's kernel stack first: an overflow would fault on the copy, arrive on
 //     the pad and copy again, for ever. NMI, #DF and #MC have stacks of their own and stay on them.
 //     All pad users run with interrupts off and touch only memory that is always mapped, so one pad serves all.
-//   * SYSCALL parks RSP in the per-CPU block and takes the thread's kernel stack. It returns by a jump. The last
-//     two instructions are STI and JMP: the interrupt shadow of STI covers the jump, so there is no
-//     moment at which an interrupt sees kernel RIP with the application's RSP; only NMI and #MC can.
+//   * SYSCALL parks RSP in the per-CPU block and takes the thread's kernel stack. Interrupts stay on from the
+//     first instruction to the last, which is a jump back: switching them is what a system call would spend most of
+//     its time on. The few places that an interrupt must not take at their face value are between labels that
+//     arch/x64/traps.cc knows: it starts the entry anew, or the exit, or lets the last jump have happened.
 //
 // GS-relative offsets are those of CpuLocal in arch_impl/cpu.h; the frame layout is arch/trap_frame.h's.
 
 .set GS_RSP_SCRATCH, 24
 .set GS_STACK_TOP, 16
+.set GS_RESCHEDULE, 36
 .set GS_STACK_BOTTOM, 48
+.set GS_RETURN_WORK, 64
 .set GS_EMERGENCY_TOP, 56
 .set FRAME_SIZE, 176
 .set FRAME_R15, 0
@@ -43,6 +46,9 @@
 .set KERNEL_CODE, 0x08
 .set KERNEL_DATA, 0x10
 .set SYSCALL_VECTOR, 0x100
+.set SYSCALL_SLOTS, 512
+// What the fast way out restores of RFLAGS, or finds as it is: CF PF AF ZF SF IF OF and the bit that is always set.
+.set ORDINARY_FLAGS, 0xad7
 
 // The general registers, as the frame has them below the vector.
 .macro push_registers
@@ -174,25 +180,50 @@ own_stack_entry:
     jmp return_from_trap
 
 .balign 16
-.global syscall_entry
-syscall_entry:
+.global syscall_entry, syscall_entry_on_kernel_stack, syscall_entry_parked
+syscall_entry:                       // an interrupt up to the next label: the SYSCALL has not happened
     movq %rsp, %gs:GS_RSP_SCRATCH
     movq %gs:GS_STACK_TOP, %rsp
+syscall_entry_on_kernel_stack:       // up to the next label: no other thread may use this CPU's scratch word
     pushq $KERNEL_DATA
     pushq %gs:GS_RSP_SCRATCH
+syscall_entry_parked:
     pushq %r11                       // RFLAGS
     pushq $KERNEL_CODE
     pushq %rcx                       // RIP
     pushq %rax                       // system-call number, kept for restarts
     pushq $SYSCALL_VECTOR
-    sti
     push_registers
     movq %rsp, %rdi
     xorl %ebp, %ebp
-    call arch_handle_syscall         // returns true where all registers must be loaded from the frame
-    testb %al, %al
-    jnz return_from_trap
-    // Interrupts are off. Callee-saved registers are as the application left them.
+    movl $(SYSCALL_SLOTS - 1), %ecx
+    cmpl %ecx, %eax                  // the lower half is the number, as on Linux
+    cmoval %ecx, %eax                // the last slot is for numbers that are too high
+    movq arch_system_calls(%rip), %rcx
+    call *(%rcx, %rax, 8)
+    movq %rax, FRAME_RAX(%rsp)
+
+// Callee-saved registers are as the application left them. An interrupt up to the jump: all of this once more, since
+// it may have brought work.
+.global syscall_exit, syscall_exit_jump
+syscall_exit:
+    cmpl $0, %gs:GS_RESCHEDULE
+    jne 1f
+    movq %gs:GS_RETURN_WORK, %rcx
+    cmpl $0, (%rcx)
+    jne 1f
+    cmpq $SYSCALL_VECTOR, FRAME_VECTOR(%rsp)
+    jne 1f                           // rt_sigreturn, exec: the frame is another
+    movq FRAME_RFLAGS(%rsp), %r11
+    testl $~ORDINARY_FLAGS, %r11d
+    jnz 1f
+    // The flags without POPF: OF by an addition that overflows, the others from AH.
+    movzbl %r11b, %eax
+    shll $8, %eax
+    btl $11, %r11d
+    adcb $0, %al
+    addb $127, %al
+    sahf
     movq FRAME_R10(%rsp), %r10
     movq FRAME_R9(%rsp), %r9
     movq FRAME_R8(%rsp), %r8
@@ -202,13 +233,13 @@ syscall_entry:
     movq FRAME_RDI(%rsp), %rdi
     movq FRAME_RBP(%rsp), %rbp
     movq FRAME_RIP(%rsp), %rcx
-    movq FRAME_RFLAGS(%rsp), %r11
-    andl $~0x200, FRAME_RFLAGS(%rsp) // the interrupt flag comes back by STI below
-    addq $FRAME_RFLAGS, %rsp
-    popfq
-    movq (%rsp), %rsp
-    sti
+    movq FRAME_RSP(%rsp), %rsp
+syscall_exit_jump:                   // an interrupt here: the jump has been made
     jmp *%rcx
+
+1:  movq %rsp, %rdi
+    call arch_settle_syscall_return  // interrupts are off when it returns
+    jmp return_from_trap
 
 // void arch_switch_stacks(SwitchContext* from, const SwitchContext* to)
 .global arch_switch_stacks

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "arch/context.h"
+#include "arch/memory_copy.h"
 #include "arch/msr.h"
 #include "arch/x64/cpu_setup.h"
 
@@ -20,6 +21,14 @@ constexpr std::uint64_t kComponents = 0xff & ~std::uint64_t{0x18};  // x87 SSE A
 // Constant after the boot CPU's set-up.
 constinit std::uint64_t enabled_components = 0;
 constinit std::size_t area_size = 512;
+constexpr std::size_t kLegacySize = 512, kHeaderSize = 64;
+// No component present: loading any one from here makes it what it is after reset. MXCSR is read all the same.
+struct alignas(64) InitialState {
+  std::uint8_t before_mxcsr[24] = {};
+  std::uint32_t mxcsr = 0x1f80;
+  std::uint8_t rest[kLegacySize + kHeaderSize - 28] = {};
+};
+constexpr InitialState initial_state;
 constinit bool has_xsave = false;
 constinit bool has_xsaveopt = false;
 
@@ -61,13 +70,6 @@ void save_extended_state(void* area) {
   else asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
-void save_extended_state_whole(void* area) {
-  if (!has_xsave) return save_extended_state(area);
-  const auto low = static_cast<std::uint32_t>(enabled_components);
-  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
-  asm volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
-}
-
 void restore_extended_state(const void* area) {
   const auto low = static_cast<std::uint32_t>(enabled_components);
   const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
@@ -75,21 +77,45 @@ void restore_extended_state(const void* area) {
   else asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
-bool sanitise_extended_state(void* area) {
-  auto* bytes = static_cast<std::uint8_t*>(area);
-  std::uint32_t mxcsr = 0, mxcsr_mask = 0;
-  std::memcpy(&mxcsr, bytes + 24, sizeof(mxcsr));
-  std::memcpy(&mxcsr_mask, bytes + 28, sizeof(mxcsr_mask));
-  mxcsr &= 0xffff;  // reserved bits would fault on restore
-  std::memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
-  if (!has_xsave) return true;
-  // The header: present components must be enabled ones, the format the standard one, the rest zero.
-  std::uint64_t header[8];
-  std::memcpy(header, bytes + 512, sizeof(header));
-  const bool plausible = (header[0] & ~enabled_components) == 0 && header[1] == 0;
-  for (int i = 2; i < 8; ++i) header[i] = 0;
-  std::memcpy(bytes + 512, header, sizeof(header));
-  return plausible;
+// An instruction on application memory that may fault: 1 or, by way of the exception table, 0.
+#define OR_FAULT(instruction)                                   \
+  "movl $1, %0\n1: " instruction "\n2:\n"                      \
+  ".pushsection .text.cold\n3: xorl %0, %0\n jmp 2b\n.popsection\n" \
+  ".pushsection .exception_table, \"a\"\n.balign 4\n.long 1b - .\n.long 3b - .\n.popsection"
+
+bool save_extended_state_to_application(VirtAddr area) {
+  int done = 0;
+  auto* memory = area.as<std::uint8_t>();
+  if (!has_xsave) {
+    asm volatile(OR_FAULT("fxsave64 (%1)") : "=&r"(done) : "r"(memory) : "memory");
+    return done != 0;
+  }
+  // XSAVE writes of the header only what it saved; XRSTOR wants the rest of it to be zero.
+  if (clear_or_fault(memory + kLegacySize, kHeaderSize) != 0) return false;
+  const auto low = static_cast<std::uint32_t>(enabled_components);
+  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
+  asm volatile(OR_FAULT("xsave64 (%1)") : "=&r"(done) : "r"(memory), "a"(low), "d"(high) : "memory");
+  return done != 0;
 }
+
+bool load_extended_state_from_application(VirtAddr area, ExtendedStateForm form) {
+  int done = 0;
+  const auto* memory = area.as<const std::uint8_t>();
+  const auto low = static_cast<std::uint32_t>(enabled_components);
+  const auto high = static_cast<std::uint32_t>(enabled_components >> 32);
+  // Bad headers and reserved bits of MXCSR are general-protection faults, which the table catches too.
+  if (has_xsave && form == ExtendedStateForm::kWhole) {
+    asm volatile(OR_FAULT("xrstor64 (%1)") : "=&r"(done) : "r"(memory), "a"(low), "d"(high) : "memory");
+    return done != 0;
+  }
+  if (has_xsave) {
+    static constexpr std::uint32_t kX87AndSse = 3;
+    asm volatile("xrstor64 (%0)" : : "r"(&initial_state), "a"(low & ~kX87AndSse), "d"(high) : "memory");
+  }
+  asm volatile(OR_FAULT("fxrstor64 (%1)") : "=&r"(done) : "r"(memory) : "memory");
+  return done != 0;
+}
+
+#undef OR_FAULT
 
 }  // namespace mokapot::arch

@@ -89,11 +89,6 @@ Result<void> push_signal_frame(TrapFrame& frame, const SignalDelivery& delivery)
   // The ABI: RSP + 8 is a multiple of 16 at a function's entry.
   const std::uint64_t place = align_down(vector_state - sizeof(Frame), 16) - 8;
 
-  // The vector registers are live: the kernel does not use them. Save them whole in the thread's own area
-  // and copy that, since a store to the application's stack may fault. Nothing may preempt in between,
-  // for the scheduler saves to the same area; it would write the same registers, so that is harmless.
-  save_extended_state_whole(delivery.vector_area);
-  auto* area = static_cast<std::uint8_t*>(delivery.vector_area);
   SoftwareReserved reserved{};
   if (extended_state_components() != 0) {
     reserved.magic1 = kMagic1;
@@ -111,7 +106,7 @@ Result<void> push_signal_frame(TrapFrame& frame, const SignalDelivery& delivery)
   fill_machine_context(f.context.machine, frame, delivery, vector_state);
   std::memcpy(f.info, delivery.info, sizeof(f.info));
 
-  if (!write_out(vector_state, area, area_size) ||
+  if (!writable_place(vector_state, area_size) || !save_extended_state_to_application(VirtAddr(vector_state)) ||
       !write_out(vector_state + kSoftwareReservedOffset, &reserved, sizeof(reserved)) ||
       (extended_state_components() != 0 && !write_out(vector_state + area_size, &kMagic2, sizeof(kMagic2))) ||
       !write_out(place, &f, sizeof(f)))
@@ -127,7 +122,7 @@ Result<void> push_signal_frame(TrapFrame& frame, const SignalDelivery& delivery)
   return {};
 }
 
-Result<SignalReturn> pop_signal_frame(TrapFrame& frame, void* vector_area) {
+Result<SignalReturn> pop_signal_frame(TrapFrame& frame) {
   // RET in the restorer's caller popped the return address.
   const std::uint64_t place = frame.rsp - sizeof(std::uint64_t);
   UserContext context;
@@ -136,37 +131,13 @@ Result<SignalReturn> pop_signal_frame(TrapFrame& frame, void* vector_area) {
   if (m.rip >= kApplicationEnd || m.rsp >= std::uint64_t{1} << 47) return Errno::kEINVAL;
 
   if (m.vector_state != 0) {
-    auto* area = static_cast<std::uint8_t*>(vector_area);
-    // Preemption between filling the area and loading it would overwrite it with the live registers.
-    // So the data is read to the area with preemption on only into a place that the scheduler does not use:
-    // restore directly after a fault-free copy, retried if a switch came between.
     const std::size_t area_size = extended_state_size();
+    if (!writable_place(m.vector_state, area_size)) return Errno::kEFAULT;
     SoftwareReserved reserved{};
     if (!read_in(&reserved, m.vector_state + kSoftwareReservedOffset, sizeof(reserved))) return Errno::kEFAULT;
-    const bool extended = reserved.magic1 == kMagic1 && reserved.xstate_size <= area_size;
-    const std::size_t present = extended ? reserved.xstate_size : 512;
-    while (true) {
-      // Bring the pages in first, then copy without sleeping.
-      std::uint8_t probe;
-      for (std::size_t offset = 0; offset < present; offset += 512)
-        if (!read_in(&probe, m.vector_state + offset, 1)) return Errno::kEFAULT;
-      if (!read_in(&probe, m.vector_state + present - 1, 1)) return Errno::kEFAULT;
-      const InterruptState state = interrupts_save_and_disable();
-      std::memset(area, 0, area_size);
-      const bool copied = writable_place(m.vector_state, present) &&
-                          copy_or_fault(area, VirtAddr(m.vector_state).as<const void>(), present) == 0;
-      const bool plausible = copied && sanitise_extended_state(area);
-      if (plausible) {
-        if (!extended && extended_state_components() != 0) {
-          const std::uint64_t legacy_only = 3;  // x87 and SSE; the rest goes to its initial state
-          std::memcpy(area + 512, &legacy_only, sizeof(legacy_only));
-        }
-        restore_extended_state(area);
-      }
-      interrupts_restore(state);
-      if (plausible) break;
-      if (copied) return Errno::kEINVAL;
-    }
+    const bool whole = reserved.magic1 == kMagic1 && reserved.xstate_size <= area_size;
+    const ExtendedStateForm form = whole ? ExtendedStateForm::kWhole : ExtendedStateForm::kLegacy;
+    if (!load_extended_state_from_application(VirtAddr(m.vector_state), form)) return Errno::kEINVAL;
   }
 
   frame.r8 = m.r8; frame.r9 = m.r9; frame.r10 = m.r10; frame.r11 = m.r11;

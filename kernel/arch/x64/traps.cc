@@ -23,6 +23,25 @@ constexpr std::uint64_t kApplicationHalfEnd = 0x8000'0000'0000;
 
 constinit TrapHandlers handlers{};  // set once by boot, before interrupts are enabled
 
+// The labels of entry.S.
+extern "C" const std::uint8_t syscall_entry[], syscall_entry_on_kernel_stack[], syscall_entry_parked[];
+extern "C" const std::uint8_t syscall_exit[], syscall_exit_jump[];
+
+bool is_between(std::uint64_t rip, const std::uint8_t* begin, const std::uint8_t* end) {
+  return rip >= VirtAddr(begin).value() && rip < VirtAddr(end).value();
+}
+
+// Kernel code on the application's stack, of which the application must not see anything: SYSCALL is made to
+// happen after what interrupted it, and the jump at the end of a system call before.
+void settle_border(TrapFrame& frame) {
+  if (is_between(frame.rip, syscall_entry, syscall_entry_on_kernel_stack)) {
+    frame.rip = frame.rcx - 2;
+    frame.rflags = frame.r11;
+  } else if (frame.rip == VirtAddr(syscall_exit_jump).value()) {
+    frame.rip = frame.rcx;
+  }
+}
+
 MemoryAccess access_of(std::uint64_t error) {
   if ((error & kErrorInstruction) != 0) return MemoryAccess::kExecute;
   return (error & kErrorWrite) != 0 ? MemoryAccess::kWrite : MemoryAccess::kRead;
@@ -76,7 +95,7 @@ void before_return_to_application(TrapFrame& frame) {
   while (true) {
     if (reschedule_pending()) {
       handlers.reschedule();
-    } else if (handlers.application_work_pending()) {
+    } else if (cpu_local()->return_work->load(std::memory_order_relaxed) != 0) {
       interrupts_enable();
       handlers.application_work(frame);
       interrupts_disable();
@@ -91,6 +110,7 @@ void before_return_to_application(TrapFrame& frame) {
 void set_trap_handlers(const TrapHandlers& new_handlers) { handlers = new_handlers; }
 
 extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
+  if (frame->from_application()) settle_border(*frame);
   if (frame->vector >= kFirstInterrupt) {
     CpuLocal* local = cpu_local();
     ++local->interrupt_depth;
@@ -108,18 +128,22 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
   }
   if (frame->from_application()) {
     before_return_to_application(*frame);
-  } else if (frame->interrupts_were_enabled() && reschedule_pending() && preempt_count() == 0 && !in_interrupt()) {
-    handlers.reschedule();
+  } else if (frame->interrupts_were_enabled() && preempt_count() == 0 && !in_interrupt()) {
+    if (reschedule_pending() && !is_between(frame->rip, syscall_entry_on_kernel_stack, syscall_entry_parked))
+      handlers.reschedule();
+    if (is_between(frame->rip, syscall_exit, syscall_exit_jump)) frame->rip = VirtAddr(syscall_exit).value();
   }
 }
 
-extern "C" bool arch_handle_syscall(TrapFrame* frame) {
-  handlers.system_call(*frame);
+// Numbers up to the last slot; entry.S sends what is higher there too.
+extern "C" constinit const SystemCall* arch_system_calls;
+constinit const SystemCall* arch_system_calls = nullptr;
+void set_system_calls(const SystemCall* table) { arch_system_calls = table; }
+
+// The way out of a system call that has something to do first, or other registers to load than it came with.
+extern "C" void arch_settle_syscall_return(TrapFrame* frame) {
   interrupts_disable();
-  // A frame that is no system call's any more (rt_sigreturn, a handler's) is loaded whole.
-  if (!reschedule_pending() && !handlers.application_work_pending()) [[likely]] return !frame->is_syscall();
   before_return_to_application(*frame);
-  return true;
 }
 
 extern "C" void arch_handle_own_stack_trap(TrapFrame* frame) {

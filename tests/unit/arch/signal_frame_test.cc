@@ -16,6 +16,7 @@
 
 #include "arch/context.h"
 #include "arch/extended_state.h"
+#include "arch/memory_copy.h"
 #include "fakes/memory_copy.h"
 
 namespace mokapot {
@@ -33,12 +34,19 @@ namespace arch {
 
 std::size_t extended_state_size() { return kAreaSize; }
 std::uint64_t extended_state_components() { return kComponents; }
-void save_extended_state_whole(void* area) { std::memcpy(area, live.data(), kAreaSize); }
-void restore_extended_state(const void* area) { std::memcpy(live.data(), area, kAreaSize); }
-bool sanitise_extended_state(void* area) {
-  std::uint64_t present;
-  std::memcpy(&present, static_cast<std::uint8_t*>(area) + kHeader, sizeof(present));
-  return (present & ~kComponents) == 0;
+bool save_extended_state_to_application(VirtAddr area) {
+  return copy_or_fault(area.as<void>(), live.data(), kAreaSize) == 0;
+}
+bool load_extended_state_from_application(VirtAddr area, ExtendedStateForm form) {
+  VectorRegisters read{};
+  const std::size_t size = form == ExtendedStateForm::kWhole ? kAreaSize : kHeader;
+  if (copy_or_fault(read.data(), area.as<const void>(), size) != 0) return false;
+  std::uint64_t present = 3;
+  if (form == ExtendedStateForm::kLegacy) std::memcpy(&read[kHeader], &present, sizeof(present));
+  else std::memcpy(&present, &read[kHeader], sizeof(present));
+  if ((present & ~kComponents) != 0) return false;
+  live = read;
+  return true;
 }
 
 }  // namespace arch
@@ -77,8 +85,7 @@ class SignalFrameTest : public testing::Test {
                  .alternate = {0x7000'0000, 0x8000, SS_DISABLE},
                  .fault_address = 0xdead'beef,
                  .trap_number = 14,
-                 .error_code = 6,
-                 .vector_area = scratch_.data()};
+                 .error_code = 6};
   }
   ~SignalFrameTest() override { fake::clear_faulting_ranges(); }
 
@@ -97,13 +104,12 @@ class SignalFrameTest : public testing::Test {
     call.rsp += 8;
     call.vector = arch::TrapFrame::kSyscallVector;
     call.error = 15;
-    Result<arch::SignalReturn> result = arch::pop_signal_frame(call, scratch_.data());
+    Result<arch::SignalReturn> result = arch::pop_signal_frame(call);
     frame_ = call;
     return result;
   }
 
   std::vector<std::uint8_t> stack_ = std::vector<std::uint8_t>(kStackSize, 0xcc);
-  alignas(64) std::array<std::uint8_t, kAreaSize> scratch_{};
   siginfo_t info_{};
   arch::TrapFrame before_{}, frame_{};
   arch::SignalDelivery delivery_{};

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -82,6 +83,17 @@ struct Row {
 #undef SYSCALL5
 #undef SYSCALL6
 
+namespace arch {
+const SystemCall* installed = nullptr;
+void set_system_calls(const SystemCall* table) { installed = table; }
+}  // namespace arch
+
+// As entry.S does it.
+void make_call(arch::TrapFrame& frame) {
+  const std::uint64_t slot = std::min<std::uint64_t>(frame.syscall_number(), arch::kSystemCallSlots - 1);
+  frame.set_result(arch::installed[slot](frame));
+}
+
 void trace_syscall_entry(const SyscallDescription& description, const arch::TrapFrame&) {
   traced.push_back(std::string(description.name) + "/" + std::to_string(description.argument_count));
 }
@@ -128,18 +140,18 @@ arch::TrapFrame call_frame(std::uint64_t number) {
 class DispatchTest : public testing::Test {
  protected:
   DispatchTest() {
+    set_syscall_trace(SyscallTrace::kOff);
     fake::log_lines().clear();
     traced.clear();
     answer = []() -> Result<std::int64_t> { return 0; };
   }
-  ~DispatchTest() override { set_syscall_trace(SyscallTrace::kOff); }
 };
 
 TEST_F(DispatchTest, EveryRowGetsItsArgumentsFromItsRegisters) {
   ASSERT_FALSE(rows().empty());
   for (const Row& row : rows()) {
     arch::TrapFrame frame = call_frame(row.number);
-    dispatch_system_call(frame);
+    make_call(frame);
     EXPECT_EQ(noted.number, row.number) << row.name;
     ASSERT_EQ(noted.arguments.size(), row.expected.size()) << row.name;
     for (std::size_t i = 0; i < row.expected.size(); ++i)
@@ -158,10 +170,10 @@ TEST_F(DispatchTest, ValuesAndErrorsComeBackInOneRegister) {
   const std::uint64_t number = rows().front().number;
   arch::TrapFrame frame = call_frame(number);
   answer = []() -> Result<std::int64_t> { return 0x7fff'1234'5000; };
-  dispatch_system_call(frame);
+  make_call(frame);
   EXPECT_EQ(frame.rax, 0x7fff'1234'5000u);
   answer = []() -> Result<std::int64_t> { return Errno::kEFAULT; };
-  dispatch_system_call(frame);
+  make_call(frame);
   EXPECT_EQ(frame.result(), -14);
 }
 
@@ -169,25 +181,35 @@ TEST_F(DispatchTest, UnknownCallsAnswerEnosysAndAreNamedOnce) {
   for (const std::uint64_t number : {std::uint64_t{511}, std::uint64_t{512}, ~std::uint64_t{0}}) {
     EXPECT_EQ(syscall_name(number), nullptr);
     arch::TrapFrame frame = call_frame(number);
-    dispatch_system_call(frame);
+    make_call(frame);
     EXPECT_EQ(frame.result(), -38);
   }
   ASSERT_EQ(fake::log_lines().size(), 3u);
   EXPECT_NE(fake::log_lines()[0].find("511"), std::string::npos);
   arch::TrapFrame frame = call_frame(511);
-  dispatch_system_call(frame);
+  make_call(frame);
   EXPECT_EQ(frame.result(), -38);
   EXPECT_EQ(fake::log_lines().size(), 3u);
+}
+
+TEST_F(DispatchTest, EverySlotHasACallWithTracingToo) {
+  for (const SyscallTrace trace : {SyscallTrace::kOff, SyscallTrace::kOn}) {
+    set_syscall_trace(trace);
+    for (std::size_t slot = 0; slot < arch::kSystemCallSlots; ++slot) EXPECT_NE(arch::installed[slot], nullptr);
+  }
+  arch::TrapFrame frame = call_frame(510);
+  make_call(frame);
+  EXPECT_EQ(frame.result(), -38);
 }
 
 TEST_F(DispatchTest, TracingShowsCallAndResult) {
   const Row& row = rows().front();
   arch::TrapFrame frame = call_frame(row.number);
   answer = []() -> Result<std::int64_t> { return 42; };
-  dispatch_system_call(frame);
+  make_call(frame);
   EXPECT_TRUE(traced.empty());
   set_syscall_trace(SyscallTrace::kOn);
-  dispatch_system_call(frame);
+  make_call(frame);
   EXPECT_EQ(traced, (std::vector<std::string>{std::string(row.name) + "/" + std::to_string(row.expected.size()), "= 42"}));
 }
 

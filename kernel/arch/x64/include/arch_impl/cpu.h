@@ -4,6 +4,7 @@
 // the application cannot change it (FSGSBASE is off, ARCH_SET_GS fails), so there is no SWAPGS.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,10 +24,10 @@ struct CpuLocal {
   std::uint32_t interrupt_depth;       // 44
   std::uint64_t kernel_stack_bottom;   // 48: lowest usable address of the running thread's stack
   std::uint64_t emergency_stack_top;   // 56: for a kernel stack overflow
-  std::uint64_t return_work_pending;   // 64: spare for the exit path
+  const std::atomic<std::uint32_t>* return_work;  // 64: of the running thread
   std::uint64_t pad_[7];
 };
-static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48);
+static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64);
 
 // SAFETY (all asm below): single instructions on this CPU's own GS-relative block or flags; "memory"
 // clobbers keep the compiler from moving protected accesses across.
@@ -48,6 +49,7 @@ inline void* current_thread_pointer() {
 inline void set_current_thread_pointer(void* thread) {
   asm volatile("movq %0, %%gs:8" : : "r"(thread) : "memory");
 }
+inline void set_return_work(const std::atomic<std::uint32_t>* work) { cpu_local()->return_work = work; }
 inline void preempt_disable() { asm volatile("incl %%gs:32" : : : "memory", "cc"); }
 inline bool preempt_enable() {
   bool zero;

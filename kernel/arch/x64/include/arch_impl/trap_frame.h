@@ -26,7 +26,7 @@ struct TrapFrame {
   bool interrupts_were_enabled() const { return (rflags & 0x200) != 0; }
 
   bool is_syscall() const { return vector == kSyscallVector; }
-  std::uint64_t syscall_number() const { return error; }
+  std::uint64_t syscall_number() const { return static_cast<std::uint32_t>(error); }
   std::uint64_t syscall_argument(int index) const {
     switch (index) {
       case 0: return rdi;

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include "base/types.h"
@@ -35,6 +36,7 @@ namespace mokapot::arch {
 inline CpuId current_cpu() { return CpuId(fake::cpu.index); }
 inline void* current_thread_pointer() { return fake::cpu.current_thread; }
 inline void set_current_thread_pointer(void* thread) { fake::cpu.current_thread = thread; }
+inline void set_return_work(const std::atomic<std::uint32_t>*) {}
 inline void preempt_disable() { ++fake::cpu.preempt_count; }
 inline bool preempt_enable() {
   return --fake::cpu.preempt_count == 0 && fake::cpu.reschedule_pending;
