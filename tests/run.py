@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import system  # noqa: E402
+from system import confinement, system  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -31,6 +31,7 @@ PARTS = {
     "census": census.implemented,
     "fuzz": fuzz.fuzz_targets,
     "badinput": system.bad_input,
+    "confinement": confinement.confinement,
     "guest": system.guest_programs,
     "stress": system.stress,
     "matrix": system.matrix,

@@ -53,7 +53,7 @@ ManagementPorts ManagementPorts::opened_by(const std::vector<std::string>& jvm_o
 }
 
 std::string ManagementPorts::purpose_of(std::uint16_t guest_port) const {
-  if (debugger_.contains(guest_port)) return "debugger";
+  if (debugger_.contains(guest_port)) return "the debugger";
   const bool is_handed_out = guest_port >= kFirstHandedOut && guest_port <= kLastHandedOut;
   if (jmx_.contains(guest_port) || (has_jmx_anywhere_ && is_handed_out)) return "JMX";
   return "";

@@ -18,7 +18,7 @@ class ManagementPorts {
   // What these JVM options (those of JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS among them) open.
   static ManagementPorts opened_by(const std::vector<std::string>& jvm_options);
 
-  // "debugger" or "JMX" for a port that must stay in the guest, else "".
+  // "the debugger" or "JMX" for a port that must stay in the guest, else "".
   std::string purpose_of(std::uint16_t guest_port) const;
 
  private:

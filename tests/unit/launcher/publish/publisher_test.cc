@@ -259,8 +259,8 @@ TEST(ManagementPorts, AreFoundInTheOptionsThatOpenThem) {
   };
   for (const char* address : {"5005", "*:5005", "0.0.0.0:5005", "[::]:5005"})
     EXPECT_EQ(purpose({"-agentlib:jdwp=transport=dt_socket,address=" + std::string(address)}, 5005),
-              "debugger");
-  EXPECT_EQ(purpose({"-Xrunjdwp:server=y,address=8000"}, 8000), "debugger");
+              "the debugger");
+  EXPECT_EQ(purpose({"-Xrunjdwp:server=y,address=8000"}, 8000), "the debugger");
   EXPECT_EQ(purpose({"-agentlib:jdwp=server=y,address=5005"}, 5006), "");
   EXPECT_EQ(purpose({"-Dcom.sun.management.jmxremote.port=9010"}, 9010), "JMX");
   // Its second port may be any that is handed out, unless it is fixed.
