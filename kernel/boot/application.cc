@@ -13,6 +13,7 @@
 #include "exec/program.h"
 #include "fs/cpio.h"
 #include "fs/device_node.h"
+#include "fs/host_folder.h"
 #include "fs/page_cache.h"
 #include "fs/vfs.h"
 #include "io/console.h"
@@ -130,6 +131,16 @@ void mount_layers(const Configuration& configuration) {
   if (!install_proc_nodes().ok()) give_up("no memory for /proc");
 }
 
+void mount_folders(const Configuration& configuration) {
+  for (const FolderRecord& folder : configuration.folders) {
+    const auto mounted = vfs_mount_host_folder(folder.tag, folder.path,
+                                               folder.read_only ? FolderAccess::kReadOnly : FolderAccess::kReadWrite);
+    if (mounted.ok()) continue;
+    give_up("the host's folder cannot be mounted at %.*s: %s", static_cast<int>(folder.path.size()), folder.path.data(),
+            mounted.error() == Errno::kEOPNOTSUPP ? "that lies in another one of its folders" : errno_name(mounted.error()));
+  }
+}
+
 void open_standard_streams(const Configuration& configuration) {
   const std::string_view kinds[] = {configuration.standard_input, configuration.standard_output, configuration.standard_error};
   for (int i = 0; i < 3; ++i) {
@@ -157,6 +168,7 @@ void run_application(const BootInfo& info) {
   char problem[120];
   if (!start_network_as_told(info.command_line, configuration.hostname, problem, sizeof(problem))) give_up("%s", problem);
   mount_layers(configuration);
+  mount_folders(configuration);
   for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
     if (stream_kind(kind) != StreamKind::kTerminal) continue;
     if (!make_terminal_node().ok()) give_up("/dev/pts/0 cannot be made");

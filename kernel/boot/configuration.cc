@@ -15,6 +15,18 @@ bool parse_number(std::string_view& text, unsigned& number) {
   return digits > 0;
 }
 
+// "TAG ro|rw PATH"
+bool parse_folder(std::string_view text, FolderRecord& folder) {
+  const std::size_t first = text.find(' ');
+  if (first == std::string_view::npos) return false;
+  const std::size_t second = text.find(' ', first + 1);
+  if (second == std::string_view::npos) return false;
+  const std::string_view access = text.substr(first + 1, second - first - 1);
+  folder = {text.substr(0, first), text.substr(second + 1), access == contract::kMountReadOnly};
+  if (!folder.read_only && access != contract::kMountReadWrite) return false;
+  return !folder.tag.empty() && folder.path.starts_with('/');
+}
+
 }  // namespace
 
 Result<Configuration> parse_configuration(std::string_view records) {
@@ -39,7 +51,11 @@ Result<Configuration> parse_configuration(std::string_view records) {
     else if (key == contract::kKeyDirectory) c.directory = value;
     else if (key == contract::kKeyHostname) c.hostname = value;
     else if (key == contract::kKeyLayer) TRY(c.layers.push_back(value));
-    else if (key == contract::kKeyStdin) c.standard_input = value;
+    else if (key == contract::kKeyMount) {
+      FolderRecord folder{};
+      if (!parse_folder(value, folder)) return Errno::kEINVAL;
+      TRY(c.folders.push_back(folder));
+    } else if (key == contract::kKeyStdin) c.standard_input = value;
     else if (key == contract::kKeyStdout) c.standard_output = value;
     else if (key == contract::kKeyStderr) c.standard_error = value;
     else if (key == contract::kKeyTermios) c.termios = value;

@@ -5,6 +5,7 @@
 #include "drivers/drivers.h"
 #include "drivers/pci.h"
 #include "drivers/serial.h"
+#include "drivers/virtio_9p.h"
 #include "drivers/virtio_block.h"
 #include "drivers/virtio_console.h"
 #include "drivers/virtio_entropy.h"
@@ -29,6 +30,9 @@ void start_driver(std::unique_ptr<VirtioTransport> transport) {
       break;
     case VirtioType::kEntropy:
       start_virtio_entropy(std::move(transport));
+      break;
+    case VirtioType::k9p:
+      start_virtio_9p(std::move(transport));
       break;
     default:
       LOG_INFO("virtio %s: no driver for device type %u", transport->name(), transport->type());

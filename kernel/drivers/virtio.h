@@ -17,7 +17,13 @@
 
 namespace mokapot {
 
-enum class VirtioType : std::uint16_t { kNet = 1, kBlock = 2, kConsole = 3, kEntropy = 4 };
+enum class VirtioType : std::uint16_t {
+  kNet = 1,
+  kBlock = 2,
+  kConsole = 3,
+  kEntropy = 4,
+  k9p = 9,
+};
 
 inline constexpr unsigned kFeatureIndirect = 28;
 inline constexpr unsigned kFeatureEventIndex = 29;

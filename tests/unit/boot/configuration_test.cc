@@ -29,7 +29,7 @@ std::vector<std::string> strings(const Vector<std::string_view>& views) { return
 TEST(Configuration, EveryRecordArrives) {
   const std::string text = records({kVersion, "program=/usr/bin/java", "arg=java", "arg=-jar", "arg=", "env=A=1", "env=EMPTY=",
                                     "cwd=/app", "hostname=moka", "layer=jdk", "layer=app", "stdin=tty", "stdout=pipe",
-                                    "stderr=null", "termios=500 5 bf 8a3b 03", "winsize=24 80"});
+                                    "stderr=null", "mount=t0 ro /data", "mount=t1 rw /a b", "termios=500 5 bf 8a3b 03", "winsize=24 80"});
   Result<Configuration> result = parse_configuration(text);
   ASSERT_TRUE(result.ok());
   const Configuration& c = result.value();
@@ -40,6 +40,12 @@ TEST(Configuration, EveryRecordArrives) {
   EXPECT_EQ(c.directory, "/app");
   EXPECT_EQ(c.hostname, "moka");
   EXPECT_EQ(strings(c.layers), (std::vector<std::string>{"jdk", "app"}));
+  ASSERT_EQ(c.folders.size(), 2u);
+  EXPECT_EQ(c.folders[0].tag, "t0");
+  EXPECT_EQ(c.folders[0].path, "/data");
+  EXPECT_TRUE(c.folders[0].read_only);
+  EXPECT_EQ(c.folders[1].path, "/a b");
+  EXPECT_FALSE(c.folders[1].read_only);
   EXPECT_EQ(c.standard_input, "tty");
   EXPECT_EQ(c.standard_output, "pipe");
   EXPECT_EQ(c.standard_error, "null");
@@ -82,6 +88,10 @@ TEST(Configuration, WhatIsNotAConfigurationIsRefused) {
            records({kVersion, "program=/p", "no equals sign"}),  //
            records({kVersion, "program=/p", ""}),              // an empty record has none either
            records({kVersion, "program=/p"}) + "arg=cut off",  // the last NUL is missing
+           records({kVersion, "program=/p", "mount=t0 ro"}),   // without a place
+           records({kVersion, "program=/p", "mount=t0 r /data"}),
+           records({kVersion, "program=/p", "mount=t0 ro data"}),
+           records({kVersion, "program=/p", "mount= ro /data"}),
        }) {
     Result<Configuration> result = parse_configuration(text);
     ASSERT_FALSE(result.ok()) << testing::PrintToString(text);
