@@ -34,8 +34,8 @@ inline constexpr VirtualRuntime kWakeUpGranularity = 500'000;
 // an interrupt costs tens of microseconds under emulation and a VM exit otherwise. The window opens when
 // an idle period ended within kShortIdle and is halved by each that did not, so that a CPU that is really
 // idle soon does not poll at all.
-inline constexpr Duration kPollWindow = Duration::microseconds(50);
-inline constexpr Duration kShortIdle = Duration::microseconds(100);
+inline constexpr Duration kPollWindow = Duration::microseconds(200);
+inline constexpr Duration kShortIdle = Duration::microseconds(400);
 inline constexpr Duration kLeastPollWindow = Duration::microseconds(5);
 
 constexpr Duration next_poll_window(Duration window, Duration idle_period) {
