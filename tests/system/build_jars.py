@@ -48,6 +48,9 @@ def main():
     compile_tree(javac, SOURCES / "cases", work / "cases", 17)
     make_jar(out / "cases.jar", work / "cases")
 
+    compile_tree(javac, SOURCES / "network", work / "network", 17)
+    make_jar(out / "network.jar", work / "network")
+
     newest = jdks.find(25)
     if newest:
         compile_tree(f"{newest}/bin/javac", SOURCES / "cases25", work / "cases25", 25)
