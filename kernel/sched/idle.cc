@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The thread of a CPU that has nothing to run: it looks for a thread to steal, polls for a short while if
-// wakes have been coming in quick succession (policy.h), and halts until an interrupt. No ticks.
+// wakes have been coming in quick succession (policy.h), clears a few frames for those who will want them, and
+// halts until an interrupt. No ticks.
 
 #include "irq/irq.h"
+#include "memory/frames.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 
@@ -31,6 +33,17 @@ bool poll_for_work(SchedulerCpu& cpu) {
   return found;
 }
 
+// Whether work came meanwhile. Each frame is less than a page fault's time.
+bool clear_frames_until_work(SchedulerCpu& cpu) {
+  arch::preempt_disable();
+  arch::interrupts_enable();
+  while (!has_work(cpu) && prepare_zeroed_frame()) {
+  }
+  arch::interrupts_disable();
+  (void)arch::preempt_enable();
+  return has_work(cpu);
+}
+
 }  // namespace
 
 void Scheduler::idle_entry(void*) { idle_loop(); }
@@ -43,7 +56,7 @@ void Scheduler::idle_loop() {
     if (!has_work(cpu)) {
       // A waker may have taken the mark and then put its thread elsewhere.
       set_cpu_idle(self, true);
-      if (!steal_for(self) && !poll_for_work(cpu) && !has_work(cpu)) {
+      if (!steal_for(self) && !poll_for_work(cpu) && !clear_frames_until_work(cpu)) {
         // A kick between the last look and the halt is pending then, and ends the halt at once.
         arch::halt_until_interrupt();
         continue;

@@ -36,7 +36,7 @@ inline constexpr VirtualRuntime kWakeUpGranularity = 500'000;
 // idle soon does not poll at all.
 inline constexpr Duration kPollWindow = Duration::microseconds(200);
 inline constexpr Duration kShortIdle = Duration::microseconds(400);
-inline constexpr Duration kLeastPollWindow = Duration::microseconds(5);
+inline constexpr Duration kLeastPollWindow = Duration::microseconds(10);
 
 constexpr Duration next_poll_window(Duration window, Duration idle_period) {
   if (idle_period <= kShortIdle) return kPollWindow;

@@ -150,4 +150,8 @@ void restore_extended_state(const void*) { ++state_loads; }
 void set_thread_pointer(std::uint64_t base) { thread_pointer = base; }
 
 }  // namespace arch
+
+// No frames to clear while idle.
+bool prepare_zeroed_frame() { return false; }
+
 }  // namespace mokapot
