@@ -8,6 +8,7 @@ TEST_OUT := $(BUILD)/tests
 include tests/lint/lint.mk
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
+include tests/unit/net/lwip.mk
 include tests/guest/guest.mk
 include tests/system/system.mk
 

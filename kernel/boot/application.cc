@@ -168,6 +168,7 @@ void run_application(const BootInfo& info) {
   char problem[120];
   if (!start_network_as_told(info.command_line, configuration.hostname, problem, sizeof(problem))) give_up("%s", problem);
   mount_layers(configuration);
+  publish_resolver_configuration();
   mount_folders(configuration);
   for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
     if (stream_kind(kind) != StreamKind::kTerminal) continue;

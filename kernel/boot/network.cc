@@ -3,8 +3,11 @@
 
 #include "base/format.h"
 #include "contract/vm_contract.h"
+#include "device/net_device.h"
+#include "fs/vfs.h"
 #include "io/control_channel.h"
 #include "net/network.h"
+#include "trace/log.h"
 
 namespace mokapot {
 namespace {
@@ -48,6 +51,13 @@ bool start_network_as_told(std::string_view command_line, std::string_view hostn
   else
     format_to(problem, size, "the network cannot be started: %s", errno_name(started.error()));
   return false;
+}
+
+void publish_resolver_configuration() {
+  if (net_device(0) == nullptr) return;
+  const auto made = vfs_symlink("/proc/net/pnp", nullptr, "/etc/resolv.conf");
+  if (!made.ok() && made.error() != Errno::kEEXIST)
+    LOG_WARNING("/etc/resolv.conf cannot be made: %s", errno_name(made.error()));
 }
 
 }  // namespace mokapot

@@ -11,4 +11,7 @@ namespace mokapot {
 // `problem`: it cannot be started.
 bool start_network_as_told(std::string_view command_line, std::string_view hostname, char* problem, std::size_t size);
 
+// After the file systems: /etc/resolv.conf, where there is a network and the image has no such file.
+void publish_resolver_configuration();
+
 }  // namespace mokapot

@@ -17,6 +17,8 @@ extern const PseudoDynamic kDescriptorLinks;
 extern const PseudoDynamic kDescriptorInformation;
 // proc_nodes_sys.cc: /proc/sys
 extern const PseudoEntry kSysctlEntries[];
+// proc_nodes_network.cc: /proc/net
+extern const PseudoEntry kNetworkEntries[];
 // proc_nodes_sysfs.cc, proc_nodes_cgroup.cc: roots
 extern const PseudoEntry kSysfsRoot;
 extern const PseudoEntry kCgroupRoot;

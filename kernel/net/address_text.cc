@@ -29,6 +29,11 @@ bool is_dotted_quad(std::string_view text) {
   return dots == 3 && digits > 0;
 }
 
+// lwIP takes any character that it does not know for the end.
+bool has_only_ipv6_characters(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF:.") == text.npos;
+}
+
 Result<unsigned> parse_prefix(std::string_view text, unsigned most) {
   if (text.empty() || text.size() > 3) return Errno::kEINVAL;
   unsigned value = 0;
@@ -55,14 +60,15 @@ bool can_be_an_interfaces(const ip_addr_t& address) {
 Result<ip_addr_t> parse_address(std::string_view text) {
   char copy[kLongestText];
   if (text.empty() || text.size() >= sizeof(copy)) return Errno::kEINVAL;
-  if (text.find('%') != text.npos) return Errno::kEINVAL;
   const bool ipv6 = text.find(':') != text.npos;
-  if (!ipv6 && !is_dotted_quad(text)) return Errno::kEINVAL;
+  if (!(ipv6 ? has_only_ipv6_characters(text) : is_dotted_quad(text))) return Errno::kEINVAL;
   std::memcpy(copy, text.data(), text.size());
   copy[text.size()] = '\0';
   ip_addr_t address;
   std::memset(&address, 0, sizeof(address));
-  if (ipaddr_aton(copy, &address) == 0) return Errno::kEINVAL;
+  const int understood = ipv6 ? ip6addr_aton(copy, ip_2_ip6(&address)) : ip4addr_aton(copy, ip_2_ip4(&address));
+  if (understood == 0) return Errno::kEINVAL;
+  IP_SET_TYPE_VAL(address, ipv6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
   return address;
 }
 

@@ -69,7 +69,9 @@ std::size_t format_resolver_configuration(char* buffer, std::size_t size) {
   const NameServers& servers = chosen.count > 0 ? chosen : leased;
   for (std::size_t i = 0; i < servers.count; ++i) {
     char text[IPADDR_STRLEN_MAX];
-    ipaddr_ntoa_r(&servers.addresses[i], text, sizeof(text));
+    const ip_addr_t& address = servers.addresses[i];
+    if (IP_IS_V6_VAL(address)) ip6addr_ntoa_r(ip_2_ip6(&address), text, sizeof(text));
+    else ip4addr_ntoa_r(ip_2_ip4(&address), text, sizeof(text));
     written(format_to(buffer + length, room(), "nameserver %s\n", text));
   }
   return length;

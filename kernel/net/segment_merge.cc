@@ -10,7 +10,7 @@ namespace mokapot {
 namespace {
 
 // Offsets of RFC 791, 8200 and 9293.
-constexpr std::size_t kIpv4Length = 2, kIpv4Identification = 4, kIpv4Fragment = 6, kIpv4Protocol = 9,
+constexpr std::size_t kIpv4Length = 2, kIpv4Fragment = 6, kIpv4Protocol = 9,
                       kIpv4Checksum = 10, kIpv4Source = 12;
 constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Length = 4, kIpv6NextHeader = 6, kIpv6Source = 8;

@@ -23,14 +23,15 @@ int mokapot_nobody_listens(struct netif* from, u8_t protocol);
 #define LWIP_HOOK_NOBODY_LISTENS mokapot_nobody_listens
 
 // An option of a DHCP server's message that lwIP does not know. The options are asked for by number: name
-// servers, search domain, MTU.
+// servers, search domain, MTU. What lwIP gives as the interface is loopback's, since broadcasts are for whoever has an
+// address; where the packet came in is what matters.
 #define LWIP_DHCP_FURTHER_REQUEST_OPTIONS 6, 15, 26
 void mokapot_dhcp_option(struct netif* netif, u8_t message_type, u8_t option, u8_t length, const struct pbuf* packet,
                          u16_t offset);
 #define LWIP_HOOK_DHCP_PARSE_OPTION(netif, dhcp, state, message, message_type, option, length, packet, offset) \
   do {                                                                                                         \
     (void)(message);                                                                                           \
-    mokapot_dhcp_option(netif, message_type, option, length, packet, offset);                                  \
+    mokapot_dhcp_option(ip_current_input_netif(), message_type, option, length, packet, offset);               \
   } while (0)
 
 #ifdef __cplusplus
