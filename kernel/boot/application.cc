@@ -23,6 +23,8 @@
 #include "linux/fifo.h"
 #include "linux/proc_nodes.h"
 #include "linux/terminal_node.h"
+#include "net/inet_boot.h"
+#include "net/listen_report.h"
 #include "memory/frames.h"
 #include "process/descriptor_table.h"
 #include "process/process.h"
@@ -167,9 +169,11 @@ void run_application(const BootInfo& info) {
   // Before the file systems, so that a lease may come while they are mounted.
   char problem[120];
   if (!start_network_as_told(info.command_line, configuration.hostname, problem, sizeof(problem))) give_up("%s", problem);
+  initialise_inet_sockets();
+  set_listen_reporter(report_to_launcher);
   mount_layers(configuration);
-  publish_resolver_configuration();
   mount_folders(configuration);
+  publish_resolver_configuration();
   for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
     if (stream_kind(kind) != StreamKind::kTerminal) continue;
     if (!make_terminal_node().ok()) give_up("/dev/pts/0 cannot be made");

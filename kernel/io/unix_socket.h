@@ -63,8 +63,8 @@ class UnixSocket final : public SocketFile {
   int family() const override { return kFamilyUnix; }
   Result<void> listen(int backlog) override;
   Result<RefPtr<SocketFile>> accept(std::uint32_t flags) override;
-  Result<std::size_t> send(IoBuffer& from, std::uint32_t message_flags) override;
-  Result<std::size_t> receive(IoBuffer& into, std::uint32_t message_flags) override;
+  Result<std::size_t> send(IoBuffer& from, const OutgoingMessage& message) override;
+  Result<std::size_t> receive(IoBuffer& into, IncomingMessage& message) override;
   Result<void> shut_down(Shutdown how) override;
   Result<SocketAddress> local_address() override;
   Result<SocketAddress> peer_address() override;

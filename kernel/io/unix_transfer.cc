@@ -32,7 +32,11 @@ Instant UnixSocket::time_limit(std::atomic<std::int64_t>& nanoseconds) {
   return limit == 0 ? Instant::never() : now() + Duration::nanoseconds(limit);
 }
 
-Result<std::size_t> UnixSocket::send(IoBuffer& from, std::uint32_t message_flags) {
+Result<std::size_t> UnixSocket::send(IoBuffer& from, const OutgoingMessage& message) {
+  const std::uint32_t message_flags = message.flags;
+  // A stream's peer is given by its connection.
+  if (message.to != nullptr) return attachment().connection ? Errno::kEISCONN : Errno::kEOPNOTSUPP;
+  if (!message.control.empty()) return Errno::kEINVAL;  // descriptors and credentials do not travel here
   if ((message_flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   const Attachment mine = attachment();
   if (!mine.connection) return Errno::kENOTCONN;
@@ -65,7 +69,8 @@ Result<std::size_t> UnixSocket::send(IoBuffer& from, std::uint32_t message_flags
   return total;
 }
 
-Result<std::size_t> UnixSocket::receive(IoBuffer& into, std::uint32_t message_flags) {
+Result<std::size_t> UnixSocket::receive(IoBuffer& into, IncomingMessage& message) {
+  const std::uint32_t message_flags = message.flags;
   if ((message_flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   const Attachment mine = attachment();
   if (!mine.connection) return Errno::kEINVAL;

@@ -22,6 +22,10 @@ class SocketArgument {
 };
 Result<SocketArgument> socket_argument(std::int32_t descriptor);  // kEBADF, kENOTSOCK
 
+// The AF_UNIX socket that an address names, for a message or a connection of `socket`. kECONNREFUSED, kEPROTOTYPE
+// if it is of another type, and what a path look-up gives. (sys_socket.cc)
+Result<RefPtr<SocketFile>> find_named_socket(SocketFile& socket, const SocketAddress& address);
+
 // kEINVAL for a size that no address has, kEFAULT.
 Result<SocketAddress> read_socket_address(VirtAddr from, std::size_t size);
 // Cut to what *size allows; *size becomes the address's whole size. kEINVAL, kEFAULT.

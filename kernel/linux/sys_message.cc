@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sending and receiving through sockets: sendto, recvfrom, sendmsg, recvmsg and their many-message forms.
+#include <algorithm>
+#include <memory>
+
 #include "linux/file_arguments.h"
 #include "linux/socket_arguments.h"
 #include "linux/time_types.h"
@@ -31,32 +34,83 @@ SyscallResult finish_send(Result<std::size_t> sent, std::uint32_t flags) {
   return sent.error();
 }
 
-// A stream's peer is given by its connection: an address with a message is refused.
-Result<void> refuse_address(SocketFile& socket) {
-  return socket.peer_address().ok() ? Errno::kEISCONN : Errno::kEOPNOTSUPP;
+// Control messages of a call, off the heap where they are few.
+class ControlBuffer {
+ public:
+  // Room for size bytes; kENOBUFS beyond what Linux allows (net.core.optmem_max).
+  Result<std::span<std::uint8_t>> reserve(std::size_t size) {
+    if (size <= sizeof(small_)) return std::span<std::uint8_t>(small_, size);
+    if (size > kMost) return Errno::kENOBUFS;
+    large_.reset(new (std::nothrow) std::uint8_t[size]);
+    if (!large_) return Errno::kENOBUFS;
+    return std::span<std::uint8_t>(large_.get(), size);
+  }
+  static constexpr std::size_t kMost = 20480;
+
+ private:
+  std::uint8_t small_[192];  // reserve() hands it out, whoever asked fills it
+  std::unique_ptr<std::uint8_t[]> large_;
+};
+
+// AF_UNIX finds whom an address names here, since names lead through file systems.
+Result<RefPtr<SocketFile>> target_of(SocketFile& socket, const SocketAddress& address) {
+  if (socket.family() != kFamilyUnix) return RefPtr<SocketFile>();
+  return find_named_socket(socket, address);
+}
+
+Result<std::size_t> send_to(SocketFile& socket, IoBuffer& buffer, OutgoingMessage& message, VirtAddr name,
+                            std::size_t name_size) {
+  if (name.is_null() || name_size == 0) return socket.send(buffer, message);
+  const SocketAddress address = TRY(read_socket_address(name, name_size));
+  RefPtr<SocketFile> target = TRY(target_of(socket, address));
+  message.to = &address;
+  message.target = target.get();
+  return socket.send(buffer, message);
 }
 
 SyscallResult send_message(SocketFile& socket, const MessageHeader& header, std::uint32_t flags) {
-  if (header.name != 0 && header.name_size != 0) TRY(refuse_address(socket));
-  // Descriptors and credentials do not travel here.
-  if (header.control != 0 && header.control_size != 0) return Errno::kEINVAL;
-  VectorArgument vector;
   if (header.vector_count > kMostSegments) return Errno::kEMSGSIZE;
+  VectorArgument vector;
   TRY(vector.read(VirtAddr(header.vector), header.vector_count));
   IoBuffer buffer = vector.buffer();
-  return finish_send(socket.send(buffer, flags), flags);
+  OutgoingMessage message;
+  message.flags = flags;
+  ControlBuffer control;
+  if (header.control != 0 && header.control_size != 0) {
+    const std::span<std::uint8_t> bytes = TRY(control.reserve(header.control_size));
+    TRY(copy_from_application(bytes.data(), VirtAddr(header.control), bytes.size()));
+    message.control = bytes;
+  }
+  // Linux cuts a name that is too long here, and refuses it in sendto.
+  const std::size_t name_size = std::min<std::size_t>(header.name_size, SocketAddress::kMost);
+  return finish_send(send_to(socket, buffer, message, VirtAddr(header.name), name_size), flags);
 }
 
 // Fills in what the header reports about the message.
 SyscallResult receive_message(SocketFile& socket, MessageHeader& header, std::uint32_t flags) {
-  VectorArgument vector;
   if (header.vector_count > kMostSegments) return Errno::kEMSGSIZE;
+  VectorArgument vector;
   TRY(vector.read(VirtAddr(header.vector), header.vector_count));
   IoBuffer buffer = vector.buffer();
-  const std::size_t received = TRY(socket.receive(buffer, flags));
-  header.name_size = 0;  // streams do not say who sent
-  header.control_size = 0;
-  header.flags = 0;
+  IncomingMessage message;
+  message.flags = flags;
+  SocketAddress from;
+  if (header.name != 0) message.from = &from;
+  ControlBuffer control;
+  if (header.control != 0) {
+    message.control = TRY(control.reserve(std::min<std::size_t>(header.control_size, ControlBuffer::kMost)));
+  }
+  const std::size_t received = TRY(socket.receive(buffer, message));
+  if (header.name != 0) {
+    if (static_cast<std::int32_t>(header.name_size) < 0) return Errno::kEINVAL;
+    TRY(copy_to_application(VirtAddr(header.name), from.bytes, std::min<std::size_t>(from.size, header.name_size)));
+    header.name_size = static_cast<std::uint32_t>(from.size);
+  }
+  if (message.control_size != 0) {
+    TRY(copy_to_application(VirtAddr(header.control), message.control.data(), message.control_size));
+  }
+  header.control_size = message.control_size;
+  header.flags = message.result_flags;
   return static_cast<std::int64_t>(received);
 }
 
@@ -66,17 +120,22 @@ SyscallResult sys_sendto(Descriptor descriptor, VirtAddr from, std::size_t size,
                          unsigned address_size) {
   IoBuffer buffer = TRY(transfer_buffer(from, size));
   const SocketArgument socket = TRY(socket_argument(descriptor));
-  if (!address.is_null() && address_size != 0) TRY(refuse_address(*socket));
-  const auto message_flags = static_cast<std::uint32_t>(flags);
-  return finish_send(socket->send(buffer, message_flags), message_flags);
+  OutgoingMessage message;
+  message.flags = static_cast<std::uint32_t>(flags);
+  return finish_send(send_to(*socket, buffer, message, address, address_size), message.flags);
 }
 
 SyscallResult sys_recvfrom(Descriptor descriptor, VirtAddr to, std::size_t size, Flags flags, VirtAddr address,
                            VirtAddr address_size) {
   IoBuffer buffer = TRY(transfer_buffer(to, size));
   const SocketArgument socket = TRY(socket_argument(descriptor));
-  const std::size_t received = TRY(socket->receive(buffer, static_cast<std::uint32_t>(flags)));
-  if (!address.is_null()) TRY(write_socket_address(SocketAddress(), address, address_size));
+  IncomingMessage message;
+  message.flags = static_cast<std::uint32_t>(flags);
+  if (address.is_null()) return static_cast<std::int64_t>(TRY(socket->receive(buffer, message)));
+  SocketAddress from;
+  message.from = &from;
+  const std::size_t received = TRY(socket->receive(buffer, message));
+  TRY(write_socket_address(from, address, address_size));
   return static_cast<std::int64_t>(received);
 }
 
@@ -134,7 +193,7 @@ SyscallResult sys_recvmmsg(Descriptor descriptor, VirtAddr messages, unsigned co
     if (!received.ok()) break;
     ++done;
     if ((message_flags & kWaitForOne) != 0) message_flags |= kMessageDontWait;
-    if (received.value() == 0 || now() >= deadline) break;  // the stream ended, or time is up
+    if (now() >= deadline) break;
   }
   return done;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sockets: making, naming and connecting them, and their options. The only family so far is AF_UNIX with streams;
-// the others answer EAFNOSUPPORT, as a kernel without them does. Messages: sys_message.cc.
+// Sockets: making, naming and connecting them, and their options. Families: AF_INET, AF_INET6, AF_UNIX,
+// AF_NETLINK; the others answer EAFNOSUPPORT, as a kernel without them does. Messages: sys_message.cc.
 #include <algorithm>
 
 #include "io/unix_socket.h"
+#include "net/inet_socket.h"
 #include "linux/file_arguments.h"
 #include "linux/socket_arguments.h"
 #include "process/descriptor_table.h"
@@ -26,13 +27,31 @@ CloseOnExec close_on_exec_of(std::uint32_t type) {
   return (type & kOpenCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
 }
 
-// Linux's order: unknown flags, then the family, then the type, then the protocol.
-Result<RefPtr<UnixSocket>> make_socket(int family, std::uint32_t type, int protocol) {
-  if ((type & ~(kTypeMask | kOpenCloseOnExec | kOpenNonBlock)) != 0) return Errno::kEINVAL;
-  if (family != kFamilyUnix) return Errno::kEAFNOSUPPORT;
+Result<RefPtr<UnixSocket>> make_unix_socket(std::uint32_t type, int protocol) {
   if (protocol != 0 && protocol != kFamilyUnix) return Errno::kEPROTONOSUPPORT;
   if ((type & kTypeMask) != kSocketStream) return Errno::kESOCKTNOSUPPORT;
   return make_ref<UnixSocket>(type & kOpenNonBlock);
+}
+
+// Linux's order: unknown flags, then the family, then the type, then the protocol.
+Result<void> check_socket(int family, std::uint32_t type) {
+  constexpr std::uint32_t kMostTypes = 11;
+  constexpr int kMostFamilies = 46;
+  if ((type & ~(kTypeMask | kOpenCloseOnExec | kOpenNonBlock)) != 0) return Errno::kEINVAL;
+  if (family < 0 || family >= kMostFamilies) return Errno::kEAFNOSUPPORT;
+  if ((type & kTypeMask) >= kMostTypes) return Errno::kEINVAL;
+  return {};
+}
+
+Result<RefPtr<SocketFile>> make_socket(int family, std::uint32_t type, int protocol) {
+  TRY(check_socket(family, type));
+  const std::uint32_t flags = type & kOpenNonBlock;
+  switch (family) {
+    case kFamilyUnix: return RefPtr<SocketFile>(TRY(make_unix_socket(type, protocol)));
+    case kFamilyIpv4:
+    case kFamilyIpv6: return make_inet_socket(family, static_cast<int>(type & kTypeMask), protocol, flags);
+    default: return Errno::kEAFNOSUPPORT;
+  }
 }
 
 // The path of a file-system name: up to its NUL, or all of it.
@@ -93,14 +112,25 @@ SyscallResult accept_call(std::int32_t descriptor, VirtAddr address, VirtAddr si
 
 }  // namespace
 
+Result<RefPtr<SocketFile>> find_named_socket(SocketFile&, const SocketAddress& address) {
+  if (address.size < 2 || address.size > kUnixAddressSize || address.family() != kFamilyUnix) return Errno::kEINVAL;
+  if (address.size == 2) return Errno::kEINVAL;
+  return RefPtr<SocketFile>(TRY(find_unix_socket(address)));
+}
+
 SyscallResult sys_socket(int family, unsigned type, int protocol) {
-  RefPtr<UnixSocket> socket = TRY(make_socket(family, type, protocol));
+  RefPtr<SocketFile> socket = TRY(make_socket(family, type, protocol));
   return TRY(install_descriptor(std::move(socket), close_on_exec_of(type)));
 }
 
 SyscallResult sys_socketpair(int family, unsigned type, int protocol, VirtAddr to) {
-  RefPtr<UnixSocket> first = TRY(make_socket(family, type, protocol));
-  RefPtr<UnixSocket> second = TRY(make_socket(family, type, protocol));
+  TRY(check_socket(family, type));
+  if (family != kFamilyUnix) {
+    [[maybe_unused]] const RefPtr<SocketFile> unpaired = TRY(make_socket(family, type, protocol));
+    return Errno::kEOPNOTSUPP;  // other families make no pairs
+  }
+  RefPtr<UnixSocket> first = TRY(make_unix_socket(type, protocol));
+  RefPtr<UnixSocket> second = TRY(make_unix_socket(type, protocol));
   TRY(UnixSocket::connect_pair(*first, *second));
   DescriptorReservation first_number = TRY(DescriptorReservation::create());
   DescriptorReservation second_number = TRY(DescriptorReservation::create());
@@ -113,12 +143,20 @@ SyscallResult sys_socketpair(int family, unsigned type, int protocol, VirtAddr t
 
 SyscallResult sys_bind(Descriptor descriptor, VirtAddr address, unsigned size) {
   const SocketArgument socket = TRY(socket_argument(descriptor));
-  TRY(bind_unix(static_cast<UnixSocket&>(*socket), TRY(unix_address(address, size))));
+  if (socket->family() == kFamilyUnix) {
+    TRY(bind_unix(static_cast<UnixSocket&>(*socket), TRY(unix_address(address, size))));
+  } else {
+    TRY(socket->bind(TRY(read_socket_address(address, size))));
+  }
   return 0;
 }
 
 SyscallResult sys_connect(Descriptor descriptor, VirtAddr address, unsigned size) {
   const SocketArgument socket = TRY(socket_argument(descriptor));
+  if (socket->family() != kFamilyUnix) {
+    TRY(socket->connect(TRY(read_socket_address(address, size))));
+    return 0;
+  }
   const SocketAddress name = TRY(unix_address(address, size));
   if (name.size <= 2) return Errno::kEINVAL;
   RefPtr<UnixSocket> listener = TRY(find_unix_socket(name));

@@ -26,6 +26,7 @@ enum class LockRank : std::uint8_t {
   kBlockDevice = 70,
   kDevice = 75,
   // Spinlocks.
+  kPortTable = 95,      // who has which port; sockets are looked up and told under it
   kReadiness = 100,     // file readiness lists, pipes, consoles
   kSignals = 105,
   kFutexBucket = 110,

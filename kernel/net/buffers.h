@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lwIP's packet buffers (pbufs) as the sockets use them: memory that holds bytes from the moment they leave the
+// application's memory until they are read or acknowledged. No lock: a buffer belongs to whoever holds it, and
+// counting references is atomic. Thread context.
+#pragma once
+
+#include <cstddef>
+
+#include "base/result.h"
+#include "vm/user_access.h"
+
+#include "lwip/pbuf.h"
+
+namespace mokapot {
+
+// The most that one buffer holds: a power of two of pages with its header, since larger blocks of the heap are.
+inline constexpr std::size_t kMostBuffer = 65536 - 64;
+
+// A buffer with up to size (at most kMostBuffer) bytes of from, advancing it. kENOBUFS; kEFAULT if the first byte
+// could not be read; what was read before a fault is in the buffer.
+Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer = PBUF_RAW);
+
+// Frees each buffer of a chain on its own: chains that sockets have joined have no meaningful tot_len.
+void free_buffers(pbuf* first);
+
+}  // namespace mokapot

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/interfaces.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "net/ethernet_interface.h"
+#include "net/lwip_address.h"
+#include "net/network.h"
+#include "net/stack.h"
+
+#include "lwip/ip.h"
+#include "lwip/netif.h"
+
+namespace mokapot {
+namespace {
+
+constexpr std::uint8_t kScopeUniverse = 0, kScopeLink = 253, kScopeHost = 254;
+constexpr std::uint32_t kLoopbackMtu = 65536, kLoopbackIndex = 1;
+
+bool is_ethernet(const netif& record) { return (record.flags & NETIF_FLAG_ETHERNET) != 0; }
+
+std::uint8_t scope_of_address(const InetAddress& address) {
+  if (address.is_loopback()) return kScopeHost;
+  return address.is_link_local() ? kScopeLink : kScopeUniverse;
+}
+
+void add_address(Interface& to, const InetAddress& address, unsigned prefix, const InetAddress& broadcast) {
+  if (to.address_count == Interface::kMostAddresses) return;
+  to.addresses[to.address_count++] = {address, static_cast<std::uint8_t>(prefix), broadcast, scope_of_address(address)};
+}
+
+void add_addresses(Interface& to, netif& record) REQUIRES(net_core_lock()) {
+  const ip4_addr_t& ipv4 = *netif_ip4_addr(&record);
+  if (!ip4_addr_isany_val(ipv4)) {
+    const std::uint32_t mask = netif_ip4_netmask(&record)->addr;
+    const std::uint32_t broadcast = ipv4.addr | ~mask;
+    add_address(to, InetAddress::from_v4(&ipv4.addr), static_cast<unsigned>(std::popcount(mask)),
+                to.is_loopback ? InetAddress::any(kFamilyIpv4) : InetAddress::from_v4(&broadcast));
+  }
+  for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
+    if (!ip6_addr_isvalid(netif_ip6_addr_state(&record, i))) continue;
+    add_address(to, InetAddress::from_v6(netif_ip6_addr(&record, i)->addr), to.is_loopback ? 128 : 64, {});
+  }
+}
+
+void add_counters(Interface& to, netif& record) REQUIRES(net_core_lock()) {
+  if (!is_ethernet(record)) {
+    const auto& counters = record.mib2_counters;
+    to.received_bytes = to.sent_bytes = counters.ifinoctets;
+    to.received_packets = to.sent_packets = counters.ifinucastpkts + counters.ifinnucastpkts;
+    return;
+  }
+  EthernetInterface& interface = EthernetInterface::of(record);
+  const auto& received = interface.receive_counters();
+  to.received_bytes = received.bytes;
+  to.received_packets = received.packets;
+  to.received_drops = received.dropped;
+  const auto& sent = interface.transmit_path().counters();
+  to.sent_bytes = sent.bytes;
+  to.sent_packets = sent.packets;
+  to.sent_drops = sent.dropped;
+}
+
+Interface describe(netif& record) REQUIRES(net_core_lock()) {
+  Interface to;
+  to.index = netif_get_index(&record);
+  to.is_loopback = !is_ethernet(record);
+  const char* name = to.is_loopback ? "lo" : EthernetInterface::of(record).name();
+  std::memcpy(to.name, name, std::min(std::strlen(name), Interface::kNameSize - 1));
+  to.mtu = to.is_loopback ? kLoopbackMtu : record.mtu;
+  to.flags = to.is_loopback ? Interface::kLoopback : Interface::kBroadcast | Interface::kMulticast;
+  if (netif_is_up(&record)) to.flags |= Interface::kUp;
+  if (netif_is_up(&record) && (to.is_loopback || netif_is_link_up(&record))) {
+    to.flags |= Interface::kRunning | Interface::kLowerUp;
+  }
+  if (!to.is_loopback) std::memcpy(to.hardware_address, record.hwaddr, sizeof(to.hardware_address));
+  to.gateway = InetAddress::from_v4(&netif_ip4_gw(&record)->addr);
+  add_addresses(to, record);
+  add_counters(to, record);
+  return to;
+}
+
+bool has_address(netif& record, const InetAddress& address) REQUIRES(net_core_lock()) {
+  if (address.is_v4()) return netif_ip4_addr(&record)->addr == address.v4();
+  for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
+    if (ip6_addr_isvalid(netif_ip6_addr_state(&record, i)) &&
+        std::memcmp(netif_ip6_addr(&record, i)->addr, address.bytes, sizeof(address.bytes)) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::size_t list_interfaces(std::span<Interface> to) {
+  const NetCoreGuard core;
+  std::size_t count = 0;
+  for (unsigned index = 1; index <= kMostInterfaces && count < to.size(); ++index) {
+    netif* record = netif_get_by_index(static_cast<u8_t>(index));
+    if (record != nullptr) to[count++] = describe(*record);
+  }
+  return count;
+}
+
+Result<Interface> interface_by_index(std::uint32_t index) {
+  if (index == 0 || index > 255) return Errno::kENODEV;
+  const NetCoreGuard core;
+  netif* record = netif_get_by_index(static_cast<u8_t>(index));
+  if (record == nullptr) return Errno::kENODEV;
+  return describe(*record);
+}
+
+Result<std::uint32_t> interface_index(std::string_view name) {
+  Interface all[kMostInterfaces];
+  const std::size_t count = list_interfaces(all);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (name == all[i].name) return std::uint32_t{all[i].index};
+  }
+  return Errno::kENODEV;
+}
+
+bool is_local_address(const InetAddress& address) {
+  if (address.is_loopback()) return true;
+  if (address.is_multicast() || address.is_any()) return false;
+  const NetCoreGuard core;
+  netif* record;
+  NETIF_FOREACH(record) {
+    if (has_address(*record, address)) return true;
+  }
+  return false;
+}
+
+Result<Route> route_to(const InetAddress& to, std::uint32_t scope, std::uint32_t bound_interface) {
+  if (to.is_loopback()) return Route{InetAddress::loopback(to.family()), kLoopbackIndex};
+  if (!network_settled()) TRY(wait_for_network(Interruptible::kYes));
+  const NetCoreGuard core;
+  netif* record;
+  NETIF_FOREACH(record) {
+    if (has_address(*record, to)) return Route{to, netif_get_index(record)};
+  }
+  const ip_addr_t target = to_lwip(to, scope);
+  if (bound_interface != 0) {
+    record = netif_get_by_index(static_cast<u8_t>(bound_interface));
+  } else {
+    const ip_addr_t any = to_lwip(InetAddress::any(to.family()));
+    record = ip_route(&any, &target);
+  }
+  if (record == nullptr) return Errno::kENETUNREACH;
+  const ip_addr_t* source = ip_netif_get_local_ip(record, &target);
+  if (source == nullptr || ip_addr_isany(source)) return Errno::kENETUNREACH;
+  return Route{from_lwip(*source), netif_get_index(record)};
+}
+
+}  // namespace mokapot

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tcp_stack.h"
+
+#include <algorithm>
+
+#include "net/buffers.h"
+#include "net/lwip_address.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+namespace mokapot {
+namespace {
+
+// Without SO_SNDBUF: at least this much may be queued, and twice the window that is in use.
+constexpr std::size_t kLeastLimit = 128 * 1024;
+// The part of the window that may stay closed after its bytes were read, so that small reads do not each take the
+// core lock.
+constexpr std::uint32_t kWindowStep = 8;
+
+constinit u8_t extension_id = 0;
+
+StackTcpEndpoint& endpoint_of(void* argument) { return *static_cast<StackTcpEndpoint*>(argument); }
+
+}  // namespace
+
+const tcp_ext_arg_callbacks StackTcpEndpoint::kExtension = {&StackTcpEndpoint::on_freed, nullptr};
+constexpr tcp_ext_arg_callbacks kNoExtension = {nullptr, nullptr};
+
+void StackTcpEndpoint::initialise() { extension_id = tcp_ext_arg_alloc_id(); }
+
+StackTcpEndpoint::~StackTcpEndpoint() NO_THREAD_SAFETY_ANALYSIS { free_buffers(sent_first_); }
+
+void StackTcpEndpoint::take_over(tcp_pcb& pcb) {
+  pcb_ = &pcb;
+  add_reference();  // the control block's, until on_freed()
+  tcp_arg(&pcb, this);
+  tcp_recv(&pcb, &on_received);
+  tcp_sent(&pcb, &on_sent);
+  tcp_err(&pcb, &on_error);
+  tcp_ext_arg_set(&pcb, extension_id, this);
+  tcp_ext_arg_set_callbacks(&pcb, extension_id, &kExtension);
+  update_limit();
+}
+
+void StackTcpEndpoint::give_back() {
+  tcp_arg(pcb_, nullptr);
+  tcp_recv(pcb_, nullptr);
+  tcp_sent(pcb_, nullptr);
+  tcp_err(pcb_, nullptr);
+  tcp_ext_arg_set_callbacks(pcb_, extension_id, &kNoExtension);
+  pcb_ = nullptr;
+  drop_reference();
+}
+
+Result<RefPtr<StackTcpEndpoint>> StackTcpEndpoint::accepted(tcp_pcb& pcb) {
+  const InetEndpoint local{from_lwip(pcb.local_ip), pcb.local_port, scope_of(pcb.local_ip)};
+  const InetEndpoint remote{from_lwip(pcb.remote_ip), pcb.remote_port, scope_of(pcb.remote_ip)};
+  RefPtr<StackTcpEndpoint> endpoint = TRY(make_ref<StackTcpEndpoint>(local, remote, TcpState::kEstablished));
+  endpoint->take_over(pcb);
+  return endpoint;
+}
+
+Result<RefPtr<StackTcpEndpoint>> StackTcpEndpoint::connect(const InetEndpoint& from, const InetEndpoint& to,
+                                                           const TcpSettings& settings, std::uint32_t interface) {
+  RefPtr<StackTcpEndpoint> endpoint = TRY(make_ref<StackTcpEndpoint>(from, to, TcpState::kSynSent));
+  const NetCoreGuard core;
+  tcp_pcb* pcb = tcp_new_ip_type(to.address.is_v4() ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
+  if (pcb == nullptr) return Errno::kENOBUFS;
+  // Who may have which port is the port table's business.
+  ip_set_option(pcb, SOF_REUSEADDR);
+  const ip_addr_t local_ip = to_lwip(from.address, from.scope), remote_ip = to_lwip(to.address, to.scope);
+  err_t error = tcp_bind(pcb, &local_ip, from.port);
+  if (error == ERR_OK && interface != 0) tcp_bind_netif(pcb, netif_get_by_index(static_cast<u8_t>(interface)));
+  if (error == ERR_OK) {
+    endpoint->take_over(*pcb);
+    endpoint->apply_locked(settings);
+    error = tcp_connect(pcb, &remote_ip, to.port, &on_connected);
+    if (error != ERR_OK) endpoint->give_back();
+  }
+  if (error != ERR_OK) {
+    tcp_abandon(pcb, 0);
+    return error == ERR_USE ? Errno::kEADDRNOTAVAIL : errno_of(error);
+  }
+  return endpoint;
+}
+
+// --- lwIP's side --------------------------------------------------------------------------------------
+
+err_t StackTcpEndpoint::on_connected(void* self, tcp_pcb*, err_t) {
+  endpoint_of(self).update_limit();
+  endpoint_of(self).establish();
+  return ERR_OK;
+}
+
+err_t StackTcpEndpoint::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t) {
+  StackTcpEndpoint& endpoint = endpoint_of(self);
+  if (data != nullptr) {
+    if (!endpoint.append(data)) pbuf_free(data);
+    return ERR_OK;
+  }
+  // lwIP has gone on already: in TIME_WAIT our FIN was acknowledged before theirs came.
+  if (pcb->state == TIME_WAIT) endpoint.end_orderly();
+  endpoint.take_fin();
+  return ERR_OK;
+}
+
+err_t StackTcpEndpoint::on_sent(void* self, tcp_pcb*, u16_t bytes) {
+  StackTcpEndpoint& endpoint = endpoint_of(self);
+  endpoint.free_acknowledged(bytes);
+  endpoint.stalled_.store(false, std::memory_order_relaxed);
+  endpoint.update_limit();
+  endpoint.announce_room(endpoint.wants_room_);
+  if (endpoint.queued_.load() == 0 && endpoint.wants_drained_.load()) endpoint.notify(kPollAny);
+  return ERR_OK;
+}
+
+// What TCP_CORK has held back goes out after a while all the same.
+err_t StackTcpEndpoint::on_poll(void*, tcp_pcb* pcb) {
+  tcp_poll(pcb, nullptr, 0);
+  tcp_output(pcb);
+  return ERR_OK;
+}
+
+void StackTcpEndpoint::on_error(void* self, err_t error) {
+  StackTcpEndpoint& endpoint = endpoint_of(self);
+  switch (error) {
+    case ERR_RST: return endpoint.take_reset();
+    case ERR_CLSD: return endpoint.end_orderly();  // both sides have said good-bye
+    default: return endpoint.fail(Errno::kETIMEDOUT);
+  }
+}
+
+void StackTcpEndpoint::on_freed(u8_t, void* self) {
+  StackTcpEndpoint& endpoint = endpoint_of(self);
+  endpoint.pcb_ = nullptr;
+  endpoint.free_acknowledged(endpoint.queued_.load());
+  endpoint.drop_reference();
+}
+
+void StackTcpEndpoint::end_orderly() {
+  SpinGuard guard(lock_);
+  ended_.store(kBothEnded, std::memory_order_release);
+  state_.store(TcpState::kClosed, std::memory_order_release);
+}
+
+void StackTcpEndpoint::free_acknowledged(std::size_t bytes) {
+  queued_.fetch_sub(std::min(bytes, queued_.load()), std::memory_order_release);
+  bytes += sent_offset_;
+  while (sent_first_ != nullptr && bytes >= sent_first_->len) {
+    bytes -= sent_first_->len;
+    pbuf* done = sent_first_;
+    sent_first_ = std::exchange(done->next, nullptr);
+    pbuf_free(done);
+  }
+  if (sent_first_ == nullptr) sent_last_ = nullptr;
+  sent_offset_ = sent_first_ != nullptr ? bytes : 0;
+}
+
+// --- The socket's side ----------------------------------------------------------------------------------
+
+void StackTcpEndpoint::update_limit() {
+  std::size_t most = wanted_limit_;
+  if (most == 0) {
+    const std::size_t in_use = pcb_ != nullptr ? std::min(pcb_->cwnd, pcb_->snd_wnd) : 0;
+    most = std::max(2 * in_use, kLeastLimit);
+  }
+  limit_.store(std::min<std::size_t>(most, TCP_SND_BUF), std::memory_order_relaxed);
+}
+
+std::size_t StackTcpEndpoint::room() {
+  if (stalled_.load(std::memory_order_relaxed)) return 0;
+  const std::size_t used = unsent(), most = limit();
+  return used < most ? most - used : 0;
+}
+
+bool StackTcpEndpoint::is_writable() { return !stalled_.load(std::memory_order_relaxed) && unsent() <= limit() / 3 * 2; }
+
+bool StackTcpEndpoint::is_drained() {
+  return unsent() == 0 || has_error() || state() == TcpState::kClosed;
+}
+
+Result<void> StackTcpEndpoint::transmit(pbuf* data, More more) {
+  const NetCoreGuard core;
+  if (pcb_ == nullptr) {  // the caller finds out why when it looks again
+    free_buffers(data);
+    return {};
+  }
+  // SAFETY: without TCP_WRITE_FLAG_COPY lwIP cites the memory, which stays in sent_first_'s chain until it is acknowledged.
+  const u8_t flags = more == More::kYes ? TCP_WRITE_FLAG_MORE : 0;
+  const err_t error = tcp_write(pcb_, data->payload, data->len, flags);
+  if (error == ERR_MEM && queued_.load() != 0) {
+    stalled_.store(true, std::memory_order_relaxed);
+    tcp_output(pcb_);
+    return Errno::kEAGAIN;
+  }
+  if (error != ERR_OK) return error == ERR_MEM ? Errno::kENOBUFS : Errno::kEPIPE;
+  (sent_last_ != nullptr ? sent_last_->next : sent_first_) = data;
+  sent_last_ = data;
+  queued_.fetch_add(data->len, std::memory_order_release);
+  output(more);
+  return {};
+}
+
+// Held-back bytes wait for a full segment.
+void StackTcpEndpoint::output(More more) {
+  const bool full = pcb_->unsent != nullptr && (pcb_->unsent->next != nullptr || pcb_->unsent->len >= pcb_->mss);
+  if (more == More::kNo || full) {
+    tcp_output(pcb_);
+  } else {
+    tcp_poll(pcb_, &on_poll, 1);
+  }
+}
+
+// lwIP knows no urgent pointer: the byte goes along with the others, as a receiver with SO_OOBINLINE has it.
+void StackTcpEndpoint::transmit_urgent(std::uint8_t byte) {
+  IoBuffer one(&byte, 1);
+  Result<pbuf*> data = buffer_from(one, 1);
+  if (data.ok() && !transmit(data.value(), More::kNo).ok()) free_buffers(data.value());
+}
+
+void StackTcpEndpoint::push() {
+  const NetCoreGuard core;
+  if (pcb_ != nullptr) tcp_output(pcb_);
+}
+
+void StackTcpEndpoint::end_sending() {
+  const NetCoreGuard core;
+  {
+    SpinGuard guard(lock_);
+    if ((ended_.fetch_or(kSendEnded, std::memory_order_acq_rel) & kSendEnded) != 0) return;
+    if (state() == TcpState::kEstablished) state_.store(TcpState::kFinWait1, std::memory_order_release);
+    if (state() == TcpState::kCloseWait) state_.store(TcpState::kLastAck, std::memory_order_release);
+  }
+  if (pcb_ != nullptr) tcp_shutdown(pcb_, 0, 1);
+  notify(kPollAny);
+}
+
+void StackTcpEndpoint::apply(const TcpSettings& settings) {
+  const NetCoreGuard core;
+  apply_locked(settings);
+}
+
+void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
+  wanted_limit_ = settings.send_limit;
+  update_limit();
+  if (pcb_ == nullptr) return;
+  const bool nagle_ends = settings.no_delay && !tcp_nagle_disabled(pcb_);
+  if (settings.no_delay) tcp_nagle_disable(pcb_);
+  if (!settings.no_delay) tcp_nagle_enable(pcb_);
+  if (settings.keep_alive) ip_set_option(pcb_, SOF_KEEPALIVE);
+  if (!settings.keep_alive) ip_reset_option(pcb_, SOF_KEEPALIVE);
+  pcb_->keep_idle = settings.keep_idle_s * 1000;
+  pcb_->keep_intvl = settings.keep_interval_s * 1000;
+  pcb_->keep_cnt = settings.keep_count;
+  pcb_->tos = settings.type_of_service;
+  pcb_->ttl = settings.time_to_live;
+  if (nagle_ends && pcb_->state == ESTABLISHED) tcp_output(pcb_);
+}
+
+void StackTcpEndpoint::consumed(std::size_t bytes) {
+  const std::size_t closed = unreturned_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (closed < TCP_WND / kWindowStep) return;
+  const NetCoreGuard core;
+  return_window();
+}
+
+void StackTcpEndpoint::return_window() {
+  std::size_t bytes = unreturned_.exchange(0, std::memory_order_relaxed);
+  while (pcb_ != nullptr && bytes != 0) {
+    const std::size_t step = std::min<std::size_t>(bytes, 0xffff);
+    tcp_recved(pcb_, static_cast<u16_t>(step));
+    bytes -= step;
+  }
+}
+
+TcpFigures StackTcpEndpoint::figures() {
+  const NetCoreGuard core;
+  TcpFigures figures;
+  if (pcb_ == nullptr) return figures;
+  figures.send_mss = figures.receive_mss = tcp_mss(pcb_);
+  constexpr std::uint32_t kTick = TCP_SLOW_INTERVAL * 1000;
+  figures.round_trip_us = static_cast<std::uint32_t>(std::max<int>(pcb_->sa, 0) >> 3) * kTick;
+  figures.round_trip_variance_us = static_cast<std::uint32_t>(std::max<int>(pcb_->sv, 0) >> 2) * kTick;
+  figures.retransmit_us = static_cast<std::uint32_t>(std::max<int>(pcb_->rto, 0)) * kTick;
+  figures.congestion_window = pcb_->cwnd / std::max<std::uint32_t>(pcb_->mss, 1);
+  figures.slow_start_threshold = pcb_->ssthresh / std::max<std::uint32_t>(pcb_->mss, 1);
+  figures.unacknowledged = (pcb_->snd_nxt - pcb_->lastack) / std::max<std::uint32_t>(pcb_->mss, 1);
+  figures.retransmits = pcb_->nrtx;
+  figures.send_window = pcb_->snd_wnd;
+  figures.receive_window = pcb_->rcv_wnd;
+  figures.send_scale = pcb_->snd_scale;
+  figures.receive_scale = pcb_->rcv_scale;
+  figures.timestamps = (pcb_->flags & TF_TIMESTAMP) != 0;
+  figures.selective_acks = (pcb_->flags & TF_SACK) != 0;
+  figures.scaling = (pcb_->flags & TF_WND_SCALE) != 0;
+  return figures;
+}
+
+void StackTcpEndpoint::close(Close how) {
+  {
+    const NetCoreGuard core;
+    if (pcb_ != nullptr) {
+      tcp_pcb* pcb = pcb_;
+      tcp_err(pcb, nullptr);
+      tcp_recv(pcb, nullptr);
+      return_window();
+      if (pcb->state != SYN_SENT && (how == Close::kReset || received() != 0)) {
+        tcp_abort(pcb);
+      } else {
+        tcp_close(pcb);
+      }
+    }
+    SpinGuard guard(lock_);
+    state_.store(TcpState::kClosed, std::memory_order_release);
+  }
+  detach();
+}
+
+}  // namespace mokapot
