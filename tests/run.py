@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import confinement, system  # noqa: E402
+from system import confinement, kvm, system  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -41,7 +41,7 @@ MODES = {
     "soak": list(PARTS),
     "kvm": ["kvm"],
 }
-PARTS["kvm"] = system.kvm
+PARTS["kvm"] = kvm.kvm
 
 
 @dataclasses.dataclass

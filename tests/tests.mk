@@ -23,7 +23,7 @@ test soak:
 
 test-kvm:
 	+@$(MAKE_QUIETLY) deps
-	+@$(MAKE_QUIETLY) -k kernel moka guest-programs || true
+	+@$(MAKE_QUIETLY) -k kernel moka guest-programs $(KVM_INSTRUCTIONS) || true
 	@python3 tests/run.py --mode kvm $(TEST_OPTIONS)
 
 bench:

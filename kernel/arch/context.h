@@ -29,6 +29,9 @@ std::size_t extended_state_size();
 void initialise_extended_state(void* area);
 void save_extended_state(void* area);
 void restore_extended_state(const void* area);
+// From now on FXSAVE and what it saves are all that there is, also for programs. For hypervisors that emulate
+// instructions and lack XSAVE's. Boot, before a second CPU or an area exists.
+void forgo_xsave();
 
 // Thread pointer of the application (FS base).
 void set_thread_pointer(std::uint64_t base);

@@ -3,6 +3,7 @@
 // The composition root: brings the layers up from the bottom, in the order that their headers ask for,
 // and hands over to the application. Entered by arch/x64/boot.S on the boot CPU with interrupts off.
 #include "arch/boot.h"
+#include "arch/context.h"
 #include "arch/traps.h"
 #include "boot/application.h"
 #include "boot/boot_info.h"
@@ -79,6 +80,7 @@ extern "C" [[noreturn]] void kernel_start(unsigned protocol, std::uint64_t infor
   const std::string_view command_line(boot_info.command_line);
   prepare_log(command_line);
   LOG_INFO("mokapot: protocol %u, image slid by %#lx, command line: %.120s", protocol, slide, boot_info.command_line);
+  if (command_line_option(command_line, contract::kOptionNoXsave).has) arch::forgo_xsave();
   take_over_memory(boot_info);
 
   const Platform& platform = discover_platform(boot_info.rsdp, command_line);

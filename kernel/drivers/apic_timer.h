@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The local APIC's timer as the kernel's ClockEvent: by TSC deadline where the CPU has that and the
-// TSC is the clock, else counting down.
+// TSC's rate is known, else counting down.
 //
 // Locks: none. The rates are constant once initialise_clocks has set them, but for a refinement by
 // boot; each CPU touches its own timer, interrupts off.
@@ -24,6 +24,7 @@ class ApicTimer final : public ClockEvent {
   };
   explicit ApicTimer(TscDeadline rate);
 
+  const char* name() const { return tsc_deadline_ ? "TSC deadline" : "APIC countdown"; }
   void arm(Instant deadline) override;
   void initialise_cpu() override;
 

@@ -142,8 +142,8 @@ void use_tsc(ClockScale scale, std::uint64_t frequency, const char* origin) {
            static_cast<unsigned long long>(frequency / 1000 % 1000), origin);
 }
 
-// Chooses and starts the clock source. Returns the TSC's frequency if the TSC is it, else 0, and
-// the countdown's frequency if that was measured on the way.
+// Chooses and starts the clock source. Returns how fast each CPU's TSC counts, for deadlines, 0 if
+// nobody knows; and the countdown's frequency if that was measured on the way.
 std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& countdown_hz) {
   const bool trusted = tsc_is_trusted();
   kvm_clock_runs = start_kvm_clock();
@@ -151,11 +151,8 @@ std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& count
     const KvmTimeInfo info = kvm_time_info();
     ClockScale scale;
     if (trusted && (info.flags & kKvmTscStable) != 0 && kvm_scale(info, scale)) {
-      // Nanoseconds a tick, upside down.
-      const std::uint64_t frequency = measured_frequency(
-          std::uint64_t{1} << 32, scale.apply(std::uint64_t{1} << 32), kNanosecondsPerSecond);
-      use_tsc(scale, frequency, "kvm-clock");
-      return frequency;
+      use_tsc(scale, kvm_tsc_frequency(info), "kvm-clock");
+      return kvm_tsc_frequency(info);
     }
   } else if (const std::uint64_t stated = stated_tsc_frequency(); trusted && stated != 0) {
     use_tsc(make_scale(stated, kNanosecondsPerSecond), stated, "CPUID");
@@ -171,15 +168,18 @@ std::uint64_t choose_clock_source(const Platform& platform, std::uint64_t& count
       return measured.tsc_hz;
     }
   }
+  std::uint64_t tsc_hz = 0;
   if (kvm_clock_runs) {
     set_clock_source(&kvm_clock.construct());
+    // CPUs' counters may disagree on the time and still agree on how long a second is.
+    tsc_hz = kvm_tsc_frequency(kvm_time_info());
   } else if (reference.valid()) {
     set_clock_source(&counter_clock.construct(reference));
   } else {
     panic("no clock: neither a TSC of known frequency, nor kvm-clock, HPET, PM timer or PIT");
   }
   LOG_INFO("clock: %s", clock_source().name());
-  return 0;
+  return tsc_hz;
 }
 
 void set_wall_clock(const Platform& platform) {
@@ -212,6 +212,7 @@ void initialise_clocks(const Platform& platform) {
     if (countdown_hz == 0) panic("the local APIC's timer does not count");
     apic_timer.construct(countdown_hz);
   }
+  LOG_INFO("timer: %s", apic_timer->name());
   set_clock_event(&apic_timer.get());
   apic_timer->initialise_cpu();
   set_wall_clock(platform);

@@ -42,4 +42,13 @@ constexpr bool kvm_scale(const KvmTimeInfo& info, ClockScale& scale) {
   return true;
 }
 
+// Ticks of this CPU's TSC in a second; 0 if the record does not say.
+constexpr std::uint64_t kvm_tsc_frequency(const KvmTimeInfo& info) {
+  ClockScale scale;
+  if (!kvm_scale(info, scale)) return 0;
+  // The scale gives nanoseconds a tick, which is the frequency upside down.
+  constexpr std::uint64_t kTicks = std::uint64_t{1} << 32;
+  return measured_frequency(kTicks, scale.apply(kTicks), kNanosecondsPerSecond);
+}
+
 }  // namespace mokapot

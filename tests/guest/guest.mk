@@ -31,6 +31,10 @@ $(GUEST_OUT)/guest_suite_dynamic: $(GUEST_SUITE_OBJECTS)
 $(GUEST_OUT)/%: tests/guest/c/%.c tests/guest/c/check.h tests/guest/guest.mk
 	@mkdir -p $(@D)
 	$(call step,GUEST) $(GUEST_CC) $(GUEST_CFLAGS) -static -o $@ $< $(GUEST_LIBS)
+# Without the C library, whose string functions use vectors.
+$(GUEST_OUT)/no_vectors: tests/guest/c/no_vectors.c tests/guest/guest.mk
+	@mkdir -p $(@D)
+	$(call step,GUEST) $(GUEST_CC) $(GUEST_CFLAGS) -nostdlib -mgeneral-regs-only -static -o $@ $<
 $(GUEST_OUT)/%_dynamic: tests/guest/c/%.c tests/guest/c/check.h tests/guest/guest.mk
 	@mkdir -p $(@D)
 	$(call step,GUEST) $(GUEST_CC) $(GUEST_CFLAGS) -o $@ $< $(GUEST_LIBS)

@@ -65,6 +65,7 @@ PROGRAMS = {
                                expect_stdout=expected_file("no_second_process")),
     "files_fill_memory": guest("files_fill_memory", host_too=False, expect_status=0,
                                expect_stdout=expected_file("files_fill_memory")),
+    "no_vectors": guest("no_vectors", "a", "b"),
     **{f"ending_{how}": guest("ending", how) for how in ENDINGS},
 
     "hello_jar": Program(("build/java/hello.jar", "a b", "ü")),

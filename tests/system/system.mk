@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Jars for the system tests; how each is put together is tests/system/build_jars.py's business.
+# Jars for the system tests; how each is put together is tests/system/build_jars.py's business. And a
+# host program that says what this machine's KVM can do.
 
 SYSTEM_OUT := $(TEST_OUT)/system
 SYSTEM_JAVA := $(shell find tests/system/java -type f)
@@ -8,5 +9,10 @@ SYSTEM_JAVA := $(shell find tests/system/java -type f)
 $(SYSTEM_OUT)/jars.done: $(SYSTEM_JAVA) tests/system/build_jars.py
 	$(call step,JARS) python3 tests/system/build_jars.py --out $(SYSTEM_OUT) && touch $@
 
+KVM_INSTRUCTIONS := $(SYSTEM_OUT)/kvm_instructions
+$(KVM_INSTRUCTIONS): tests/system/kvm/kvm_instructions.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(GUEST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -o $@ $<
+
 .PHONY: system-programs
-system-programs: $(SYSTEM_OUT)/jars.done
+system-programs: $(SYSTEM_OUT)/jars.done $(KVM_INSTRUCTIONS)

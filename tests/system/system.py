@@ -370,22 +370,3 @@ def foreign_jdk(directory):
         (home / "bin/java").write_bytes(header)
         (home / "bin/java").chmod(0o755)
     return str(home)
-
-
-# --- KVM ------------------------------------------------------------------------------------------
-
-def kvm(results, options):
-    """A static program under KVM: real clocks and interrupt controllers, however slow it is."""
-    title = "hello under KVM"
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR))
-    except OSError as error:
-        results.skipped(title, f"/dev/kvm: {error.strerror}")
-        return
-    if missing_moka():
-        results.failed(title, missing_moka())
-        return
-    got = run([MOKA, "run", "-v", "-c", "1", "build/tests/guest/hello"], 1200,
-              env=base_environment() | {"MOKA_ACCELERATOR": "kvm"})
-    problem = "" if got.status == 0 and b"hello, 0 arguments" in got.stdout else f"status {got.status}"
-    results.check(title, problem and f"{problem} after {got.seconds:.0f} s\n{got.text()[-4000:]}")

@@ -53,7 +53,7 @@ constexpr std::uint32_t kMsrSfmask = 0xc0000084, kMsrFsBase = 0xc0000100, kMsrGs
 constexpr std::uint64_t kEferSyscall = 1, kEferNoExecute = 1 << 11;
 constexpr std::uint64_t kCr0WriteProtect = 1 << 16, kCr0MonitorCoprocessor = 2, kCr0Emulation = 4, kCr0NumericError = 0x20;
 constexpr std::uint64_t kCr4Pge = 1 << 7, kCr4Fxsr = 1 << 9, kCr4XmmExceptions = 1 << 10, kCr4Fsgsbase = 1 << 16;
-constexpr std::uint64_t kCr4Xsave = 1 << 18, kCr4Smep = 1 << 20, kCr4Smap = 1 << 21;
+constexpr std::uint64_t kCr4Smep = 1 << 20, kCr4Smap = 1 << 21;
 // Cleared on SYSCALL: DF, TF, NT, AC, IOPL. Not IF: see entry.S.
 constexpr std::uint64_t kSyscallClears = 0x400 | 0x100 | 0x4000 | 0x40000 | 0x3000;
 // What a CPU's return_work points at until it has a thread.
@@ -103,7 +103,7 @@ void set_control_registers() {
   asm volatile("movq %0, %%cr0" : : "r"(cr0) : "memory");
   asm volatile("movq %%cr4, %0" : "=r"(cr4));
   cr4 |= kCr4Pge | kCr4Fxsr | kCr4XmmExceptions;
-  if ((cpuid(1, 0).ecx & (1u << 26)) != 0) cr4 |= kCr4Xsave;
+  cr4 = manages_xsave() ? cr4 | kCr4Xsave : cr4 & ~kCr4Xsave;
   // FSGSBASE stays off: GS is the kernel's. SMEP and SMAP say nothing without user pages.
   cr4 &= ~(kCr4Fsgsbase | kCr4Smep | kCr4Smap);
   asm volatile("movq %0, %%cr4" : : "r"(cr4) : "memory");

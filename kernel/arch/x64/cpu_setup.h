@@ -7,7 +7,10 @@
 
 namespace mokapot::arch {
 
+inline constexpr std::uint64_t kCr4Xsave = 1 << 18;  // OSXSAVE
+
 CpuLocal& local_block_of(CpuId cpu);
+bool manages_xsave();  // the CPU has XSAVE, and it has not been forgone
 // Enables XSAVE and every component but AMX and protection keys. Each CPU once.
 void initialise_extended_state_on_this_cpu();
 

@@ -31,11 +31,14 @@ struct alignas(64) InitialState {
 constexpr InitialState initial_state;
 constinit bool has_xsave = false;
 constinit bool has_xsaveopt = false;
+constinit bool is_xsave_forgone = false;  // set before another CPU runs
 
 }  // namespace
 
+bool manages_xsave() { return !is_xsave_forgone && (cpuid(1, 0).ecx & (1u << 26)) != 0; }
+
 void initialise_extended_state_on_this_cpu() {
-  if ((cpuid(1, 0).ecx & (1u << 26)) == 0) return;
+  if (!manages_xsave()) return;
   const CpuidLeaf leaf = cpuid(0xd, 0);
   const std::uint64_t supported = (std::uint64_t{leaf.edx} << 32) | leaf.eax;
   const std::uint64_t wanted = supported & kComponents;
@@ -47,6 +50,18 @@ void initialise_extended_state_on_this_cpu() {
   area_size = (area_size + 63) & ~std::size_t{63};
   has_xsaveopt = (cpuid(0xd, 1).eax & 1) != 0;
   has_xsave = true;
+}
+
+void forgo_xsave() {
+  if (!has_xsave) return;
+  is_xsave_forgone = true;
+  has_xsave = has_xsaveopt = false;
+  enabled_components = 0;
+  area_size = 512;
+  std::uint64_t cr4;
+  // SAFETY: nothing uses XSAVE any more. CPUID reports the bit, and so tells programs that AVX is not theirs.
+  asm volatile("movq %%cr4, %0" : "=r"(cr4));
+  asm volatile("movq %0, %%cr4" : : "r"(cr4 & ~kCr4Xsave) : "memory");
 }
 
 std::size_t extended_state_size() { return area_size; }

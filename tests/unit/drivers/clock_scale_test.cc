@@ -103,7 +103,17 @@ TEST(KvmTime, OurScaleAgreesWithKvmsDefinition) {
   }
 }
 
+TEST(KvmTime, TellsTheCountersRate) {
+  EXPECT_EQ(kvm_tsc_frequency(info_for(0x8000'0000, 0)), 2'000'000'000u);
+  EXPECT_EQ(kvm_tsc_frequency(info_for(0x8000'0000, -1)), 4'000'000'000u);
+  EXPECT_EQ(kvm_tsc_frequency(info_for(0x8000'0000, 1)), 1'000'000'000u);
+  // 2.6 GHz as Linux computes it for its guests.
+  EXPECT_NEAR(static_cast<double>(kvm_tsc_frequency(info_for(0xc4ec'4ec4u, -1))), 2.6e9, 10);
+}
+
 TEST(KvmTime, RefusesNonsense) {
+  EXPECT_EQ(kvm_tsc_frequency(info_for(0, 0)), 0u);
+  EXPECT_EQ(kvm_tsc_frequency(info_for(1, -31)), 0u);
   ClockScale scale;
   EXPECT_FALSE(kvm_scale(info_for(0, 0), scale));
   EXPECT_FALSE(kvm_scale(info_for(1, 32), scale));
