@@ -86,6 +86,10 @@ void Monitor::take_line(std::string_view line) {
         stop_reason_ = std::move(reason);
     return;
   }
+  // The event does not say whether it was our own doing or an error that QEMU cannot go on from.
+  if (text_in(message, "event") == "STOP") return execute("query-status");
+  if (const auto answer = message.find("return"); answer != message.end() && answer->is_object())
+    if (text_in(*answer, "status") == kInternalError) stop_reason_ = kInternalError;
   const auto id = message.find("id");
   if (id == message.end() || !id->is_number_unsigned()) return;
   if (const auto error = message.find("error"); error != message.end()) {

@@ -40,8 +40,9 @@ class Monitor {
   // The replies that have come since the last call, in order.
   std::vector<Reply> take_replies();
 
-  // "guest-reset", "guest-shutdown", "guest-panic", "host-..." once the machine has stopped; else
-  // "".
+  // Why the machine has stopped: "guest-reset", "guest-shutdown", "guest-panic", "host-...", or
+  // kInternalError where the hypervisor could not go on with it; else "".
+  static constexpr const char* kInternalError = "internal-error";
   const std::string& stop_reason() const { return stop_reason_; }
 
   // One line of protocol; anything unexpected is passed over.

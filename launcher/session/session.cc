@@ -225,6 +225,8 @@ void Session::handle_listener(const ControlChannel::Line& line) {
 void Session::handle_monitor() {
   monitor_.flush();
   is_monitor_open_ = monitor_.read_events();
+  if (phase_ == Phase::kRunning && !report_ && monitor_.stop_reason() == Monitor::kInternalError)
+    give_up_on_stopped_vm();
   if (publisher_ && phase_ == Phase::kRunning) publisher_->take_replies();
 }
 
@@ -280,6 +282,14 @@ void Session::give_up_on_hung_vm() {
                   has_started() ? "the VM stopped answering" : "the VM did not start to answer");
 }
 
+void Session::give_up_on_stopped_vm() {
+  keep_qemu_output();
+  const std::string_view said = trim(qemu_output_);
+  std::string reason = "the hypervisor cannot go on with this VM";
+  if (!said.empty()) reason += ": " + std::string(said.substr(0, said.find('\n')));
+  end_by_launcher(kStatusVmFailed, 0, std::move(reason));
+}
+
 void Session::end_by_launcher(int status, int signal_number, std::string reason) {
   // What a panicking kernel managed to say is worth more than our guess.
   if (const std::string panic = serial_.panic(); status == kStatusVmFailed && !panic.empty()) {
@@ -330,7 +340,10 @@ void Session::explain() {
   if (report_->by == ExitReport::By::kApplication || report_->by == ExitReport::By::kJvm) return;
   if (report_->signal != 0 && report_->by == ExitReport::By::kMoka) return;  // the user's own doing
   if (!report_->reason.empty()) error_.append(messages_.error(report_->reason));
-  if (report_->status != kStatusVmFailed || options_.is_verbose || serial_.is_empty()) return;
+  if (report_->status != kStatusVmFailed) return;
+  if (monitor_.stop_reason() == Monitor::kInternalError && !trim(qemu_output_).empty())
+    error_.append(messages_.error("QEMU's last words:\n" + qemu_output_));
+  if (options_.is_verbose || serial_.is_empty()) return;
   error_.append(
       messages_.error("the kernel's last words:\n" + serial_.last_lines(kSerialLinesShown)));
 }

@@ -72,6 +72,7 @@ class Session {
   void handle_qemu_end(int status);
   void keep_qemu_output();
   void give_up_on_hung_vm();
+  void give_up_on_stopped_vm();
   void end_by_launcher(int status, int signal_number, std::string reason);
   bool has_started() const;
   ExitReport classify_end(int status);

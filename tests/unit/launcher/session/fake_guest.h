@@ -93,6 +93,14 @@ class FakeGuest {
       if (const std::string line = hear(); line.starts_with(verb)) return line;
   }
 
+  // What has come on another channel, once anything has.
+  std::string hear_on(const std::string& channel) const {
+    char bytes[4096];
+    const ssize_t count = ::recv(fd(channel), bytes, sizeof bytes, 0);
+    if (count <= 0) ::_exit(98);
+    return std::string(bytes, static_cast<std::size_t>(count));
+  }
+
   std::string read_input(std::size_t count) const {
     std::string text;
     char byte;

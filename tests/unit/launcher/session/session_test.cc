@@ -124,6 +124,16 @@ const std::map<std::string, test::Scene> kScenes = {
                    "true, \"reason\": \"guest-reset\"}}\r\n");
        ::_exit(0);
      }},
+    {"hypervisor stops",
+     [](FakeGuest& guest) {
+       std::fprintf(stderr, "KVM internal error. Suberror: 1\nemulation failure\n");
+       guest.write("monitor", "{\"QMP\": {}}\r\n{\"event\": \"STOP\"}\r\n");
+       while (guest.hear_on("monitor").find("query-status") == std::string::npos) {
+       }
+       guest.write("monitor",
+                   "{\"return\": {\"status\": \"internal-error\", \"running\": false}}\r\n");
+       for (;;) guest.hear();
+     }},
     {"power off", [](FakeGuest&) { ::_exit(0); }},
     {"broken",
      [](FakeGuest&) {
@@ -382,6 +392,17 @@ TEST_F(SessionTest, ATripleFaultIs125) {
   const Ended ended = run("triple fault");
   EXPECT_EQ(ended.status, 125);
   EXPECT_NE(ended.error.find("triple fault"), std::string::npos) << ended.error;
+}
+
+TEST_F(SessionTest, AVmThatTheHypervisorStopsIs125AtOnce) {
+  MokaProcess moka("hypervisor stops", words());
+  const Ended ended = moka.finish(5);
+  EXPECT_EQ(ended.status, 125);
+  EXPECT_NE(ended.error.find("cannot go on with this VM: KVM internal error. Suberror: 1\n"),
+            std::string::npos)
+      << ended.error;
+  EXPECT_NE(ended.error.find("emulation failure\n"), std::string::npos) << ended.error;
+  EXPECT_NE(status_json().find("\"by\":\"moka\""), std::string::npos);
 }
 
 TEST_F(SessionTest, QemusOwnFailureIs125WithItsWords) {
