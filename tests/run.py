@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import confinement, kvm, system  # noqa: E402
+from system import confinement, kvm, stress, system  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -33,7 +33,7 @@ PARTS = {
     "badinput": system.bad_input,
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
-    "stress": system.stress,
+    "stress": stress.stress,
     "matrix": system.matrix,
 }
 MODES = {
@@ -42,6 +42,21 @@ MODES = {
     "kvm": ["kvm"],
 }
 PARTS["kvm"] = kvm.kvm
+
+# About how many seconds the long parts take; the others take a few minutes together.
+ESTIMATES = {
+    "fuzz": fuzz.fuzz_seconds,
+    "guest": system.guest_seconds,
+    "stress": stress.stress_seconds,
+    "matrix": system.matrix_seconds,
+}
+
+
+def print_estimate(parts, options):
+    """So that nobody starts the whole by mistake, or gives it up too early."""
+    seconds = {name: ESTIMATES[name](options) for name in parts if name in ESTIMATES}
+    words = ", ".join(f"{name} {value / 60:.0f} min" for name, value in seconds.items())
+    print(f"about {sum(seconds.values()) / 60:.0f} minutes on two cores that do nothing else: {words}", flush=True)
 
 
 @dataclasses.dataclass
@@ -67,7 +82,10 @@ def main():
         return 0
     options = Options(arguments.mode, arguments.case, arguments.jobs)
     results = Results()
-    for name in arguments.only or MODES[options.mode]:
+    parts = arguments.only or MODES[options.mode]
+    if options.mode == "soak":
+        print_estimate(parts, options)
+    for name in parts:
         start = time.monotonic()
         results.part = name
         print(f"== {name}", flush=True)

@@ -25,8 +25,16 @@ def fuzz_one(source, seconds):
     return "" if outcome.status == 0 and not outcome.timed_out else outcome.text()[-4000:]
 
 
+def targets(options):
+    return [s for s in sorted(pathlib.Path("tests/fuzz").glob("*_fuzz.cc")) if options.only_case in str(s)]
+
+
+def fuzz_seconds(options):
+    return len(targets(options)) * SECONDS[options.mode] / options.jobs
+
+
 def fuzz_targets(results, options):
-    sources = [s for s in sorted(pathlib.Path("tests/fuzz").glob("*_fuzz.cc")) if options.only_case in str(s)]
+    sources = targets(options)
     seconds = SECONDS[options.mode]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for source, problem in zip(sources, pool.map(lambda s: fuzz_one(s, seconds), sources)):

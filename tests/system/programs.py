@@ -30,6 +30,7 @@ class Program:
     host_too: bool = True
     alone: bool = False             # measures time: no other VM at the same time
     attempts: int = 1               # measures time: the host may be busy with something else, so the best counts
+    seconds: int = 5                # that one run takes, typically, on two cores; for estimates
     timeout: int = 120
     least_jdk: int = 17
 
@@ -39,7 +40,7 @@ def case(main, *arguments, **options):
 
 
 def guest(name, *arguments, **options):
-    return Program((f"{GUEST}/{name}", *arguments), java=False, timeout=60, **options)
+    return Program((f"{GUEST}/{name}", *arguments), java=False, timeout=60, seconds=1, **options)
 
 
 def expected_file(name):

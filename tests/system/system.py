@@ -195,11 +195,23 @@ def run_keys(results, keys, jobs):
             one(key)
 
 
+def matrix_cases(options):
+    return [key for key in cases(options.mode) if options.only_case in case_name(key)]
+
+
+def matrix_seconds(options):
+    """About how long the matrix takes."""
+    keys = matrix_cases(options)
+    alone = sum(PROGRAMS[key[0]].seconds for key in keys if PROGRAMS[key[0]].alone)
+    together = sum(PROGRAMS[key[0]].seconds for key in keys if not PROGRAMS[key[0]].alone)
+    return alone + together / options.jobs
+
+
 def matrix(results, options):
     if missing_moka():
         results.failed("the matrix", missing_moka())
         return
-    run_keys(results, [key for key in cases(options.mode) if options.only_case in case_name(key)], options.jobs)
+    run_keys(results, matrix_cases(options), options.jobs)
 
 
 # --- The guest suite ------------------------------------------------------------------------------
@@ -255,53 +267,30 @@ def guest_suite(results, label, binary, moka_options):
             results.check(title, difference("result", "\n".join(expected).encode(), "\n".join(seen).encode()))
 
 
-def guest_programs(results, options):
-    if missing_moka():
-        results.failed("guest programs", missing_moka())
-        return
+GUEST_SUITE_SECONDS = 15  # one run of it, typically
+
+
+def guest_runs(options):
+    """(label, program, options of moka)"""
     runs = [("static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512"]),
             ("dynamic, 4 cpu", "build/tests/guest/guest_suite_dynamic", ["-c", "4", "-m", "1024"])]
     if options.mode == "soak":
         runs += [(f"static, {cpus} cpu, {machine}", "build/tests/guest/guest_suite",
                   ["-c", str(cpus), "-m", "512", "--machine", machine])
                  for cpus in (1, 2, 4) for machine in ("microvm", "q35", "pc")]
-    runs = [one for one in runs if options.only_case in one[0]]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda one: guest_suite(results, *one), runs))
+    return [one for one in runs if options.only_case in one[0]]
 
 
-# --- Stress ---------------------------------------------------------------------------------------
+def guest_seconds(options):
+    return len(guest_runs(options)) * GUEST_SUITE_SECONDS / options.jobs
 
-def stress(results, options):
-    """tests/stress: each checks itself and says how much it did; the kernel reports all threads' states
-    where it stands still, which is what a time-out shows."""
+
+def guest_programs(results, options):
     if missing_moka():
-        results.failed("stress", missing_moka())
+        results.failed("guest programs", missing_moka())
         return
-    seconds = 8 if options.mode == "test" else 1800
-    binaries = [f"build/tests/guest/stress/{path.stem}" for path in sorted(pathlib.Path("tests/stress").glob("*.c"))]
-    binaries.append("build/tests/guest/fuzzer")
-    keys = [(binary, cpus) for binary in binaries for cpus in ((2,) if options.mode == "test" else (2, 4))]
-
-    def one(key):
-        binary, cpus = key
-        title = f"{os.path.basename(binary)}, {cpus} cpu"
-        if options.only_case not in title:
-            return
-        if not os.path.exists(binary):
-            results.failed(title, f"{binary} was not built")
-            return
-        got = run([MOKA, "run", "-v", "-c", str(cpus), "-m", "512", "-e", "MOKA_FUZZ=1", binary, str(seconds)],
-                  seconds * 2 + 90, env=base_environment())
-        problem = ""
-        if got.timed_out:
-            problem = f"no end within {seconds * 2 + 90} s\n"
-        elif got.status != 0 or b"\nok" not in b"\n" + got.stdout:
-            problem = f"status {got.status}\n"
-        results.check(title, problem and problem + got.text()[-6000:])
-
-    with concurrent.futures.ThreadPoolExecutor(1 if options.mode == "soak" else options.jobs) as pool:
-        list(pool.map(one, keys))
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda one: guest_suite(results, *one), guest_runs(options)))
 
 
 # --- Bad input ------------------------------------------------------------------------------------
