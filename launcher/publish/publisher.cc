@@ -65,10 +65,8 @@ std::vector<Publisher::Publication*> Publisher::publications_of(const GuestListe
                              : is_named     ? ""
                                             : reason_to_refuse(listener);
   if (!reason.empty()) {
-    PortNotice refusal;
+    PortNotice refusal = notice(listener.protocol, listener.port);
     refusal.kind = PortNotice::Kind::kRefused;
-    refusal.protocol = listener.protocol;
-    refusal.guest_port = listener.port;
     refusal.reason = reason;
     refusal.is_expected = listener.is_loopback();
     if (tells) tell_(refusal);
@@ -245,7 +243,7 @@ void Publisher::be_gone(Publication& publication) {
 
 void Publisher::fail(Publication& publication, const std::string& reason) {
   publication.state = State::kDown;
-  PortNotice refusal = notice(publication);
+  PortNotice refusal = notice(publication.protocol, publication.guest_port);
   refusal.kind = PortNotice::Kind::kRefused;
   refusal.reason = reason;
   tell_(refusal);
@@ -253,19 +251,19 @@ void Publisher::fail(Publication& publication, const std::string& reason) {
 
 void Publisher::announce(const Publication& publication, PortNotice::Kind kind) {
   for (const IpAddress& address : publication.addresses) {
-    PortNotice said = notice(publication);
+    PortNotice said = notice(publication.protocol, publication.guest_port);
     said.kind = kind;
     said.address = address;
+    said.host_port = publication.host_port;
     if (publication.host_port != publication.first_port) said.reason = publication.reason;
     tell_(said);
   }
 }
 
-PortNotice Publisher::notice(const Publication& publication) const {
+PortNotice Publisher::notice(Protocol protocol, std::uint16_t guest_port) const {
   PortNotice said;
-  said.protocol = publication.protocol;
-  said.host_port = publication.host_port;
-  said.guest_port = publication.guest_port;
+  said.protocol = protocol;
+  said.guest_port = guest_port;
   const std::chrono::duration<double> since = std::chrono::steady_clock::now() - plan_.start;
   said.seconds = since.count();
   return said;

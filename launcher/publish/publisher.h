@@ -88,7 +88,7 @@ class Publisher {
   void fail(Publication& publication, const std::string& reason);
   void announce(const Publication& publication, PortNotice::Kind kind);
   std::string rule(const Publication& publication, const IpAddress& address) const;
-  PortNotice notice(const Publication& publication) const;
+  PortNotice notice(Protocol protocol, std::uint16_t guest_port) const;
 
   PublisherPlan plan_;
   Monitor& monitor_;

@@ -48,6 +48,11 @@ std::string Messages::error(std::string_view text) const {
   return text_line(text);
 }
 
+std::string Messages::warning(std::string_view text) const {
+  if (is_json()) return line_of({{"event", "warning"}, {"message", text}});
+  return text_line(text);
+}
+
 std::string Messages::note(std::string_view text) const {
   if (!is_verbose_) return "";
   return is_json() ? line_of({{"event", "note"}, {"message", text}}) : text_line(text);

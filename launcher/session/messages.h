@@ -19,6 +19,7 @@ class Messages {
 
   // Each is whole lines, or "" where this user does not want to hear of it.
   std::string error(std::string_view text) const;
+  std::string warning(std::string_view text) const;
   std::string note(std::string_view text) const;  // for those who ask for details
   std::string port(const PortNotice& notice) const;
   // How it all ended; people see that by themselves.

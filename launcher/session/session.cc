@@ -193,7 +193,7 @@ void Session::handle_line(const ControlChannel::Line& line) {
   } else if (line.verb == contract::kGuestTermios) {
     terminal_.apply(line.rest);
   } else if (line.verb == contract::kGuestWarning) {
-    error_.append(messages_.error(line.rest));
+    error_.append(messages_.warning(line.rest));
   } else if (line.verb == contract::kGuestListen || line.verb == contract::kGuestUnlisten) {
     handle_listener(line);
   } else if (line.verb == contract::kGuestExit && phase_ == Phase::kRunning) {
