@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kLeastLimit = 128 * 1024;
 // The part of the window that may stay closed after its bytes were read, so that small reads do not each take the
 // core lock.
-constexpr std::uint32_t kWindowStep = 8;
+constexpr std::uint32_t kWindowParts = 8;
 
 constinit u8_t extension_id = 0;
 
@@ -164,6 +164,8 @@ void StackTcpEndpoint::update_limit() {
     const std::size_t in_use = pcb_ != nullptr ? std::min(pcb_->cwnd, pcb_->snd_wnd) : 0;
     most = std::max(2 * in_use, kLeastLimit);
   }
+  // Without window scaling the window is a small part of what we would give.
+  if (pcb_ != nullptr) window_step_.store(TCP_WND_MAX(pcb_) / kWindowParts, std::memory_order_relaxed);
   limit_.store(std::min<std::size_t>(most, TCP_SND_BUF), std::memory_order_relaxed);
 }
 
@@ -259,7 +261,7 @@ void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
 
 void StackTcpEndpoint::consumed(std::size_t bytes) {
   const std::size_t closed = unreturned_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (closed < TCP_WND / kWindowStep) return;
+  if (closed < window_step_.load(std::memory_order_relaxed)) return;
   const NetCoreGuard core;
   return_window();
 }

@@ -77,6 +77,7 @@ class StackTcpEndpoint final : public TcpEndpoint {
   std::atomic<bool> stalled_{false};                         // lwIP had no room for a segment
   std::atomic<bool> wants_drained_{false};
   std::atomic<std::size_t> unreturned_{0};                   // bytes read for which the window is still closed
+  std::atomic<std::size_t> window_step_{1};                  // how many may be
 };
 
 // lwIP's listener on one address and port, shared by the sockets that share the port.
