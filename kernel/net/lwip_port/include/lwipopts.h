@@ -99,6 +99,8 @@
 #define TCP_MSS 8960                   // the most; what a connection uses follows from the interface's MTU
 #define TCP_CALCULATE_EFF_SEND_MSS 1
 #define TCP_MSL 30000UL                // as Linux: a minute in TIME_WAIT
+#define TCP_TIME_WAIT_LIMIT 16384      // half a KiB each
+#define LWIP_TCP_PORTS_ARE_THE_CALLERS 1  // the socket layer has a table of its own
 #define TCP_SYNMAXRTX 6
 #define TCP_MAXRTX 12
 #define LWIP_WND_SCALE 1
