@@ -19,6 +19,16 @@ extern const PseudoDynamic kDescriptorInformation;
 extern const PseudoEntry kSysctlEntries[];
 // proc_nodes_network.cc: /proc/net
 extern const PseudoEntry kNetworkEntries[];
+// proc_nodes_net.cc: what stands in it, and /sys/class/net
+Result<void> print_net_devices(TextSink& out, PseudoContext);
+Result<void> print_if_inet6(TextSink& out, PseudoContext);
+Result<void> print_net_routes(TextSink& out, PseudoContext);
+Result<void> print_socket_statistics(TextSink& out, PseudoContext);
+Result<void> print_net_tcp(TextSink& out, PseudoContext);
+Result<void> print_net_tcp6(TextSink& out, PseudoContext);
+Result<void> print_net_udp(TextSink& out, PseudoContext);
+Result<void> print_net_udp6(TextSink& out, PseudoContext);
+extern const PseudoDynamic kNetDevices;
 // proc_nodes_sysfs.cc, proc_nodes_cgroup.cc: roots
 extern const PseudoEntry kSysfsRoot;
 extern const PseudoEntry kCgroupRoot;

@@ -18,7 +18,16 @@ Result<void> print_resolver_configuration(TextSink& out, PseudoContext) {
 }  // namespace
 
 const PseudoEntry kNetworkEntries[] = {
+    pseudo_file("dev", print_net_devices),
+    pseudo_file("if_inet6", print_if_inet6),
     pseudo_file("pnp", print_resolver_configuration),
+    pseudo_file("route", print_net_routes),
+    pseudo_file("sockstat", print_socket_statistics),
+    pseudo_file("tcp", print_net_tcp),
+    pseudo_file("tcp6", print_net_tcp6),
+    pseudo_file("udp", print_net_udp),
+    pseudo_file("udp6", print_net_udp6),
+    pseudo_text("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
     kPseudoEnd,
 };
 

@@ -132,7 +132,19 @@ constexpr PseudoEntry kNetworkCore[] = {
     pseudo_text("wmem_max", "212992\n"),
     kPseudoEnd,
 };
-constexpr PseudoEntry kNetwork[] = {pseudo_directory("core", kNetworkCore), kPseudoEnd};
+constexpr PseudoEntry kIpv4[] = {
+    pseudo_text("ip_local_port_range", "32768\t60999\n"),
+    pseudo_text("tcp_fastopen", "0\n"),
+    pseudo_text("tcp_fin_timeout", "60\n"),
+    pseudo_text("tcp_keepalive_intvl", "75\n"),
+    pseudo_text("tcp_keepalive_probes", "9\n"),
+    pseudo_text("tcp_keepalive_time", "7200\n"),
+    pseudo_text("tcp_max_syn_backlog", "4096\n"),
+    pseudo_text("tcp_rmem", "4096\t131072\t6291456\n"),
+    pseudo_text("tcp_wmem", "4096\t16384\t4194304\n"),
+    kPseudoEnd,
+};
+constexpr PseudoEntry kNetwork[] = {pseudo_directory("core", kNetworkCore), pseudo_directory("ipv4", kIpv4), kPseudoEnd};
 
 }  // namespace
 

@@ -141,7 +141,7 @@ constexpr PseudoEntry kMemory[] = {
 };
 constexpr PseudoEntry kKernelEntries[] = {pseudo_directory("mm", kMemory), kPseudoEnd};
 
-constexpr PseudoEntry kClass[] = {pseudo_directory("net", nullptr), kPseudoEnd};
+const PseudoEntry kClass[] = {pseudo_directory("net", nullptr, &kNetDevices), kPseudoEnd};
 constexpr PseudoEntry kFileSystems[] = {pseudo_directory("cgroup", nullptr), kPseudoEnd};
 
 constexpr PseudoEntry kRootEntries[] = {

@@ -28,6 +28,14 @@ class InetSocket : public SocketFile {
   int type() const { return type_; }
   int protocol() const { return protocol_; }
   const OptionValues& options() const { return options_; }
+  // What /proc/net shows of it. Called under the port table's lock.
+  struct Shown {
+    InetEndpoint local, remote;
+    std::uint8_t state = 0;  // TCP's numbers; UDP: connected or closed
+    std::size_t to_send = 0, to_read = 0;
+    std::uint64_t inode = 0, dropped = 0;
+  };
+  virtual Shown shown(const PortHolder& holder) = 0;
   std::uint32_t bound_interface() const { return interface_.load(std::memory_order_relaxed); }
 
   Result<void> set_option(int level, int name, std::span<const std::uint8_t> value) final;

@@ -114,6 +114,24 @@ Result<SocketAddress> TcpSocket::peer_address() {
   return to_socket_address(connection->remote, family_);
 }
 
+InetSocket::Shown TcpSocket::shown(const PortHolder& holder) {
+  Shown shown;
+  shown.local = holder.local;
+  shown.state = static_cast<std::uint8_t>(is_listening() ? TcpState::kListen : TcpState::kClosed);
+  const Result<FileStatus> known = status();
+  if (known.ok()) shown.inode = known.value().inode;
+  SpinGuard guard(lock_);
+  if (listener_) shown.to_read = listener_->accepted_count;
+  if (listener_) shown.to_send = listener_->backlog;
+  if (!endpoint_) return shown;
+  shown.local = endpoint_->local;
+  shown.remote = endpoint_->remote;
+  shown.state = static_cast<std::uint8_t>(endpoint_->state());
+  shown.to_send = endpoint_->unsent();
+  shown.to_read = endpoint_->received();
+  return shown;
+}
+
 Result<void> TcpSocket::set_special_option(int level, int name, std::span<const std::uint8_t> value) {
   // Groups are for datagrams.
   if ((level == kLevelIp && name >= 35 && name <= 48) || (level == kLevelIpv6 && name >= 42 && name <= 48)) {

@@ -34,6 +34,7 @@ class TcpSocket final : public InetSocket {
   Result<SocketAddress> peer_address() override;
   Result<std::int64_t> control(std::uint32_t request, std::uint64_t argument) override;
   PollEvents poll() override;
+  Shown shown(const PortHolder& holder) override;
 
   // A connection that was made to this listener. Called under the port table's lock, so the socket is alive. False:
   // the backlog is full.

@@ -166,6 +166,16 @@ void UdpSocket::deliver(const DatagramEnvelope& envelope, pbuf* data) {
   notify(kPollReadable);
 }
 
+InetSocket::Shown UdpSocket::shown(const PortHolder& holder) {
+  constexpr std::uint8_t kConnected = 1, kUnconnected = 7;
+  const Result<FileStatus> known = status();
+  Shown shown{holder.local, holder.remote, holder.remote.port != 0 ? kConnected : kUnconnected};
+  shown.to_read = queue_.first_size();
+  shown.inode = known.ok() ? known.value().inode : 0;
+  shown.dropped = queue_.dropped();
+  return shown;
+}
+
 PollEvents UdpSocket::poll() {
   PollEvents events = kPollWritable | kPollWriteBand;
   if (error_.load(std::memory_order_acquire) != 0) events |= kPollError;

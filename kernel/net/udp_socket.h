@@ -38,12 +38,12 @@ class UdpSocket final : public InetSocket {
   Result<SocketAddress> peer_address() override;
   Result<std::int64_t> control(std::uint32_t request, std::uint64_t argument) override;
   PollEvents poll() override;
+  Shown shown(const PortHolder& holder) override;
 
   // Takes a share of a datagram that is for this socket.
   void deliver(const DatagramEnvelope& envelope, pbuf* data);
   // Whether it wants what came for a group; any_member: some socket has joined it there.
   bool wants_group(const DatagramEnvelope& envelope, bool any_member);
-  const DatagramQueue& queue() const { return queue_; }
 
  private:
   bool accepts_level(int level) const override { return level == kLevelUdp; }
