@@ -21,7 +21,7 @@ namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 1;
+constexpr std::uint64_t kImageFormat = 2;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;
@@ -112,8 +112,10 @@ Result<void> ImageCache::build(const TreePlan& plan, const std::string& key,
   std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root",
                                    "-U" + uuid_of(key)};
   command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
-  // The superblock's own time is the clock's unless -T is there.
-  const std::string epoch = "SOURCE_DATE_EPOCH=0";
+  // The superblock's own time is the clock's unless it is told; files that are newer than what it
+  // is told get that time, so where times count it lies in the future (2100).
+  const std::string epoch =
+      times == FileTimes::kZero ? "SOURCE_DATE_EPOCH=0" : "SOURCE_DATE_EPOCH=4102444800";
   command.push_back(unfinished);
   command.push_back(tree);
   const CommandOutcome outcome = run_command(command, {epoch});

@@ -6,6 +6,7 @@
 
 #include "image/image_cache.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <sstream>
 
 #include "launcher/temporary_directory.h"
+#include "support/command.h"
 
 namespace moka {
 namespace {
@@ -67,6 +69,26 @@ TEST(ImageCache, BuildsOnceAndToTheByte) {
             first.value());
   ASSERT_EQ(0, ::stat(first.value().c_str(), &after));
   EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
+// What the image says of a path, by EROFS's own tool.
+std::string dump(const std::string& image, const std::string& path) {
+  return run_command({"dump.erofs", "--path=" + path, image}, {"TZ=UTC"}).output;
+}
+
+TEST(ImageCache, KeepsTimesWhereTheyCountAndOnlyThere) {
+  test::TemporaryDirectory directory;
+  const std::string file = directory.write("file", "content");
+  const timespec times[2] = {{1600000000, 5}, {1600000000, 5}};
+  ASSERT_EQ(0, ::utimensat(AT_FDCWD, file.c_str(), times, 0));
+  TreePlan plan;
+  plan.add(file);
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
+  const std::string kept = cache.image_of(plan, "x", FileTimes::kKept).value();
+  EXPECT_NE(dump(kept, file).find("Timestamp: 2020-09-13 12:26:40"), std::string::npos)
+      << dump(kept, file);
+  const std::string zero = cache.image_of(plan, "x", FileTimes::kZero).value();
+  EXPECT_NE(dump(zero, file).find("Timestamp: 1970-01-01 00:00:00"), std::string::npos);
 }
 
 TEST(ImageCache, OtherContentIsAnotherImage) {
