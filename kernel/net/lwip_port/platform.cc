@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What lwIP asks of the machine (include/arch/cc.h): time, memory, randomness, assertions.
+// What lwIP asks of the machine (include/arch/cc.h): time, memory, randomness, sums, assertions.
 #include <cstring>
 
 #include "base/assert.h"
@@ -8,35 +8,11 @@
 #include "device/random.h"
 #include "memory/heap.h"
 #include "net/checksum.h"
-#include "net/keyed_hash.h"
-#include "net/lwip_port/include/lwip_hooks.h"
 #include "net/stack.h"
 #include "time/clock.h"
 #include "trace/log.h"
 
 #include "lwip/sys.h"
-
-namespace mokapot {
-namespace {
-
-// RFC 6528: the clock of sequence numbers ticks every four microseconds.
-constexpr std::int64_t kSequenceTickNanoseconds = 4000;
-
-struct Connection {
-  ip_addr_t local, remote;
-  std::uint16_t local_port, remote_port;
-};
-
-const HashKey& sequence_key() REQUIRES(net_core_lock()) {
-  static constinit HashKey key;
-  static constinit bool made = false;
-  if (!made) random_bytes(&key, sizeof(key));
-  made = true;
-  return key;
-}
-
-}  // namespace
-}  // namespace mokapot
 
 using namespace mokapot;
 
@@ -83,17 +59,5 @@ std::uint16_t mokapot_lwip_checksum(const void* bytes, int size) {
 }
 
 void mokapot_lwip_assert_core_locked() { ASSERT(net_core_lock().held_by_current_thread()); }
-
-u32_t mokapot_tcp_isn(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port)
-    NO_THREAD_SAFETY_ANALYSIS {
-  Connection connection;
-  std::memset(&connection, 0, sizeof(connection));  // padding is hashed too
-  connection.local = *local;
-  connection.remote = *remote;
-  connection.local_port = local_port;
-  connection.remote_port = remote_port;
-  const auto clock = static_cast<std::uint64_t>(now().nanoseconds() / kSequenceTickNanoseconds);
-  return static_cast<u32_t>(keyed_hash(sequence_key(), &connection, sizeof(connection)) + clock);
-}
 
 }  // extern "C"

@@ -18,6 +18,15 @@ struct pbuf;
 u32_t mokapot_tcp_isn(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port);
 #define LWIP_HOOK_TCP_ISN mokapot_tcp_isn
 
+// SYN cookies (net/syn_cookie.h). The second gives the MSS that the SYN offered, or 0: no cookie of ours. Cookies
+// are believed only while SYNs are being answered with them.
+u32_t mokapot_syn_cookie(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port,
+                         u32_t sequence, u16_t mss);
+u16_t mokapot_check_syn_cookie(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port,
+                               u32_t sequence, u32_t cookie);
+#define LWIP_HOOK_TCP_SYN_COOKIE mokapot_syn_cookie
+#define LWIP_HOOK_TCP_CHECK_SYN_COOKIE mokapot_check_syn_cookie
+
 // The firewall's word on a packet that no socket wants; nonzero: drop it without an answer.
 int mokapot_nobody_listens(struct netif* from, u8_t protocol);
 #define LWIP_HOOK_NOBODY_LISTENS mokapot_nobody_listens
