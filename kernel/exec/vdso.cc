@@ -3,8 +3,10 @@
 
 #include <atomic>
 
+#include "base/global.h"
 #include "exec/program.h"
 #include "exec/vdso/vdso_data.h"
+#include "sched/mutex.h"
 #include "time/clock.h"
 #include "vm/address_space.h"
 #include "vm/user_access.h"
@@ -17,6 +19,7 @@ extern "C" const char vdso_image_end[];
 
 // Set once, before the first task runs.
 constinit VirtAddr data_page;
+constinit Global<Mutex> refresh_lock;
 
 }  // namespace
 
@@ -37,6 +40,7 @@ Result<VirtAddr> map_vdso() {
   TRY(address_space().map(request));
   TRY(copy_to_application(image, vdso_image_begin, image_size));
   TRY(address_space().protect(image, request.size, Protection::kRead | Protection::kExecute));
+  refresh_lock.construct(LockRank::kProcess);
   data_page = base;
   refresh_vdso_clock();
   return image;
@@ -44,6 +48,7 @@ Result<VirtAddr> map_vdso() {
 
 void refresh_vdso_clock() {
   if (data_page.is_null()) return;
+  MutexGuard guard(*refresh_lock);  // before the clock is read: the last to read is the last to write
   vdso_data data{};
   ClockSource::TscParameters tsc{};
   data.tsc_usable = clock_source().tsc_parameters(tsc);

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "fs/vfs.h"
 #include "linux/proc_nodes_internal.h"
+#include "linux/system_version.h"
 
 namespace mokapot {
 namespace proc_nodes {
@@ -73,7 +74,7 @@ constexpr PseudoEntry kRootEntries[] = {
     pseudo_directory("sys", kSysctlEntries),
     pseudo_link("thread-self", print_thread_self),
     pseudo_file("uptime", print_uptime),
-    pseudo_text("version", "Linux version 6.1.0-mokapot (mokapot) #1 SMP PREEMPT Mokapot\n"),
+    pseudo_text("version", "Linux version " MOKAPOT_SYSTEM_RELEASE " (mokapot) " MOKAPOT_SYSTEM_VERSION "\n"),
     kPseudoEnd,
 };
 constexpr PseudoEntry kProcRoot = pseudo_directory("", kRootEntries, &kProcesses);

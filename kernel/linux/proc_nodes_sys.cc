@@ -6,6 +6,7 @@
 #include "device/random.h"
 #include "fs/process_info.h"
 #include "linux/proc_nodes_internal.h"
+#include "linux/system_version.h"
 #include "process/descriptor_table.h"
 
 namespace mokapot::proc_nodes {
@@ -73,7 +74,7 @@ constexpr PseudoEntry kKernel[] = {
     pseudo_text("domainname", "(none)\n"),
     pseudo_file("hostname", print_hostname),
     pseudo_text("ngroups_max", "65536\n"),
-    pseudo_text("osrelease", "6.1.0-mokapot\n"),
+    pseudo_text("osrelease", MOKAPOT_SYSTEM_RELEASE "\n"),
     pseudo_text("ostype", "Linux\n"),
     pseudo_text("perf_event_paranoid", "4\n"),
     pseudo_text("pid_max", "4194304\n"),
@@ -85,7 +86,7 @@ constexpr PseudoEntry kKernel[] = {
     pseudo_text("shmmax", "18446744073692774399\n"),
     pseudo_text("shmmni", "4096\n"),
     pseudo_text("threads-max", "127000\n"),
-    pseudo_text("version", "#1 SMP PREEMPT Mokapot\n"),
+    pseudo_text("version", MOKAPOT_SYSTEM_VERSION "\n"),
     kPseudoEnd,
 };
 

@@ -7,6 +7,7 @@
 #include "fs/page_cache.h"
 #include "fs/process_info.h"
 #include "linux/syscall_types.h"
+#include "linux/system_version.h"
 #include "memory/frames.h"
 #include "process/task.h"
 #include "time/clock.h"
@@ -22,9 +23,8 @@ SyscallResult sys_uname(VirtAddr to) {
   std::strcpy(names.system, "Linux");
   const std::string_view hostname = process_info().hostname;
   std::memcpy(names.node, hostname.data(), hostname.size() < 64 ? hostname.size() : 64);
-  // glibc refuses kernels older than its baseline; the ABI here is that of a current long-term kernel.
-  std::strcpy(names.release, "6.1.0-mokapot");
-  std::strcpy(names.version, "#1 SMP PREEMPT Mokapot");
+  std::strcpy(names.release, MOKAPOT_SYSTEM_RELEASE);
+  std::strcpy(names.version, MOKAPOT_SYSTEM_VERSION);
   std::strcpy(names.machine, "x86_64");
   std::strcpy(names.domain, "(none)");
   TRY(copy_to_application(to, &names, sizeof(names)));

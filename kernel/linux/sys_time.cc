@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "exec/program.h"
 #include "linux/syscall_types.h"
 #include "linux/time_types.h"
 #include "process/clock_id.h"
@@ -58,6 +59,15 @@ static_assert(sizeof(ResourceUsage) == 144);
 
 }  // namespace
 
+namespace {
+
+void set_wall_clock(Duration time) {
+  set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
+  refresh_vdso_clock();  // programs read the clock there
+}
+
+}  // namespace
+
 SyscallResult sys_clock_gettime(int id, VirtAddr to) {
   const ClockId clock = TRY(ClockId::find(id, ClockUse::kRead));
   TRY(write_application(to, to_timespec(clock_nanoseconds(clock))));
@@ -75,7 +85,7 @@ SyscallResult sys_clock_settime(int id, VirtAddr from) {
   if (clock.kind == ClockKind::kThreadCpu || clock.kind == ClockKind::kProcessCpu) return Errno::kEPERM;
   if (id != kClockRealtime) return Errno::kEINVAL;
   const Duration time = TRY(read_timespec(from));
-  set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
+  set_wall_clock(time);
   return 0;
 }
 
@@ -109,7 +119,7 @@ SyscallResult sys_settimeofday(VirtAddr time, VirtAddr zone) {
   std::optional<Duration> wall;
   if (!time.is_null()) wall = TRY(to_duration(TRY(read_application<ApplicationTimeval>(time))));
   if (!zone.is_null()) (void)TRY(read_application<std::int64_t>(zone));
-  if (wall) set_wall_clock_base(wall->nanoseconds() - now().nanoseconds());
+  if (wall) set_wall_clock(*wall);
   return 0;
 }
 
