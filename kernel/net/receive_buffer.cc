@@ -2,6 +2,7 @@
 #include "net/receive_buffer.h"
 
 #include <atomic>
+#include <cstring>
 #include <new>
 
 #include "base/assert.h"
@@ -28,10 +29,23 @@ void let_go(pbuf* record) {
   if (piece_of(packet).pieces_in_use.fetch_sub(1, std::memory_order_acq_rel) == 1) packet.device->release(&packet);
 }
 
+pbuf* copy_of(const NetBuffer& packet, std::size_t skip) {
+  const auto size = static_cast<u16_t>(packet.size - skip);
+  pbuf* copy = pbuf_alloc(PBUF_RAW, size, PBUF_RAM);
+  if (copy != nullptr) std::memcpy(copy->payload, packet.data + skip, size);
+  return copy;
+}
+
 }  // namespace
 
 pbuf* wrap_received(NetBuffer& packet, std::size_t skip) {
   ASSERT(packet.size >= skip);
+  if (packet.next == nullptr && packet.size <= kCopiedUpTo) {
+    if (pbuf* copy = copy_of(packet, skip); copy != nullptr) {
+      packet.device->release(&packet);
+      return copy;
+    }
+  }
   pbuf* first = nullptr;
   std::uint32_t count = 0;
   for (NetBuffer* buffer = &packet; buffer != nullptr; buffer = buffer->next) {
