@@ -21,7 +21,7 @@ constexpr std::size_t aligned(std::size_t size) { return align_up(size, sizeof(s
 }  // namespace
 
 void IncomingMessage::add_control(int level, int type, const void* data, std::size_t size) {
-  const std::size_t at = aligned(control_size);
+  const std::size_t at = control_size;  // aligned
   if (at + sizeof(ControlHeader) > control.size()) {
     result_flags |= kMessageControlTruncated;
     return;
@@ -30,10 +30,11 @@ void IncomingMessage::add_control(int level, int type, const void* data, std::si
   if (size > room) result_flags |= kMessageControlTruncated;
   size = std::min(size, room);
   const ControlHeader header{sizeof(ControlHeader) + size, level, type};
-  std::memset(control.data() + control_size, 0, at - control_size);
   std::memcpy(control.data() + at, &header, sizeof(header));
   std::memcpy(control.data() + at + sizeof(header), data, size);
-  control_size = at + sizeof(header) + size;
+  const std::size_t end = std::min(aligned(at + sizeof(header) + size), control.size());
+  std::memset(control.data() + at + sizeof(header) + size, 0, end - at - sizeof(header) - size);
+  control_size = end;
 }
 
 Result<void> for_each_control_message(std::span<const std::uint8_t> control,

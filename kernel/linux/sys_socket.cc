@@ -6,6 +6,7 @@
 
 #include "io/unix_socket.h"
 #include "net/inet_socket.h"
+#include "net/netlink_socket.h"
 #include "linux/file_arguments.h"
 #include "linux/socket_arguments.h"
 #include "process/descriptor_table.h"
@@ -14,7 +15,7 @@ namespace mokapot {
 namespace {
 
 constexpr std::uint32_t kTypeMask = 0xf;
-constexpr std::size_t kMostOption = 128;
+constexpr std::size_t kMostOption = 320;  // struct group_source_req is the longest
 
 // The socket behind a name in a file system, as its node keeps it. The socket need not live as long.
 class NamedSocket final : public VnodeAttachment {
@@ -50,6 +51,7 @@ Result<RefPtr<SocketFile>> make_socket(int family, std::uint32_t type, int proto
     case kFamilyUnix: return RefPtr<SocketFile>(TRY(make_unix_socket(type, protocol)));
     case kFamilyIpv4:
     case kFamilyIpv6: return make_inet_socket(family, static_cast<int>(type & kTypeMask), protocol, flags);
+    case kFamilyNetlink: return make_netlink_socket(static_cast<int>(type & kTypeMask), protocol, flags);
     default: return Errno::kEAFNOSUPPORT;
   }
 }

@@ -3,6 +3,7 @@
 
 #include "net/inet_boot.h"
 #include "net/interfaces.h"
+#include "net/raw_socket.h"
 #include "net/stack.h"
 #include "net/tcp_socket.h"
 #include "net/tcp_stack.h"
@@ -50,8 +51,13 @@ Result<RefPtr<SocketFile>> make_inet_socket(int family, int type, int protocol, 
       if (protocol != 0 && protocol != kProtocolTcp) return Errno::kEPROTONOSUPPORT;
       return RefPtr<SocketFile>(TRY(make_ref<TcpSocket>(family, flags)));
     case kSocketDatagram:
+      // Echoes without a raw socket are for users whom net.ipv4.ping_group_range names: nobody.
+      if (protocol == (family == kFamilyIpv4 ? kProtocolIcmp : kProtocolIcmp6)) return Errno::kEACCES;
       if (protocol != 0 && protocol != kProtocolUdp) return Errno::kEPROTONOSUPPORT;
       return RefPtr<SocketFile>(TRY(make_ref<UdpSocket>(family, flags)));
+    case kSocketRaw:
+      if (protocol == 0) return Errno::kEPROTONOSUPPORT;
+      return RawSocket::create(family, protocol, flags);
     default: return Errno::kESOCKTNOSUPPORT;
   }
 }
