@@ -23,6 +23,7 @@
 #include "linux/fifo.h"
 #include "linux/proc_nodes.h"
 #include "linux/terminal_node.h"
+#include "net/exposed_ports.h"
 #include "net/inet_boot.h"
 #include "net/listen_report.h"
 #include "memory/frames.h"
@@ -170,6 +171,7 @@ void run_application(const BootInfo& info) {
   char problem[120];
   if (!start_network_as_told(info.command_line, configuration.hostname, problem, sizeof(problem))) give_up("%s", problem);
   initialise_inet_sockets();
+  for (const std::uint16_t port : configuration.exposed_ports) expose_port(port);
   set_listen_reporter(report_to_launcher);
   mount_layers(configuration);
   mount_folders(configuration);

@@ -55,6 +55,10 @@ Result<Configuration> parse_configuration(std::string_view records) {
       FolderRecord folder{};
       if (!parse_folder(value, folder)) return Errno::kEINVAL;
       TRY(c.folders.push_back(folder));
+    } else if (key == contract::kKeyExpose) {
+      unsigned port = 0;
+      if (!parse_number(value, port) || !value.empty() || port == 0 || port > 0xffff) return Errno::kEINVAL;
+      TRY(c.exposed_ports.push_back(static_cast<std::uint16_t>(port)));
     } else if (key == contract::kKeyStdin) c.standard_input = value;
     else if (key == contract::kKeyStdout) c.standard_output = value;
     else if (key == contract::kKeyStderr) c.standard_error = value;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -22,12 +23,13 @@ struct Configuration {
   std::string_view program, directory = "/", hostname;
   Vector<std::string_view> arguments, environment, layers;
   Vector<FolderRecord> folders;  // of the host's, to be mounted in this order
+  Vector<std::uint16_t> exposed_ports;
   std::string_view standard_input, standard_output, standard_error;  // contract::kStream...
   std::string_view termios, window_size;
 };
 
-// kEINVAL: no version or another one, a record without '=', a mount that says too little, no program. kENOMEM. Unknown
-// keys are ignored: a newer launcher may say more than this kernel knows.
+// kEINVAL: no version or another one, a record without '=', a mount that says too little, an exposed port that is
+// none, no program. kENOMEM. Unknown keys are ignored: a newer launcher may say more than this kernel knows.
 Result<Configuration> parse_configuration(std::string_view records);
 
 // Two decimal numbers, "ROWS COLUMNS"; false if it is anything else.

@@ -3,6 +3,7 @@
 // Listening TCP sockets: the queue of connections, accept, and the end of a listener.
 #include <algorithm>
 
+#include "net/exposed_ports.h"
 #include "net/listen_report.h"
 #include "net/tcp_socket.h"
 #include "net/tcp_stack.h"
@@ -30,7 +31,8 @@ Result<void> TcpSocket::listen(int backlog) {
   listener->backlog = most;
   TRY(mark_listening(holder_));
   const InetEndpoint local = port_of(holder_);
-  if (!local.address.is_loopback()) {
+  const bool inside = local.address.is_loopback();
+  if (!inside || (local.address == InetAddress::loopback(local.address.family()) && is_exposed(local.port))) {
     Result<RefPtr<StackListener>> stack = StackListener::open(local, v6_only(), bound_interface());
     if (!stack.ok()) {
       unmark_listening(holder_);

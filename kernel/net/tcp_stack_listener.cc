@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/global.h"
+#include "net/exposed_ports.h"
 #include "net/lwip_address.h"
 #include "net/tcp_socket.h"
 #include "net/tcp_stack.h"
@@ -13,6 +14,14 @@ using ListenerList = IntrusiveList<StackListener, &StackListener::list_hook>;
 constinit Global<ListenerList> listeners;
 
 constexpr u8_t kHalfOpen = 0xff;  // connections whose handshake is under way
+
+// Visits the socket that a connection from outside is for: one that listens where it arrived, or behind an exposed
+// port the one on the loopback address.
+bool visit_called(const InetEndpoint& to, const InetEndpoint& from, PortVisitor visit, void* context) {
+  if (visit_listener(to, from, visit, context)) return true;
+  if (!is_exposed(to.port)) return false;
+  return visit_listener({InetAddress::loopback(to.address.family()), to.port, 0}, from, visit, context);
+}
 
 }  // namespace
 
@@ -31,7 +40,9 @@ Result<RefPtr<StackListener>> StackListener::open(const InetEndpoint& local, V6O
   StackListener* shared = find(local, v6_only);
   if (shared != nullptr && shared->try_add_reference()) return RefPtr<StackListener>::adopt(shared);
   if (shared != nullptr) shared->end();  // it dies, and waits for the core lock to do it
-  ip_addr_t address = to_lwip(local.address, local.scope);
+  // lwIP never sees what stays in the VM, so a loopback listener that is here is one to be exposed.
+  const bool exposed = local.address.is_loopback();
+  ip_addr_t address = to_lwip(exposed ? InetAddress::any(local.address.family()) : local.address, local.scope);
   const bool both = local.address == InetAddress() && v6_only == V6Only::kNo;
   if (both) address = *IP_ANY_TYPE;
   tcp_pcb* pcb = tcp_new_ip_type(both ? IPADDR_TYPE_ANY : local.address.is_v4() ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
@@ -72,7 +83,7 @@ StackListener::~StackListener() {
 err_t StackListener::on_passive_open(u8_t, tcp_pcb_listen*, tcp_pcb* pcb) {
   const InetEndpoint to{from_lwip(pcb->local_ip), pcb->local_port, 0}, from{from_lwip(pcb->remote_ip), pcb->remote_port, 0};
   bool has_room = false;
-  visit_listener(to, from, [](InetSocket& socket, void* context) {
+  visit_called(to, from, [](InetSocket& socket, void* context) {
     *static_cast<bool*>(context) = static_cast<TcpSocket&>(socket).has_backlog();
   }, &has_room);
   return has_room ? ERR_OK : ERR_MEM;
@@ -87,7 +98,7 @@ err_t StackListener::on_accept(void*, tcp_pcb* pcb, err_t error) {
     RefPtr<TcpEndpoint> connection;
     bool taken = false;
   } attempt{endpoint};
-  visit_listener(endpoint->local, endpoint->remote, [](InetSocket& socket, void* context) {
+  visit_called(endpoint->local, endpoint->remote, [](InetSocket& socket, void* context) {
     auto& call = *static_cast<Attempt*>(context);
     call.taken = static_cast<TcpSocket&>(socket).enqueue(call.connection, TcpSocket::Backlog::kMayWait);
   }, &attempt);

@@ -29,7 +29,8 @@ std::vector<std::string> strings(const Vector<std::string_view>& views) { return
 TEST(Configuration, EveryRecordArrives) {
   const std::string text = records({kVersion, "program=/usr/bin/java", "arg=java", "arg=-jar", "arg=", "env=A=1", "env=EMPTY=",
                                     "cwd=/app", "hostname=moka", "layer=jdk", "layer=app", "stdin=tty", "stdout=pipe",
-                                    "stderr=null", "mount=t0 ro /data", "mount=t1 rw /a b", "termios=500 5 bf 8a3b 03", "winsize=24 80"});
+                                    "stderr=null", "mount=t0 ro /data", "mount=t1 rw /a b", "expose=9009", "expose=65535",
+                                    "termios=500 5 bf 8a3b 03", "winsize=24 80"});
   Result<Configuration> result = parse_configuration(text);
   ASSERT_TRUE(result.ok());
   const Configuration& c = result.value();
@@ -46,6 +47,8 @@ TEST(Configuration, EveryRecordArrives) {
   EXPECT_TRUE(c.folders[0].read_only);
   EXPECT_EQ(c.folders[1].path, "/a b");
   EXPECT_FALSE(c.folders[1].read_only);
+  ASSERT_EQ(c.exposed_ports.size(), 2u);
+  EXPECT_EQ(c.exposed_ports[1], 65535);
   EXPECT_EQ(c.standard_input, "tty");
   EXPECT_EQ(c.standard_output, "pipe");
   EXPECT_EQ(c.standard_error, "null");
@@ -90,6 +93,9 @@ TEST(Configuration, WhatIsNotAConfigurationIsRefused) {
            records({kVersion, "program=/p"}) + "arg=cut off",  // the last NUL is missing
            records({kVersion, "program=/p", "mount=t0 ro"}),   // without a place
            records({kVersion, "program=/p", "mount=t0 r /data"}),
+           records({kVersion, "program=/p", "expose=0"}),
+           records({kVersion, "program=/p", "expose=65536"}),
+           records({kVersion, "program=/p", "expose=80x"}),
            records({kVersion, "program=/p", "mount=t0 ro data"}),
            records({kVersion, "program=/p", "mount= ro /data"}),
        }) {
