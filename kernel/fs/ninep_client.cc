@@ -10,6 +10,7 @@
 #include <new>
 
 #include "fs/ninep_exchange.h"
+#include "fs/page_cache.h"
 #include "memory/frames.h"
 #include "trace/log.h"
 
@@ -21,7 +22,8 @@ namespace {
 
 constexpr std::string_view kProtocol = "9P2000.L";
 constexpr std::uint32_t kSmallestMessage = 8192;  // a page, a path and their headers
-constexpr unsigned kPageSlotOrder = 1;
+constexpr unsigned kPageSlotOrder = 4;
+static_assert((kPageSize << kPageSlotOrder) > PageBacking::kMostFetched * kPageSize + 64);  // with the headers
 constexpr std::uint32_t kRoot = 0;  // user number
 
 // Memory for slots where there is little, and where there is enough.

@@ -74,8 +74,8 @@ class NinepClient {
   // At most what one request holds: fewer bytes than asked for are no end of the file, none are.
   Result<std::size_t> read(const NinepFid& fid, std::uint64_t offset, IoBuffer& into);
   Result<std::size_t> write(const NinepFid& fid, std::uint64_t offset, IoBuffer& from);
-  // A page for the page cache; what lies beyond the end is zero.
-  Result<void> read_page(const NinepFid& fid, std::uint64_t offset, void* page);
+  // Pages for the page cache, PageBacking::kMostFetched at most; what lies beyond the end is zero.
+  Result<void> read_pages(const NinepFid& fid, std::uint64_t offset, std::span<const PhysAddr> frames);
   // Whole entries, for ninep::read_entry.
   Result<std::size_t> read_directory(const NinepFid& fid, std::uint64_t offset, std::span<std::byte> into);
   Result<std::size_t> read_link(const NinepFid& fid, char* buffer, std::size_t size);

@@ -3,6 +3,7 @@
 #include "fs/ninep_message.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -119,8 +120,10 @@ Result<FileStatus> read_attributes(MessageReader& body) {
   if (!body.ok() || status.size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return Errno::kEPROTO;
   }
+  // What fits one message, to some servers; programs expect a power of two.
   constexpr std::uint64_t kLargestBlock = 1 << 20;
-  if (block_size != 0 && block_size <= kLargestBlock) status.block_size = static_cast<std::uint32_t>(block_size);
+  if (block_size != 0)
+    status.block_size = static_cast<std::uint32_t>(std::bit_floor(std::min(block_size, kLargestBlock)));
   return status;
 }
 

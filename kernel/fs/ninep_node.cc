@@ -20,10 +20,11 @@ class NinepData final : public PageBacking {
  public:
   NinepData(NinepClient& client, RefPtr<NinepFid> fid) : client_(client), fid_(std::move(fid)) {}
   Result<Extent> locate(std::uint64_t, std::uint64_t count) override {
-    return Extent{Extent::Kind::kComputed, 0, count};
+    return Extent{Extent::Kind::kFetched, 0, count};
   }
-  Result<void> fill_page(std::uint64_t index, void* page) override {
-    return client_.read_page(*fid_, index * kPageSize, page);
+  Result<void> fill_page(std::uint64_t, void*) override { return Errno::kEOPNOTSUPP; }
+  Result<void> fetch_pages(std::uint64_t index, std::span<const PhysAddr> frames) override {
+    return client_.read_pages(*fid_, index * kPageSize, frames);
   }
   BlockDevice& device() override { panic("a shared folder has no disk"); }
 
@@ -64,13 +65,14 @@ RefPtr<NinepNode> NinepVolume::find(const Qid& qid) {
   return find_locked(qid);
 }
 
-Result<RefPtr<NinepNode>> NinepVolume::node(const Qid& qid, RefPtr<NinepFid> fid) {
+Result<RefPtr<NinepNode>> NinepVolume::node(const Qid& qid, RefPtr<NinepFid> fid, std::uint32_t type) {
   if (RefPtr<NinepNode> known = find(qid)) {
     known->use_fid(std::move(fid));
     return known;
   }
-  std::uint32_t type = qid.is_directory() ? kModeDirectory : kModeLink;
-  if (!qid.is_directory() && !qid.is_link()) type = TRY(client_.attributes(*fid)).mode & kModeType;
+  if (qid.is_directory()) type = kModeDirectory;
+  else if (qid.is_link()) type = kModeLink;
+  else if (type == 0) type = TRY(client_.attributes(*fid)).mode & kModeType;
   auto fresh = TRY(make_ref<NinepNode>(*this, qid, type, std::move(fid)));
   SpinGuard guard(table_lock_);
   // Another thread made it meanwhile: ours, which was never in the table, dies after the lock.
@@ -137,11 +139,15 @@ Result<void> NinepNode::truncate(std::uint64_t size) {
 
 // --- Names ---------------------------------------------------------------------------------------------
 
-Result<RefPtr<Vnode>> NinepNode::lookup(std::string_view name) {
+Result<RefPtr<NinepNode>> NinepNode::find_child(std::string_view name, std::uint32_t type) {
   Qid qid;
   RefPtr<NinepFid> child = TRY(client().walk(*fid(), name, &qid));
-  RefPtr<NinepNode> node = TRY(volume_.node(qid, std::move(child)));
-  return RefPtr<Vnode>(std::move(node));
+  return volume_.node(qid, std::move(child), type);
+}
+
+Result<RefPtr<Vnode>> NinepNode::lookup(std::string_view name) {
+  RefPtr<NinepNode> child = TRY(find_child(name, 0));
+  return RefPtr<Vnode>(std::move(child));
 }
 
 Result<RefPtr<Vnode>> NinepNode::create(std::string_view name, std::uint32_t type_and_mode, std::uint64_t device) {
@@ -160,12 +166,12 @@ Result<RefPtr<Vnode>> NinepNode::create(std::string_view name, std::uint32_t typ
       TRY(client().make_node(*directory, name, type_and_mode, device));
       break;
   }
-  RefPtr<Vnode> made = TRY(lookup(name));
+  RefPtr<NinepNode> made = TRY(find_child(name, type_and_mode & kModeType));
   if (open) {
-    MutexGuard guard(ours(*made).lock_);
-    std::swap(ours(*made).created_, open);
+    MutexGuard guard(made->lock_);
+    std::swap(made->created_, open);
   }
-  return made;
+  return RefPtr<Vnode>(std::move(made));
 }
 
 Result<RefPtr<Vnode>> NinepNode::create_link(std::string_view name, std::string_view target) {
@@ -265,26 +271,46 @@ Result<void> NinepNode::prepare_to_write() {
 Result<std::uint64_t> NinepNode::end_locked() { return TRY(client().attributes(*fid_)).size; }
 
 void NinepNode::data_changed() {
-  RefPtr<FileCache> dropped;
-  MutexGuard guard(lock_);
-  std::swap(cache_, dropped);
+  RefPtr<FileCache> known;
+  {
+    MutexGuard guard(lock_);
+    known = cache_;
+  }
+  if (!known) return;
+  // Whatever the time of modification says: two writes may fall into one tick of the host's clock.
+  const Result<FileStatus> now = status();
+  const std::uint64_t size = now.ok() ? now.value().size : known->size();
+  {
+    MutexGuard guard(lock_);
+    if (now.ok()) cache_modified_ = now.value().modified;
+  }
+  known->renew(size);
 }
 
 Result<RefPtr<FileCache>> NinepNode::cache() {
   if (type_ != kModeRegular) return Errno::kENODEV;
   const FileStatus now = TRY(status());
+  RefPtr<FileCache> known;
   {
     MutexGuard guard(lock_);
-    if (cache_ && cache_->size() == now.size && same(cache_modified_, now.modified)) return cache_;
+    known = cache_;
+    const bool fresh = known && known->size() == now.size && same(cache_modified_, now.modified);
+    if (fresh) return known;
+    if (known) cache_modified_ = now.modified;
+  }
+  if (known) {
+    known->renew(now.size);
+    return known;
   }
   RefPtr<NinepFid> open = TRY(open_fid(kOpenReadOnly)).fid;
   auto data = TRY(make_ref<NinepData>(client(), std::move(open)));
-  auto fresh = TRY(FileCache::create_backed(std::move(data), now.size, {volume_.device(), now.inode}));
-  RefPtr<FileCache> dropped;
+  auto made = TRY(FileCache::create_backed(std::move(data), now.size, {volume_.device(), now.inode}));
   MutexGuard guard(lock_);
-  dropped = std::exchange(cache_, fresh);
+  // Another thread was faster: two would not agree.
+  if (cache_) return cache_;
+  cache_ = made;
   cache_modified_ = now.modified;
-  return fresh;
+  return made;
 }
 
 }  // namespace mokapot

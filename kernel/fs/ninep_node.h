@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Files of a folder that the host shares. The host may change them at any time, so nothing about names,
-// attributes and data is kept: each operation asks the server. What a mapping shows is the exception: pages that were
-// read for one stay as they were until the file is mapped anew after a change. Mappings that are shared and
+// attributes and data is kept: each operation asks the server. What a mapping shows is the exception: its pages stay as
+// they were read until the file is written to from here, or mapped anew after a change. Mappings that are shared and
 // writable are refused (PageSource::writable), as Linux's 9p refuses them without a cache.
 //
 // A volume keeps a table of the nodes in use, so that one file is one node however it was come by.
@@ -38,8 +38,9 @@ class NinepVolume {
   std::uint64_t device() const { return device_; }
   Access access() const { return access_; }
   Result<FileSystemStatistics> statistics() { return client_.statistics(*root_); }
-  // The node of a file that was just looked up: the one in use, which goes on with that fid, or a new one.
-  Result<RefPtr<NinepNode>> node(const ninep::Qid& qid, RefPtr<NinepFid> fid);
+  // The node of a file that was just looked up: the one in use, which goes on with that fid, or a new one. type: if it
+  // is known, else 0.
+  Result<RefPtr<NinepNode>> node(const ninep::Qid& qid, RefPtr<NinepFid> fid, std::uint32_t type);
 
  private:
   friend class NinepNode;
@@ -95,11 +96,12 @@ class NinepNode final : public Vnode {
   // Held while bytes are put at an end that somebody had to look for.
   Mutex& lock() RETURN_CAPABILITY(lock_) { return lock_; }
   Result<std::uint64_t> end_locked() REQUIRES(lock_);
-  // The data changed: a mapping made from here on shows it.
+  // The data was changed from here: mappings are to show it.
   void data_changed();
 
  private:
   friend class NinepVolume;
+  Result<RefPtr<NinepNode>> find_child(std::string_view name, std::uint32_t type);
   RefPtr<NinepFid> fid();
   void use_fid(RefPtr<NinepFid> fid);
   void note_removal();

@@ -29,7 +29,10 @@ Result<RefPtr<NinepFid>> NinepClient::walk(const NinepFid& from, std::string_vie
   exchange.message.put32(fid->number());
   exchange.message.put16(name.empty() ? 0 : 1);
   if (!name.empty()) exchange.message.put_string(name);
-  MessageReader answer = TRY(exchange.send());
+  auto sent = exchange.send();
+  // After an answer that makes no sense the server may have it; to let go of one that it has not does no harm.
+  fid->known_ = sent.ok() || sent.error() == Errno::kEPROTO;
+  MessageReader answer = TRY(std::move(sent));
   const std::uint16_t steps = answer.get16();
   if (!name.empty()) {
     // None: it is an error of the first step, which has a message of its own.
@@ -37,7 +40,6 @@ Result<RefPtr<NinepFid>> NinepClient::walk(const NinepFid& from, std::string_vie
     const Qid found = answer.get_qid();
     if (qid != nullptr) *qid = found;
   }
-  fid->known_ = true;
   if (!answer.ok()) return Errno::kEPROTO;
   return fid;
 }
@@ -145,23 +147,32 @@ Result<std::size_t> NinepClient::write(const NinepFid& fid, std::uint64_t offset
   return std::size_t{count};
 }
 
-Result<void> NinepClient::read_page(const NinepFid& fid, std::uint64_t offset, void* page) {
+Result<void> NinepClient::read_pages(const NinepFid& fid, std::uint64_t offset, std::span<const PhysAddr> frames) {
+  const std::size_t size = frames.size() * kPageSize;
   std::size_t done = 0;
-  while (done < kPageSize) {
+  while (done < size) {
     Exchange exchange(*this, Type::kRead, Purpose::kPage);
-    const auto wanted = static_cast<std::uint32_t>(kPageSize - done);
+    const std::size_t wanted = std::min<std::size_t>(size - done, message_size_ - kReadOverhead);
     exchange.message.put32(fid.number());
     exchange.message.put64(offset + done);
-    exchange.message.put32(wanted);
+    exchange.message.put32(static_cast<std::uint32_t>(wanted));
     MessageReader answer = TRY(exchange.send());
     const std::uint32_t count = answer.get32();
-    const std::span<const std::byte> data = answer.get_bytes(count);
+    std::span<const std::byte> data = answer.get_bytes(count);
     if (!answer.ok() || count > wanted) return Errno::kEPROTO;
     if (count == 0) break;
-    std::memcpy(static_cast<std::byte*>(page) + done, data.data(), count);
-    done += count;
+    while (!data.empty()) {
+      const std::size_t in_page = done % kPageSize;
+      const std::size_t piece = std::min(data.size(), kPageSize - in_page);
+      std::memcpy(static_cast<std::byte*>(direct_map(frames[done / kPageSize])) + in_page, data.data(), piece);
+      data = data.subspan(piece);
+      done += piece;
+    }
   }
-  std::memset(static_cast<std::byte*>(page) + done, 0, kPageSize - done);
+  for (; done < size; done = align_down(done, kPageSize) + kPageSize) {
+    const std::size_t in_page = done % kPageSize;
+    std::memset(static_cast<std::byte*>(direct_map(frames[done / kPageSize])) + in_page, 0, kPageSize - in_page);
+  }
   return {};
 }
 

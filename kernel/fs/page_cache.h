@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one page cache. A FileCache holds the pages of one file: of a file on a disk (clean pages, which
-// reclaim may drop and read again), or of a file in memory (tmpfs, memfd, shared anonymous memory and what
+// The one page cache. A FileCache holds the pages of one file: of a file on a disk or on the host (clean pages,
+// which reclaim may drop and read again), or of a file in memory (tmpfs, memfd, shared anonymous memory and what
 // the root's memory layer changed), whose pages stay until they are cut off. read, write and mappings use the
 // same frames, so they agree without any effort.
 //
@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/annotations.h"
@@ -33,7 +34,7 @@ class BlockDevice;
 
 void initialise_page_cache();  // boot
 
-// Where the pages of a file on a disk are.
+// Where the pages of a file on a disk, or on the host, are.
 class PageBacking : public RefCounted<PageBacking> {
  public:
   virtual ~PageBacking() = default;
@@ -41,6 +42,7 @@ class PageBacking : public RefCounted<PageBacking> {
     enum class Kind : std::uint8_t {
       kDevice,    // whole pages at device_offset on
       kComputed,  // fill_page makes them
+      kFetched,   // fetch_pages does, several at once
       kZero,
     } kind;
     std::uint64_t device_offset;
@@ -49,6 +51,13 @@ class PageBacking : public RefCounted<PageBacking> {
   // What page index and those after it are, at most count. kEUCLEAN: the file system is damaged.
   virtual Result<Extent> locate(std::uint64_t index, std::uint64_t count) = 0;
   virtual Result<void> fill_page(std::uint64_t index, void* page) = 0;
+  // At most kMostFetched frames, one for each page from index on; zeros behind the file's end. Called with the
+  // address space's lock held, among others.
+  static constexpr std::size_t kMostFetched = 15;
+  virtual Result<void> fetch_pages(std::uint64_t index, std::span<const PhysAddr> frames) {
+    (void)index, (void)frames;
+    return Errno::kEOPNOTSUPP;
+  }
   virtual BlockDevice& device() = 0;
 };
 
@@ -83,7 +92,7 @@ class PageHold {
 
 class FileCache final : public PageSource {
  public:
-  // Of a file on disk; the size never changes.
+  // Of a file on a disk or on the host; the size changes through renew alone.
   static Result<RefPtr<FileCache>> create_backed(RefPtr<PageBacking> backing, std::uint64_t size, Identity identity);
   // Of a file in memory. Where it has no page of its own, the contents are lower's (if any), up to the size
   // that lower has, and then zeros. quota: of the mount, or null; outlives the cache.
@@ -101,6 +110,9 @@ class FileCache final : public PageSource {
   Result<void> truncate(std::uint64_t size);
   Result<void> punch(std::uint64_t offset, std::uint64_t length);    // becomes a hole
   Result<void> populate(std::uint64_t offset, std::uint64_t length); // has pages from now on, or kENOSPC; size unchanged
+  // Backed files: their contents and size have become others. Pages are read anew, by mappings too, and those
+  // beyond the end are SIGBUS.
+  void renew(std::uint64_t size);
   // SEEK_DATA, SEEK_HOLE; kENXIO at or beyond the end.
   Result<std::uint64_t> seek_data(std::uint64_t offset);
   Result<std::uint64_t> seek_hole(std::uint64_t offset);
@@ -151,6 +163,7 @@ class FileCache final : public PageSource {
   Result<std::uint64_t> start_device_read(std::uint64_t first, std::uint64_t count, std::uint64_t device_offset,
                                           bool needed);
   Result<void> make_computed_page(std::uint64_t index, bool zero, bool needed);
+  Result<std::uint64_t> fetch(std::uint64_t first, std::uint64_t count, bool needed);
   void forget_failed(std::uint64_t index, Frame& frame);
   bool evict(std::uint64_t index, Frame* frame);  // reclaim's, page_recency.cc; true if the frame went
 
@@ -165,6 +178,8 @@ class FileCache final : public PageSource {
   std::uint64_t lower_pages_ GUARDED_BY(tree_lock_) = 0;
   PageQuota* const quota_;
   const Identity identity_;
+  // How often the contents became others: what was read before that is not put into the tree.
+  std::uint64_t renewals_ GUARDED_BY(tree_lock_) = 0;
   ReadAhead fault_ahead_;
   std::atomic<bool> writable_{false};
   std::atomic<bool> deleted_{false};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading files on disks into the page cache: how much at a time, and the requests that do it. Pages go
-// into the tree marked busy before the request is queued, so that whoever else wants them waits instead
-// of reading again; the disk's completion (interrupt context) ends that.
+// Reading files on disks, and on the host, into the page cache: how much at a time, and the requests that do it.
+// A disk's pages go into the tree marked busy before the request is queued, so that whoever else wants them waits
+// instead of reading again; the disk's completion (interrupt context) ends that. The host's go there once they have
+// come.
 //
 // How much: a reader that goes on where it stopped gets windows that double up to kMaxWindow, the next
 // one begun when it enters the last. Others get what lies around the page, since neighbours of a
@@ -143,6 +144,60 @@ Result<void> FileCache::make_computed_page(std::uint64_t index, bool zero, bool 
   return {};
 }
 
+// Reads several pages from the host, and waits for them. Returns how many; fewer where memory is short.
+Result<std::uint64_t> FileCache::fetch(std::uint64_t first, std::uint64_t count, bool needed) {
+  if (count > PageBacking::kMostFetched) count = PageBacking::kMostFetched;
+  PhysAddr frames[PageBacking::kMostFetched];
+  std::uint64_t renewals = 0;
+  {
+    SpinGuard guard(tree_lock_);
+    renewals = renewals_;
+  }
+  std::size_t got = 0;
+  Result<void> outcome;
+  for (; got < count; ++got) {
+    const bool must_have = needed && got == 0;
+    auto frame = must_have ? allocate_frame_reclaiming(FrameUse::kPageCache, FrameContents::kUninitialised)
+                           : allocate_frame(FrameUse::kPageCache, FrameContents::kUninitialised);
+    if (!frame.ok()) {
+      if (must_have) outcome = frame.error();
+      break;
+    }
+    frames[got] = frame.value();
+  }
+  if (got > 0) outcome = backing_->fetch_pages(first, {frames, got});
+  for (std::size_t i = 0; i < got; ++i) {
+    bool kept = false;
+    if (outcome.ok()) {
+      auto hold = insert(first + i, frames[i], 0, 0, Beyond::kRefuse);
+      kept = hold.ok() && address_of(hold.value().frame()) == frames[i];
+      if (!hold.ok() && needed && i == 0) outcome = hold.error();
+    }
+    if (!kept) free_frame(frames[i]);
+  }
+  if (!outcome.ok()) return outcome.error();
+  bool stale = false;
+  {
+    SpinGuard guard(tree_lock_);
+    stale = renewals != renewals_;
+  }
+  if (stale) {
+    remove_pages(first, first + got);
+    unmap_pages(first, got, PrivateCopies::kKeep);
+  }
+  return std::uint64_t{got};
+}
+
+void FileCache::renew(std::uint64_t size) {
+  {
+    SpinGuard guard(tree_lock_);
+    ++renewals_;
+    size_.store(size, std::memory_order_release);
+  }
+  remove_pages(0, UINT64_MAX);
+  unmap_pages(0, UINT64_MAX, PrivateCopies::kKeep);
+}
+
 // Queues reads for what is missing of [first, first + count). Errors only if they stop page needed.
 Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std::uint64_t needed) {
   const std::uint64_t pages = (size() + kPageSize - 1) / kPageSize;
@@ -162,6 +217,10 @@ Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std
       auto queued = start_device_read(index, extent.value().pages, extent.value().device_offset, needs);
       if (queued.ok()) done = queued.value();
       else outcome = queued.error();
+    } else if (extent.value().kind == PageBacking::Extent::Kind::kFetched) {
+      auto fetched = fetch(index, extent.value().pages, needs);
+      if (fetched.ok()) done = fetched.value();
+      else outcome = fetched.error();
     } else {
       outcome = make_computed_page(index, extent.value().kind == PageBacking::Extent::Kind::kZero, needs);
       done = 1;

@@ -112,6 +112,9 @@ FrameStatistics frame_statistics() {
   return state().statistics;
 }
 
+std::uint64_t total_frame_count() { return frame_statistics().total_frames; }
+std::uint64_t free_frame_estimate() { return frame_statistics().free_frames; }
+
 void change_frame_use(PhysAddr address, FrameUse use) {
   const std::lock_guard guard(state().mutex);
   Frame& frame = frame_at(address);
