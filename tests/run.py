@@ -20,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import confinement, kvm, stress, system  # noqa: E402
+from system import confinement, kvm, network, stress, system  # noqa: E402
+from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -33,6 +34,8 @@ PARTS = {
     "badinput": system.bad_input,
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
+    "network": network.network,
+    "tomcat": tomcat.tomcat,
     "stress": stress.stress,
     "matrix": system.matrix,
 }

@@ -11,7 +11,7 @@ import ssl
 import struct
 import subprocess
 
-TIMEOUT = 90
+TIMEOUT = 300
 # Differs from answer to answer, or with the port.
 CHANGING = ("date", "keep-alive")
 
@@ -105,6 +105,8 @@ class Probes:
             with connection.makefile("rb") as stream:
                 status, headers, _ = read_answer(stream)
                 back = [status, headers.get("sec-websocket-accept")]
+                if " 101" not in status:
+                    return back + [headers]
                 for message in messages:
                     data = message.encode() if isinstance(message, str) else message
                     connection.sendall(masked_frame(1 if isinstance(message, str) else 2, data))
