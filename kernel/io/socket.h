@@ -80,6 +80,9 @@ class SocketFile : public File {
   virtual Result<std::size_t> send(IoBuffer& from, const OutgoingMessage& message) = 0;
   // For datagrams that were cut, result_flags says so, and the whole size is returned where MSG_TRUNC asked for it.
   virtual Result<std::size_t> receive(IoBuffer& into, IncomingMessage& message) = 0;
+  // Sends pages of a file without copying them, as far as they are in memory, and waits for room as send does.
+  // Returns how many bytes; 0: the caller is to copy. `size` ends within the file.
+  virtual Result<std::size_t> send_pages(PageSource&, std::uint64_t, std::size_t) { return std::size_t{0}; }
   virtual Result<void> shut_down(Shutdown how) = 0;
   virtual Result<SocketAddress> local_address() = 0;
   virtual Result<SocketAddress> peer_address() = 0;

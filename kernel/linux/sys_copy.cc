@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "io/pipe.h"
+#include "io/socket.h"
 #include "linux/file_arguments.h"
 #include "process/descriptor_table.h"
 
@@ -70,6 +71,31 @@ Result<std::size_t> copy(Side& from, Side& to, std::size_t size) {
   return total;
 }
 
+// From a regular file to a socket: pages that are in memory go as they are, the others by way of a copy, which also
+// brings in those that follow.
+Result<std::size_t> send_file(Side& from, Side& to, std::size_t size, std::uint64_t file_size) {
+  auto source = from.file->page_source();
+  if (to.file->kind() != FileKind::kSocket || !source.ok()) return copy(from, to, size);
+  auto& socket = static_cast<SocketFile&>(*to.file);
+  if (from.own_position) from.position = TRY(from.file->seek(0, Whence::kCurrent));
+  std::size_t total = 0;
+  while (total < size && from.position < file_size) {
+    const std::size_t rest = std::min<std::uint64_t>(size - total, file_size - from.position);
+    Result<std::size_t> sent = socket.send_pages(*source.value(), from.position, rest);
+    if (sent.ok() && sent.value() == 0) {
+      sent = copy(from, to, std::min(rest, kPiece));
+      if (sent.ok() && sent.value() == 0) break;
+    } else if (sent.ok()) {
+      from.position += sent.value();
+      if (from.own_position) TRY(from.file->seek(static_cast<std::int64_t>(sent.value()), Whence::kCurrent));
+    }
+    if (!sent.ok() && total == 0) return sent;
+    if (!sent.ok()) break;
+    total += sent.value();
+  }
+  return total;
+}
+
 SyscallResult finish(Result<std::size_t> copied) {
   if (copied.ok()) return static_cast<std::int64_t>(copied.value());
   if (copied.error() == Errno::kEPIPE) raise_broken_pipe();
@@ -101,10 +127,13 @@ SyscallResult sys_sendfile(Descriptor out, Descriptor in, VirtAddr offset, std::
   TRY(take_position(from, offset));
   Side to = TRY(side_for_writing(out));
   if ((to.file->flags() & kOpenAppend) != 0) return Errno::kEINVAL;
-  const std::uint32_t type = type_of(TRY(from.file->status()));
+  const FileStatus status = TRY(from.file->status());
+  const std::uint32_t type = type_of(status);
   // Only what can be read again may be the source: bytes that the receiver refuses must not be lost.
   if (type != kModeRegular && type != kModeBlockDevice) return Errno::kEINVAL;
-  Result<std::size_t> copied = copy(from, to, std::min(count, kMostTransfer));
+  count = std::min(count, kMostTransfer);
+  Result<std::size_t> copied =
+      type == kModeRegular ? send_file(from, to, count, status.size) : copy(from, to, count);
   TRY(give_position(from, offset));
   return finish(std::move(copied));
 }

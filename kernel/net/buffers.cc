@@ -1,9 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/buffers.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "memory/frames.h"
+
 namespace mokapot {
+namespace {
+
+// A buffer and the page that it cites. The buffer comes first: lwIP knows that part only.
+struct PageBuffer {
+  pbuf_custom buffer;
+  RefPtr<PageSource> source;
+  PhysAddr frame;
+};
+
+// Any thread, whoever lets go last.
+void free_page_buffer(pbuf* buffer) {
+  // SAFETY: the buffer is the first member of a PageBuffer.
+  std::unique_ptr<PageBuffer> page(reinterpret_cast<PageBuffer*>(buffer));
+  page->source->release_frame(page->frame, false);
+}
+
+pbuf* buffer_of_page(PageSource& source, std::uint64_t offset, std::size_t size) {
+  const Result<PhysAddr> frame = source.cached_frame_for_mapping(offset >> kPageShift);
+  if (!frame.ok()) return nullptr;
+  auto* page = new (std::nothrow) PageBuffer{{}, RefPtr<PageSource>(&source), frame.value()};
+  if (page == nullptr) {
+    source.release_frame(frame.value(), false);
+    return nullptr;
+  }
+  page->buffer.custom_free_function = &free_page_buffer;
+  auto* bytes = static_cast<std::byte*>(direct_map(page->frame)) + offset % kPageSize;
+  const auto length = static_cast<u16_t>(size);
+  return pbuf_alloced_custom(PBUF_RAW, length, PBUF_REF, &page->buffer, bytes, length);
+}
+
+}  // namespace
+
+BufferChain buffers_of_pages(PageSource& source, std::uint64_t offset, std::size_t size) {
+  BufferChain chain;
+  pbuf* last = nullptr;
+  while (chain.size < size) {
+    const std::size_t piece = std::min(size - chain.size, kPageSize - (offset + chain.size) % kPageSize);
+    pbuf* page = buffer_of_page(source, offset + chain.size, piece);
+    if (page == nullptr) break;
+    (last != nullptr ? last->next : chain.first) = page;
+    last = page;
+    chain.size += piece;
+  }
+  return chain;
+}
 
 Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer) {
   pbuf* buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM);

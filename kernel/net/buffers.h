@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "base/result.h"
+#include "vm/page_source.h"
 #include "vm/user_access.h"
 
 #include "lwip/pbuf.h"
@@ -20,6 +21,14 @@ inline constexpr std::size_t kMostBuffer = 65536 - 64;
 // A buffer with up to size (at most kMostBuffer) bytes of from, advancing it. kENOBUFS; kEFAULT if the first byte
 // could not be read; what was read before a fault is in the buffer.
 Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer = PBUF_RAW);
+
+// Buffers that cite a file's pages in the page cache, of which each holds its page, from offset on: as far as they are
+// in memory, at most size bytes. first is null if the first page is not.
+struct BufferChain {
+  pbuf* first = nullptr;
+  std::size_t size = 0;
+};
+BufferChain buffers_of_pages(PageSource& source, std::uint64_t offset, std::size_t size);
 
 // Frees each buffer of a chain on its own: chains that sockets have joined have no meaningful tot_len.
 void free_buffers(pbuf* first);

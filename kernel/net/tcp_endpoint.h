@@ -87,9 +87,10 @@ class TcpEndpoint : public RefCounted<TcpEndpoint> {
   virtual bool is_writable() = 0;
   // Somebody waits for room: kPollWritable will be announced once. To be followed by another look at room().
   virtual void want_room() { wants_room_.store(true, std::memory_order_seq_cst); }
-  // Queues data, which it takes over. kEAGAIN: there is no room after all; kENOBUFS. data is then still the caller's.
+  // Queues buffers, chained by next, and returns those that there was no room for after all, nullptr if it has taken
+  // over all. kENOBUFS, kEPIPE: it has taken none.
   enum class More : std::uint8_t { kNo, kYes };
-  virtual Result<void> transmit(pbuf* data, More more) = 0;
+  virtual Result<pbuf*> transmit(pbuf* data, More more) = 0;
   virtual void transmit_urgent(std::uint8_t byte) = 0;
   virtual void end_sending() = 0;  // SHUT_WR: a FIN after what is queued
   virtual void apply(const TcpSettings& settings) = 0;

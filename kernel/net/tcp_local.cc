@@ -67,13 +67,13 @@ void LocalTcpEndpoint::consumed(std::size_t) {
   if (RefPtr<LocalTcpEndpoint> from = peer()) from->announce_room(peer_wants_room_);
 }
 
-Result<void> LocalTcpEndpoint::transmit(pbuf* data, More) {
+Result<pbuf*> LocalTcpEndpoint::transmit(pbuf* data, More) {
   RefPtr<LocalTcpEndpoint> to = peer();
-  if (to && to->append(data)) return {};
+  if (to && to->append(data)) return nullptr;
   free_buffers(data);
   // Nobody is there any more: the peer's system answers with a reset, which comes after this call.
   take_reset();
-  return {};
+  return nullptr;
 }
 
 void LocalTcpEndpoint::transmit_urgent(std::uint8_t byte) {

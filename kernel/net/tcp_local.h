@@ -26,7 +26,7 @@ class LocalTcpEndpoint final : public TcpEndpoint {
   std::size_t room() override;
   bool is_writable() override;
   void want_room() override;
-  Result<void> transmit(pbuf* data, More more) override;
+  Result<pbuf*> transmit(pbuf* data, More more) override;
   void transmit_urgent(std::uint8_t byte) override;
   void end_sending() override;
   void apply(const TcpSettings& settings) override;

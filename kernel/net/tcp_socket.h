@@ -29,6 +29,7 @@ class TcpSocket final : public InetSocket {
   Result<RefPtr<SocketFile>> accept(std::uint32_t flags) override;
   Result<std::size_t> send(IoBuffer& from, const OutgoingMessage& message) override;
   Result<std::size_t> receive(IoBuffer& into, IncomingMessage& message) override;
+  Result<std::size_t> send_pages(PageSource& source, std::uint64_t offset, std::size_t size) override;
   Result<void> shut_down(Shutdown how) override;
   Result<SocketAddress> local_address() override;
   Result<SocketAddress> peer_address() override;
@@ -83,6 +84,7 @@ class TcpSocket final : public InetSocket {
   Result<std::size_t> send_urgent(IoBuffer& from, std::uint32_t message_flags);
   Result<std::size_t> receive_urgent(IoBuffer& into, std::uint32_t message_flags);
   Result<std::size_t> move_out(TcpEndpoint& to, IoBuffer& from, TcpEndpoint::More more);
+  Result<void> wait_for_room(TcpEndpoint& to, std::uint32_t message_flags, Instant deadline);
   Errno send_error(TcpEndpoint& to);
 
   std::atomic<bool> listening_{false};

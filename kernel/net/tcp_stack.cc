@@ -181,26 +181,33 @@ bool StackTcpEndpoint::is_drained() {
   return unsent() == 0 || has_error() || state() == TcpState::kClosed;
 }
 
-Result<void> StackTcpEndpoint::transmit(pbuf* data, More more) {
+Result<pbuf*> StackTcpEndpoint::transmit(pbuf* data, More more) {
   const NetCoreGuard core;
   if (pcb_ == nullptr) {  // the caller finds out why when it looks again
     free_buffers(data);
-    return {};
+    return nullptr;
   }
-  // SAFETY: without TCP_WRITE_FLAG_COPY lwIP cites the memory, which stays in sent_first_'s chain until it is acknowledged.
-  const u8_t flags = more == More::kYes ? TCP_WRITE_FLAG_MORE : 0;
-  const err_t error = tcp_write(pcb_, data->payload, data->len, flags);
-  if (error == ERR_MEM && queued_.load() != 0) {
-    stalled_.store(true, std::memory_order_relaxed);
-    tcp_output(pcb_);
-    return Errno::kEAGAIN;
+  const pbuf* const first = data;
+  while (data != nullptr) {
+    // SAFETY: without TCP_WRITE_FLAG_COPY lwIP cites the memory, which stays in sent_first_'s chain until it is
+    // acknowledged.
+    const u8_t flags = more == More::kYes || data->next != nullptr ? TCP_WRITE_FLAG_MORE : 0;
+    const err_t error = tcp_write(pcb_, data->payload, data->len, flags);
+    if (error == ERR_MEM && queued_.load() != 0) {
+      stalled_.store(true, std::memory_order_relaxed);
+      more = More::kNo;
+      break;
+    }
+    if (error != ERR_OK && data == first) return error == ERR_MEM ? Errno::kENOBUFS : Errno::kEPIPE;
+    if (error != ERR_OK) break;
+    pbuf* taken = std::exchange(data, data->next);
+    taken->next = nullptr;
+    (sent_last_ != nullptr ? sent_last_->next : sent_first_) = taken;
+    sent_last_ = taken;
+    queued_.fetch_add(taken->len, std::memory_order_release);
   }
-  if (error != ERR_OK) return error == ERR_MEM ? Errno::kENOBUFS : Errno::kEPIPE;
-  (sent_last_ != nullptr ? sent_last_->next : sent_first_) = data;
-  sent_last_ = data;
-  queued_.fetch_add(data->len, std::memory_order_release);
   output(more);
-  return {};
+  return data;
 }
 
 // Held-back bytes wait for a full segment.
@@ -217,7 +224,9 @@ void StackTcpEndpoint::output(More more) {
 void StackTcpEndpoint::transmit_urgent(std::uint8_t byte) {
   IoBuffer one(&byte, 1);
   Result<pbuf*> data = buffer_from(one, 1);
-  if (data.ok() && !transmit(data.value(), More::kNo).ok()) free_buffers(data.value());
+  if (!data.ok()) return;
+  const Result<pbuf*> refused = transmit(data.value(), More::kNo);
+  free_buffers(refused.ok() ? refused.value() : data.value());
 }
 
 void StackTcpEndpoint::push() {

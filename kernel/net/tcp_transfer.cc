@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::uint32_t kSiocatmark = 0x8905;
 
+// Of one call: what fills a device's ring is a few dozen.
+constexpr std::size_t kMostPages = 32;
+
 bool is_connecting(TcpState state) { return state == TcpState::kSynSent || state == TcpState::kSynReceived; }
 
 // Nothing more can come: of the reasons that end a wait for data.
@@ -62,11 +65,11 @@ Result<std::size_t> TcpSocket::move_out(TcpEndpoint& to, IoBuffer& from, TcpEndp
     }
     const std::size_t moved = data.value()->len;
     const bool rest = from.remaining() > 0 && moved == size;
-    Result<void> queued = to.transmit(data.value(), rest ? TcpEndpoint::More::kYes : more);
-    if (!queued.ok()) {
+    const Result<pbuf*> refused = to.transmit(data.value(), rest ? TcpEndpoint::More::kYes : more);
+    if (!refused.ok() || refused.value() != nullptr) {
       free_buffers(data.value());
       if (total != 0) break;
-      return queued.error();
+      return refused.ok() ? Errno::kEAGAIN : refused.error();
     }
     total += moved;
     if (moved < size) break;  // a fault: what was read of the memory counts
@@ -95,16 +98,50 @@ Result<std::size_t> TcpSocket::send(IoBuffer& from, const OutgoingMessage& messa
     if (moved.ok()) total += moved.value();
     if (from.remaining() == 0) return total;
     if (moved.ok() && moved.value() != 0) continue;
-    to->want_room();
-    if (to->room() != 0 || sending_is_over(*to)) continue;
-    if (!waits(message.flags)) return total != 0 ? Result<std::size_t>(std::size_t{total}) : Errno::kEAGAIN;
-    switch (wait_until(readiness(), deadline, Interruptible::kYes,
-                       [&] { return to->room() != 0 || sending_is_over(*to); })) {
-      case WakeReason::kWoken: break;
-      case WakeReason::kTimedOut: return total != 0 ? Result<std::size_t>(std::size_t{total}) : Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return total != 0 ? Result<std::size_t>(std::size_t{total}) : send_interrupted();
-    }
+    const Result<void> roomy = wait_for_room(*to, message.flags, deadline);
+    if (!roomy.ok()) return total != 0 ? Result<std::size_t>(std::size_t{total}) : roomy.error();
   }
+}
+
+// Until something can be sent, or never again. kEAGAIN, or what an interrupted call gives.
+Result<void> TcpSocket::wait_for_room(TcpEndpoint& to, std::uint32_t message_flags, Instant deadline) {
+  auto ready = [&] { return to.room() != 0 || sending_is_over(to); };
+  to.want_room();
+  if (ready()) return {};
+  if (!waits(message_flags)) return Errno::kEAGAIN;
+  switch (wait_until(readiness(), deadline, Interruptible::kYes, ready)) {
+    case WakeReason::kWoken: return {};
+    case WakeReason::kTimedOut: return Errno::kEAGAIN;
+    case WakeReason::kInterrupted: return send_interrupted();
+  }
+  return {};
+}
+
+// sendfile(2): pages of a file go out as they lie in the page cache.
+Result<std::size_t> TcpSocket::send_pages(PageSource& source, std::uint64_t offset, std::size_t size) {
+  const Instant deadline = send_deadline();
+  const RefPtr<TcpEndpoint> to = TRY(connected_endpoint(0, deadline));
+  while (!sending_is_over(*to)) {
+    const std::size_t most = std::min({size, to->room(), kMostPages * kPageSize});
+    if (most == 0) {
+      TRY(wait_for_room(*to, 0, deadline));
+      continue;
+    }
+    const BufferChain pages = buffers_of_pages(source, offset, most);
+    if (pages.first == nullptr) return std::size_t{0};
+    MutexGuard guard(send_mutex_);
+    const auto more = options_.on(Option::kCork) ? TcpEndpoint::More::kYes : TcpEndpoint::More::kNo;
+    const Result<pbuf*> refused = to->transmit(pages.first, more);
+    if (!refused.ok()) {
+      free_buffers(pages.first);
+      return refused.error();
+    }
+    std::size_t left = 0;
+    for (const pbuf* at = refused.value(); at != nullptr; at = at->next) left += at->len;
+    free_buffers(refused.value());
+    if (left != pages.size) return pages.size - left;
+  }
+  return send_error(*to);
 }
 
 // All but the last byte are ordinary; the last is the urgent one.
@@ -118,10 +155,10 @@ Result<std::size_t> TcpSocket::send_urgent(IoBuffer& from, std::uint32_t message
     Result<pbuf*> data = buffer_from(from, std::min(from.remaining() - 1, kMostBuffer));
     if (!data.ok()) return data.error();
     total += data.value()->len;
-    Result<void> queued = to->transmit(data.value(), TcpEndpoint::More::kNo);
-    if (!queued.ok()) {
+    const Result<pbuf*> refused = to->transmit(data.value(), TcpEndpoint::More::kNo);
+    if (!refused.ok() || refused.value() != nullptr) {
       free_buffers(data.value());
-      return queued.error();
+      return refused.ok() ? Errno::kEAGAIN : refused.error();
     }
   }
   std::uint8_t last = 0;

@@ -177,7 +177,7 @@ Result<void> UdpSocket::transmit(const InetEndpoint& from, const InetEndpoint& t
 
 // --- What is told of a datagram --------------------------------------------------------------------------
 
-void UdpSocket::describe(const Datagram& datagram, IncomingMessage& message) {
+void UdpSocket::tell_of(const Datagram& datagram, IncomingMessage& message) {
   const DatagramEnvelope& envelope = datagram.envelope;
   const bool v4 = envelope.to.address.is_v4();
   struct {

@@ -228,7 +228,7 @@ Result<std::size_t> UdpSocket::receive(IoBuffer& into, IncomingMessage& message)
   }
   if (wanted < datagram->size) message.result_flags |= kMessageTruncate;
   if (message.from != nullptr) *message.from = to_socket_address(datagram->envelope.from, family_);
-  if (!message.control.empty()) describe(*datagram, message);
+  if (!message.control.empty()) tell_of(*datagram, message);
   return (message.flags & kMessageTruncate) != 0 ? datagram->size : wanted;
 }
 

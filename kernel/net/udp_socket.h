@@ -57,7 +57,7 @@ class UdpSocket final : public InetSocket {
   Result<InetEndpoint> destination(const OutgoingMessage& message);
   Result<void> apply_control(const OutgoingMessage& message, DatagramSettings& settings, InetAddress& source);
   Result<void> transmit(const InetEndpoint& from, const InetEndpoint& to, const DatagramSettings& settings, pbuf* data);
-  void describe(const Datagram& datagram, IncomingMessage& message);
+  void tell_of(const Datagram& datagram, IncomingMessage& message);
   Result<GroupMemberships*> memberships();
 
   DatagramQueue queue_;

@@ -21,7 +21,8 @@ std::uint8_t header_type_of_service() {
   return ip_current_is_v6() ? IP6H_TC(ip6_current_header()) : IPH_TOS(ip4_current_header());
 }
 
-void on_received(void*, udp_pcb* pcb, pbuf* data, const ip_addr_t* from, u16_t port) {
+// lwIP calls it with the core lock held.
+void on_received(void*, udp_pcb* pcb, pbuf* data, const ip_addr_t* from, u16_t port) NO_THREAD_SAFETY_ANALYSIS {
   DatagramEnvelope envelope;
   envelope.from = {from_lwip(*from), port, scope_of(*from)};
   envelope.to = {from_lwip(*ip_current_dest_addr()), pcb->local_port, 0};

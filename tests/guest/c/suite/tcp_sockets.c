@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -568,6 +569,54 @@ TEST(tcp_carries_megabytes) {
   VALUE(flow.bytes);
   VALUE(flow.wrong);
   close_pair(p);
+}
+
+TEST(tcp_sendfile) {
+  int file = open(scratch("sent"), O_RDWR | O_CREAT, 0600);
+  static char block[100003];
+  for (int i = 0; i < 30; ++i) {
+    for (size_t k = 0; k < sizeof block; ++k) block[k] = (char)((i * sizeof block + k) * 13);
+    NEED(write(file, block, sizeof block) == (ssize_t)sizeof block);
+  }
+  struct pair p = connected();
+  struct flow flow = {p.server, 0, 0};
+  unsigned long thread = start_thread(sink, &flow);
+  off_t at = 0;
+  VALUE(sendfile(p.client, file, &at, 5000));
+  VALUE(at);
+  VALUE(lseek(file, 5000, SEEK_SET));
+  VALUE(sendfile(p.client, file, NULL, 1));
+  VALUE(lseek(file, 0, SEEK_CUR));
+  long sent = 5001;
+  while (sent < 30 * (long)sizeof block) {
+    ssize_t n = sendfile(p.client, file, NULL, 1 << 30);
+    NEED(n > 0);
+    if (n <= 0) break;
+    sent += n;
+  }
+  VALUE(sendfile(p.client, file, NULL, 10));
+  VALUE(sent);
+  shutdown(p.client, SHUT_WR);
+  join_thread(thread);
+  VALUE(flow.bytes);
+  VALUE(flow.wrong);
+  at = 0;
+  signal(SIGPIPE, SIG_IGN);
+  VALUE(sendfile(p.client, file, &at, 10));
+  signal(SIGPIPE, SIG_DFL);
+  at = -1;
+  VALUE(sendfile(p.server, file, &at, 10));
+  close_pair(p);
+  p = connected();
+  fcntl(p.client, F_SETFL, O_NONBLOCK);
+  at = 0;
+  ssize_t n;
+  long first = 0;
+  while ((n = sendfile(p.client, file, &at, 1 << 20)) > 0 && at < 30 * (long)sizeof block) first += n;
+  TRUTH(at == first + (n > 0 ? n : 0));
+  close_pair(p);
+  close(file);
+  unlink(scratch("sent"));
 }
 
 TEST(tcp_fills_up) {
