@@ -199,6 +199,11 @@ bool DentryCache::is_ancestor(const Dentry& ancestor, const Dentry& dentry) {
   return false;
 }
 
+std::size_t DentryCache::copy_name(const Dentry& dentry, char* to, std::size_t size) {
+  SpinGuard guard(dentry_lock);
+  return std::string_view(dentry.name_.get(), dentry.name_size_).copy(to, size);
+}
+
 Result<std::size_t> DentryCache::path(const Dentry& dentry, char* buffer, std::size_t size, bool mark_deleted) {
   constexpr std::string_view kDeleted = " (deleted)";
   if (size == 0) return Errno::kERANGE;

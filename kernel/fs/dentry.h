@@ -76,6 +76,8 @@ class DentryCache {
   static void set_mounted(Dentry& dentry, RefPtr<Dentry> root);
   static bool is_deleted(const Dentry& dentry);
   static bool is_ancestor(const Dentry& ancestor, const Dentry& dentry);  // or the same
+  // Its name, cut to size; returns the length. No NUL.
+  static std::size_t copy_name(const Dentry& dentry, char* to, std::size_t size);
   // See path_of in vfs.h.
   static Result<std::size_t> path(const Dentry& dentry, char* buffer, std::size_t size, bool mark_deleted);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fs/file_time.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/vfs.h"
 #include "fs/vnode_file.h"
@@ -25,6 +26,12 @@ Result<void> check_xattr_name(std::string_view name) {
   return {};
 }
 
+Result<void> change_attributes(Dentry& dentry, const AttributeChange& change, std::uint32_t event) {
+  TRY(dentry.vnode().change_attributes(change));
+  tell_node(dentry, event);
+  return {};
+}
+
 }  // namespace
 
 Result<FileStatus> vfs_status(Dentry& dentry) { return dentry.vnode().status(); }
@@ -35,21 +42,21 @@ Result<void> vfs_change_mode(Dentry& dentry, std::uint32_t mode) {
   AttributeChange change;
   change.set_mode = true;
   change.mode = mode & kModePermissions;
-  return node->change_attributes(change);
+  return change_attributes(dentry, change, kInAttributes);
 }
 
 Result<void> vfs_change_owner(Dentry& dentry, std::uint32_t user, std::uint32_t group) {
-  Vnode* node = TRY(writable_vnode(dentry));
+  TRY(writable_vnode(dentry));
   AttributeChange change;
   change.set_user = user != kKeepOwner;
   change.set_group = group != kKeepOwner;
   change.user = user;
   change.group = group;
-  return node->change_attributes(change);
+  return change_attributes(dentry, change, kInAttributes);
 }
 
 Result<void> vfs_change_times(Dentry& dentry, TimeUpdate accessed, TimeUpdate modified) {
-  Vnode* node = TRY(writable_vnode(dentry));
+  TRY(writable_vnode(dentry));
   if (accessed.kind == TimeUpdate::Kind::kOmit && modified.kind == TimeUpdate::Kind::kOmit) return {};
   const FileStatus::Time now_time = current_file_time();
   AttributeChange change;
@@ -57,7 +64,9 @@ Result<void> vfs_change_times(Dentry& dentry, TimeUpdate accessed, TimeUpdate mo
   change.set_modified = modified.kind != TimeUpdate::Kind::kOmit;
   change.accessed = accessed.kind == TimeUpdate::Kind::kNow ? now_time : accessed.time;
   change.modified = modified.kind == TimeUpdate::Kind::kNow ? now_time : modified.time;
-  return node->change_attributes(change);
+  const std::uint32_t event =
+      change.set_accessed && change.set_modified ? kInAttributes : change.set_modified ? kInModify : kInAccess;
+  return change_attributes(dentry, change, event);
 }
 
 Result<void> vfs_truncate(Dentry& dentry, std::uint64_t size) {
@@ -65,7 +74,9 @@ Result<void> vfs_truncate(Dentry& dentry, std::uint64_t size) {
   if (dentry.vnode().is_directory()) return Errno::kEISDIR;
   if (!dentry.vnode().is_regular()) return Errno::kEINVAL;
   Vnode* node = TRY(writable_vnode(dentry));
-  return node->truncate(size);
+  TRY(node->truncate(size));
+  tell_node(dentry, kInModify);
+  return {};
 }
 
 Result<void> vfs_access(Dentry& dentry, std::uint32_t mode) {
@@ -108,7 +119,9 @@ Result<void> vfs_set_xattr(Dentry& dentry, std::string_view name, const void* va
   TRY(check_xattr_name(name));
   if (size > kXattrSizeMax) return Errno::kE2BIG;
   Vnode* node = TRY(writable_vnode(dentry));
-  return node->set_xattr(name, value, size, flags);
+  TRY(node->set_xattr(name, value, size, flags));
+  tell_node(dentry, kInAttributes);
+  return {};
 }
 
 Result<std::size_t> vfs_list_xattrs(Dentry& dentry, char* names, std::size_t size) {
@@ -118,7 +131,9 @@ Result<std::size_t> vfs_list_xattrs(Dentry& dentry, char* names, std::size_t siz
 Result<void> vfs_remove_xattr(Dentry& dentry, std::string_view name) {
   TRY(check_xattr_name(name));
   Vnode* node = TRY(writable_vnode(dentry));
-  return node->remove_xattr(name);
+  TRY(node->remove_xattr(name));
+  tell_node(dentry, kInAttributes);
+  return {};
 }
 
 Result<void> vfs_read_directory(File& directory, DirectoryVisitor visit, void* context) {
@@ -140,7 +155,9 @@ Result<void> vfs_allocate(File& file, std::uint32_t mode, std::int64_t offset, s
   if (node->is_directory()) return Errno::kEISDIR;
   if (!node->is_regular()) return Errno::kENODEV;
   if (static_cast<std::uint64_t>(offset) + static_cast<std::uint64_t>(length) > kLargestOffset) return Errno::kEFBIG;
-  return node->allocate(mode, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length));
+  TRY(node->allocate(mode, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)));
+  if (file.dentry() != nullptr) tell_node(*file.dentry(), kInModify);
+  return {};
 }
 
 Result<std::uint32_t> vfs_seals(File& file) {

@@ -3,6 +3,7 @@
 // Making, moving and removing names. Each operation walks to the parent, takes the namespace lock
 // exclusively, looks the last component up again and then decides, in the order of Linux's checks.
 
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
 #include "fs/vfs.h"
@@ -31,8 +32,9 @@ Result<void> check_free(WalkResult& walk, Slash slash) {
 Result<RefPtr<Dentry>> add_name(WalkResult& walk, RefPtr<Vnode> vnode) {
   auto child = TRY(Dentry::create(walk.parent, walk.last_name(), std::move(vnode)));
   DentryCache::forget(*walk.parent, walk.last_name());
-  if (walk.parent->vnode().dynamic()) return child;
-  return DentryCache::insert(std::move(child));
+  if (!walk.parent->vnode().dynamic()) child = DentryCache::insert(std::move(child));
+  tell_name(walk.parent->vnode(), walk.last_name(), child->vnode(), kInCreate);
+  return child;
 }
 
 bool is_mount_point(Dentry& dentry) { return static_cast<bool>(DentryCache::mounted_on(dentry)); }
@@ -40,6 +42,7 @@ bool is_mount_point(Dentry& dentry) { return static_cast<bool>(DentryCache::moun
 Result<void> remove_name(WalkResult& walk, Dentry& child) {
   TRY(walk.parent->vnode().remove(walk.last_name(), child.vnode()));
   DentryCache::remove(child);
+  tell_removed(walk.parent->vnode(), walk.last_name(), child.vnode());
   return {};
 }
 
@@ -135,6 +138,7 @@ Result<void> vfs_link_dentry(Dentry& existing, Dentry* new_base, std::string_vie
   if (!existing.has_mount() || &existing.mount() != &walk.parent->mount()) return Errno::kEXDEV;
   if (existing.vnode().is_directory()) return Errno::kEPERM;
   TRY(walk.parent->vnode().link(walk.last_name(), existing.vnode()));
+  tell_self(existing.vnode(), kInAttributes);  // the number of names
   TRY(add_name(walk, existing.vnode_ref()));
   return {};
 }
@@ -204,13 +208,17 @@ Result<void> vfs_rename(Dentry* old_base, std::string_view old_path, Dentry* new
   name[to.name_size] = '\0';
   TRY(from.parent->vnode().rename(from.last_name(), old->vnode(), to.parent->vnode(), to.last_name(),
                                   target->negative() ? nullptr : &target->vnode(), exchange));
+  const MovedName left{from.parent->vnode(), from.last_name()}, reached{to.parent->vnode(), to.last_name()};
   if (exchange) {
     DentryCache::exchange(*old, *target);
+    tell_moved(left, reached, old->vnode(), nullptr);
+    tell_moved(reached, left, target->vnode(), nullptr);
     return {};
   }
   if (target->negative()) DentryCache::forget(*to.parent, to.last_name());
   else DentryCache::remove(*target);
   DentryCache::move(*old, to.parent, std::move(name), to.name_size);
+  tell_moved(left, reached, old->vnode(), target->negative() ? nullptr : &target->vnode());
   return {};
 }
 

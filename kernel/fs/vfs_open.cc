@@ -3,6 +3,7 @@
 // open(2) and what is like it. The order of checks is Linux's, since programs tell errors apart.
 
 #include "base/format.h"
+#include "fs/inotify.h"
 #include "fs/memory_node.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
@@ -24,6 +25,12 @@ Result<void> check_writable(const Dentry& dentry) {
   return {};
 }
 
+Result<RefPtr<File>> open_node(Dentry& dentry, std::uint32_t flags) {
+  RefPtr<File> file = TRY(dentry.vnode().open(dentry, flags & ~kOpenOnly));
+  tell_node(dentry, kInOpen);
+  return file;
+}
+
 // An existing object.
 Result<RefPtr<File>> open_existing(Dentry& dentry, std::uint32_t flags) {
   Vnode& node = dentry.vnode();
@@ -42,7 +49,9 @@ Result<RefPtr<File>> open_existing(Dentry& dentry, std::uint32_t flags) {
     TRY(node.prepare_to_write());
     if (truncates) TRY(node.truncate(0));
   }
-  return node.open(dentry, flags & ~kOpenOnly);
+  RefPtr<File> file = TRY(open_node(dentry, flags));
+  if (truncates && node.is_regular()) tell_node(dentry, kInModify);
+  return file;
 }
 
 Result<RefPtr<File>> open_unnamed(Dentry& directory, std::uint32_t flags, std::uint32_t mode) {
@@ -67,7 +76,9 @@ Result<RefPtr<Dentry>> create_file(WalkResult& walk, std::uint32_t mode) {
     auto vnode = TRY(parent.vnode().create(walk.last_name(), kModeRegular | mode, 0));
     child = TRY(Dentry::create(walk.parent, walk.last_name(), std::move(vnode)));
     DentryCache::forget(parent, walk.last_name());
-    return DentryCache::insert(std::move(child));
+    child = DentryCache::insert(std::move(child));
+    tell_name(parent.vnode(), walk.last_name(), child->vnode(), kInCreate);
+    return child;
   };
   if (parent.vnode().dynamic()) return make();
   WriteGuard names(namespace_lock());
@@ -114,7 +125,7 @@ Result<RefPtr<File>> vfs_open(Dentry* base, std::string_view path, std::uint32_t
     // Made here: its permissions do not limit this open, and there is nothing to cut.
     if (created->vnode().is_regular()) {
       if (wants_write(flags)) TRY(created->vnode().prepare_to_write());
-      return created->vnode().open(*created, flags & ~kOpenOnly);
+      return open_node(*created, flags);
     }
   }
   return Errno::kESTALE;

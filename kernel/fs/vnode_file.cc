@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "fs/inotify.h"
 #include "fs/path_walk.h"
 #include "fs/vfs.h"
 #include "vm/user_access.h"
@@ -20,13 +21,17 @@ Result<std::size_t> VnodeFile::read_at(IoBuffer& into, std::uint64_t offset) {
   Vnode& node = dentry_->vnode();
   if (node.is_directory()) return Errno::kEISDIR;
   if (offset > kLargestOffset) return Errno::kEINVAL;
-  return node.read(into, offset, ahead_);
+  const std::size_t moved = TRY(node.read(into, offset, ahead_));
+  if (moved != 0) tell_node(*dentry_, kInAccess);
+  return moved;
 }
 
 Result<std::size_t> VnodeFile::write_at(IoBuffer& from, std::uint64_t offset) {
   if (offset > kLargestOffset) return Errno::kEINVAL;
   // pwrite on an O_APPEND descriptor appends, on Linux.
-  return dentry_->vnode().write(from, offset, (flags() & kOpenAppend) != 0);
+  const std::size_t moved = TRY(dentry_->vnode().write(from, offset, (flags() & kOpenAppend) != 0));
+  if (moved != 0) tell_node(*dentry_, kInModify);
+  return moved;
 }
 
 Result<std::size_t> VnodeFile::read(IoBuffer& into) {
@@ -41,6 +46,7 @@ Result<std::size_t> VnodeFile::write(IoBuffer& from) {
   std::uint64_t offset = position_;
   const std::size_t moved = TRY(dentry_->vnode().write(from, offset, (flags() & kOpenAppend) != 0));
   position_ = offset + moved;
+  if (moved != 0) tell_node(*dentry_, kInModify);
   return moved;
 }
 
@@ -86,7 +92,13 @@ Result<std::int64_t> VnodeFile::control(std::uint32_t request, std::uint64_t arg
 Result<void> VnodeFile::truncate(std::uint64_t size) {
   if (!dentry_->vnode().is_regular()) return Errno::kEINVAL;
   if (size > kLargestOffset) return Errno::kEINVAL;
-  return dentry_->vnode().truncate(size);
+  TRY(dentry_->vnode().truncate(size));
+  tell_node(*dentry_, kInModify);
+  return {};
+}
+
+void VnodeFile::on_closed() {
+  if ((flags() & kOpenPath) == 0) tell_node(*dentry_, writable() ? kInCloseWrite : kInCloseNoWrite);
 }
 
 // What is in memory is as safe as it will ever be, and disks are read-only.
@@ -135,6 +147,7 @@ Result<void> VnodeFile::read_directory(bool (*visit)(const DirectoryEntry& entry
     outcome = node.read_directory(position_, accept, &reader);
   }
   position_ = reader.next;
+  tell_node(*dentry_, kInAccess);
   return outcome;
 }
 

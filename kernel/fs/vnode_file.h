@@ -28,6 +28,7 @@ class VnodeFile : public File {
   Result<std::int64_t> control(std::uint32_t request, std::uint64_t argument) override;
   Result<FileStatus> status() override { return dentry_->vnode().status(); }
   Result<void> truncate(std::uint64_t size) override;
+  void on_closed() override;
   Result<void> synchronise(bool data_only) override;
   Result<RefPtr<PageSource>> page_source() override;
   Vnode* vnode() override { return &dentry_->vnode(); }

@@ -120,6 +120,7 @@ PROGRAMS = {
     "no_process": case("NoProcess", host_too=False, expect_status=0,
                        expect_stdout="refused: 3\nIOException\ngoing on\n"),
     "file_operations": case("FileOperations"),
+    "watch_folder": case("WatchFolder"),
 
     # Below what hello needs: one clear line on memory, at once, and no hang.
     "too_little": Program(("build/java/hello.jar",), host_too=False, expect_status=2, expect_stdout="",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: kernel/fs/dentry.cc kernel/fs/vnode.cc kernel/fs/vnode_file.cc kernel/fs/path_walk.cc
+// sources: kernel/fs/inotify.cc kernel/io/anonymous.cc
 // sources: kernel/fs/mount.cc kernel/fs/vfs_open.cc kernel/fs/vfs_names.cc kernel/fs/vfs_attributes.cc
 // sources: kernel/fs/memory_node.cc kernel/fs/memory_directory.cc kernel/fs/page_cache.cc
 // sources: kernel/fs/page_read.cc kernel/fs/page_write.cc kernel/fs/page_recency.cc
