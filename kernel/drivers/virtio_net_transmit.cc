@@ -75,7 +75,8 @@ Result<void> NetTransmitQueue::add_chain(const NetTransmit& packet) {
 Result<void> NetTransmitQueue::transmit(const NetTransmit& packet) {
   if (packet.segments.empty() || packet.segments.size() > max_segments_) return Errno::kEINVAL;
   // Now and then all at once, and not with each packet.
-  if (free_slot_count_ <= slot_count_ / 2) reclaim();
+  const bool wants_table = prefers_table(packet.segments.size()) && free_tables_ == 0;
+  if (free_slot_count_ <= slot_count_ / 2 || wants_table) reclaim();
   while (true) {
     Result<void> added = add_chain(packet);
     if (added.ok() || added.error() != Errno::kENOSPC) return added;

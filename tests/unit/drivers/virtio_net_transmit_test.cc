@@ -152,5 +152,22 @@ TEST(VirtioNetSending, ABrokenTransmitRingEndsWhatWasInFlight) {
   EXPECT_EQ(done, 5);
 }
 
+TEST(VirtioNetSending, TablesThatTheDeviceIsDoneWithAreUsedAgain) {
+  NetHost& host = make_net_host(kUsual);
+  ASSERT_NE(host.start_and_attach(), nullptr);
+  const Source source(frame_of(16'000));
+  const auto segments = source.in_pieces(16'000, 1000);
+  int done = 0;
+  for (int i = 0; i < 32; ++i)
+    ASSERT_TRUE(host.device->transmit(0, {segments, {}, &count_done, &done}).ok());
+  host.device->kick(0);
+  host.send_all();
+  host.complete_sent();
+  EXPECT_EQ(done, 0);
+  // The 33rd would take sixteen plain descriptors.
+  ASSERT_TRUE(host.device->transmit(0, {segments, {}, &count_done, &done}).ok());
+  EXPECT_EQ(done, 32);
+}
+
 }  // namespace
 }  // namespace mokapot
