@@ -15,6 +15,9 @@ $(FUZZ_OUT)/obj/lwip/%.c.o: $(LWIP_STAMP) tests/unit/net/lwip.mk
 	$(call step,CC) $(patsubst clang++%,clang%,$(FUZZ_CXX)) $(LWIP_HOST_CFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) \
 	  -c $(LWIP_TREE)/src/core/$*.c -o $@
 
+# It checks the options by the preprocessor, which knows constants only.
+$(UNIT_OUT)/obj/lwip/init.c.o $(FUZZ_OUT)/obj/lwip/init.c.o: LWIP_HOST_CFLAGS += -DMOKAPOT_LWIP_CHECKS_OPTIONS
+
 # The compiler's lists of headers leave system headers out, and a patch may change what they declare.
 LWIP_HOST_USERS := $(filter kernel/net/%,$(KERNEL_SOURCES)) $(filter tests/unit/net/%,$(UNIT_TESTS)) \
   $(filter tests/fuzz/net%,$(FUZZ_TARGETS))
