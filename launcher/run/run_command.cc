@@ -92,7 +92,8 @@ std::string kernel_options(const RunOptions& options) {
   if (shows_log(options)) add(contract::kOptionVerbose);
   if (options.traces_system_calls) add(std::string(contract::kOptionTrace) + "=syscalls");
   for (const std::string& word : address_words(options.network)) add(word);
-  if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0') add(more);
+  if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0')
+    add(more);
   return text;
 }
 

@@ -3,8 +3,9 @@
 // Text from files and from the guest: manifests, argument and environment files, exit lines,
 // terminal settings.
 //
-// sources: launcher/cli/argument_file.cc launcher/cli/environment_file.cc launcher/jar/jar_manifest.cc
-// sources: launcher/session/exit_report.cc launcher/session/terminal.cc launcher/support/files.cc
+// sources: launcher/cli/argument_file.cc launcher/cli/environment_file.cc
+// sources: launcher/jar/jar_manifest.cc launcher/session/exit_report.cc
+// sources: launcher/session/terminal.cc launcher/support/files.cc
 
 #include <cstdint>
 #include <string_view>
