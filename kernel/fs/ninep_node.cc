@@ -211,6 +211,17 @@ Result<RefPtr<NinepFid>> NinepNode::directory_fid() {
   return open;
 }
 
+// QEMU's server looks at each file that it lists, and answers with the error of one that is removed meanwhile, which is
+// none of the directory's. The directory is open: that it is gone itself shows when asking again does not help.
+Result<std::size_t> NinepNode::read_entries(const NinepFid& directory, std::uint64_t offset,
+                                            std::span<std::byte> into) {
+  constexpr int kMostVanishing = 16;  // in a row
+  for (int vanished = 0;; ++vanished) {
+    auto size = client().read_directory(directory, offset, into);
+    if (size.ok() || size.error() != Errno::kENOENT || vanished == kMostVanishing) return size;
+  }
+}
+
 Result<void> NinepNode::read_directory(std::uint64_t offset, EntryVisitor visit, void* context) {
   constexpr std::size_t kRoom = 8192;
   // The server's offsets begin at 0 and may be as large as any; what does not fit is beyond the last entry.
@@ -220,7 +231,7 @@ Result<void> NinepNode::read_directory(std::uint64_t offset, EntryVisitor visit,
   const RefPtr<NinepFid> open = TRY(directory_fid());
   std::uint64_t at = offset - kFirstEntryOffset;
   while (true) {
-    const std::size_t size = TRY(client().read_directory(*open, at, {room.get(), kRoom}));
+    const std::size_t size = TRY(read_entries(*open, at, {room.get(), kRoom}));
     if (size == 0) return {};
     MessageReader entries({room.get(), size});
     while (entries.left() > 0) {

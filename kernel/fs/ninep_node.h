@@ -106,6 +106,7 @@ class NinepNode final : public Vnode {
   void use_fid(RefPtr<NinepFid> fid);
   void note_removal();
   Result<RefPtr<NinepFid>> directory_fid();
+  Result<std::size_t> read_entries(const NinepFid& directory, std::uint64_t offset, std::span<std::byte> into);
 
   NinepVolume& volume_;
   const ninep::Qid qid_;

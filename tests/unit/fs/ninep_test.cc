@@ -178,6 +178,24 @@ TEST_F(Ninep, DirectoriesAreReadInPieces) {
   EXPECT_EQ(seen.names, names);
 }
 
+TEST_F(Ninep, AFileThatVanishesWhileItIsListedIsNoErrorOfTheDirectory) {
+  ASSERT_TRUE(mount().ok());
+  write_on_host("a", "");
+  auto directory = open("", kOpenReadOnly | kOpenDirectory);
+  ASSERT_TRUE(directory.ok());
+  int errors = 0;
+  server_->spoil = [&errors](std::vector<std::uint8_t>& answer) {
+    if (answer[4] != 41 || errors == 3) return;
+    ++errors;
+    answer = {11, 0, 0, 0, 7, answer[5], answer[6], 2, 0, 0, 0};  // ENOENT
+  };
+  int entries = 0;
+  const auto count = [](const DirectoryEntry&, void* context) { return ++*static_cast<int*>(context) > 0; };
+  EXPECT_TRUE(vfs_read_directory(*directory.value(), count, &entries).ok());
+  EXPECT_EQ(errors, 3);
+  EXPECT_EQ(entries, 3);
+}
+
 TEST_F(Ninep, MappingsShowWhatWasWrittenHere) {
   ASSERT_TRUE(mount().ok());
   write_on_host("m", std::string(3 * kPageSize + 100, 'a'));
