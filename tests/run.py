@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import confinement, kvm, network, stress, system  # noqa: E402
+from system import confinement, kvm, network, stress, system, terminal  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
@@ -36,6 +36,7 @@ PARTS = {
     "guest": system.guest_programs,
     "network": network.network,
     "tomcat": tomcat.tomcat,
+    "terminal": terminal.terminal,
     "stress": stress.stress,
     "matrix": system.matrix,
 }
