@@ -123,6 +123,10 @@ class Vm:
         return self._wait(lambda: next((line for line in self.lines if line.startswith(beginning)), None),
                           f"the line {beginning!r}")
 
+    def said(self, text):
+        """The first line of standard error with that text in it, which is not moka's."""
+        return self._wait(lambda: next((line for line in self.noise if text in line), None), f"{text!r} on stderr")
+
     def tell(self, line):
         self.process.stdin.write((line + "\n").encode())
         self.process.stdin.flush()

@@ -20,7 +20,7 @@ from system.system import missing_moka
 from system.tomcat.probes import Probes, request
 
 PLACE = pathlib.Path("build/tests/tomcat")
-START_TIMEOUT = 300
+START_TIMEOUT = 600
 # Sizes around what a segment, a window and a page hold.
 SIZES = {"test": (0, 1, 1460, 4096, 100_000, 20_000_000), "soak": (0, 1, 1460, 4096, 100_000, 20_000_000, 1 << 30)}
 
@@ -209,6 +209,7 @@ def distribution(jdk, _):
         try:
             # By default it is 8080; another number where this host has that already.
             probes = Probes("127.0.0.1", vm.published(8080)["port"])
+            vm.said("Server startup in")  # it accepts what comes before, and answers it now
             got = ask_distribution(probes)
             for name, answer in wanted.items():
                 want_equal(name, answer, got[name])
