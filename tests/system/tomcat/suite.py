@@ -177,11 +177,12 @@ def in_parallel(work, count):
     return answers
 
 
-def open_examples(folder):
-    """The examples answer clients on their own machine's loopback only, and to a VM its clients are its router.
-    That one restriction goes, on both sides; all else is as it was packed."""
-    settings = folder / "webapps/examples/META-INF/context.xml"
-    settings.write_text(re.sub(r"<Valve [^>]*/>", "", settings.read_text()))
+def open_to_all(folder):
+    """Examples and documentation answer clients on their own machine's loopback only, and to a VM its clients are
+    its router. That one restriction goes, on both sides; all else is as it was packed."""
+    for name in ("examples", "docs"):
+        settings = folder / f"webapps/{name}/META-INF/context.xml"
+        settings.write_text(re.sub(r"<Valve [^>]*/>", "", settings.read_text()))
 
 
 def host_copy(original, port, shutdown):
@@ -198,7 +199,7 @@ def host_copy(original, port, shutdown):
 def distribution(jdk, _):
     shutil.rmtree(PLACE / "distribution", ignore_errors=True)
     original = artifacts.unpack_distribution(PLACE / "distribution").absolute()
-    open_examples(original)
+    open_to_all(original)
     port = free_port(2)
     copy = host_copy(original, port, port + 1)
     with on_host([f"{jdk}/bin/java", "-Dcatalina.home=.", *BOOTSTRAP, *START], copy, port):
