@@ -250,9 +250,10 @@ def suite_in_vm(binary, moka_options, names):
 
 
 # What Linux's 9p answers differently from a disk, too: the size of blocks, names of files without one, and mappings
-# that are shared and written to.
+# that are shared and written to. And what is not there yet: inotify's events of reads and writes in such a folder.
 SHARED_FOLDER_DIFFERS = {"stat_family", "unlink_while_open", "shared_views_of_one_file_agree",
-                         "sigbus_past_the_end_of_the_file"}
+                         "sigbus_past_the_end_of_the_file", "inotify_names", "inotify_of_a_file",
+                         "inotify_same_events_are_one"}
 
 
 def guest_suite(results, label, binary, moka_options):
@@ -283,8 +284,9 @@ def guest_runs(options):
     """(label, program, options of moka)"""
     runs = [("static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512"]),
             ("dynamic, 4 cpu", "build/tests/guest/guest_suite_dynamic", ["-c", "4", "-m", "1024"]),
-            # Its files are in /tmp: these are the host's.
-            ("shared folder, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512", "--mount", "FOLDER:/tmp"])]
+            # Its files are the host's.
+            ("shared folder, 2 cpu", "build/tests/guest/guest_suite",
+             ["-c", "2", "-m", "512", "--mount", "FOLDER:/shared", "-e", "TMPDIR=/shared"])]
     if options.mode == "soak":
         runs += [(f"static, {cpus} cpu, {machine}", "build/tests/guest/guest_suite",
                   ["-c", str(cpus), "-m", "512", "--machine", machine])

@@ -228,7 +228,8 @@ def distribution(jdk, _):
 CASES = (  # title, JDK, test, when
     ("embedded Tomcat", 17, embedded, "test"),
     ("embedded Tomcat", 25, embedded, "soak"),
-    ("Tomcat's distribution", 25, distribution, "test"),
+    # Three minutes each, and one run of six stood still (docs/STATUS.md): not yet what every change waits for.
+    ("Tomcat's distribution", 25, distribution, "soak"),
     ("Tomcat's distribution", 17, distribution, "soak"),
 )
 

@@ -37,7 +37,8 @@ static char directory[64];
 
 const char* scratch_directory(void) {
   if (directory[0] == '\0') {
-    strcpy(directory, "/tmp/guest_suite.XXXXXX");
+    const char* place = getenv("TMPDIR");
+    snprintf(directory, sizeof directory, "%s/guest_suite.XXXXXX", place != NULL ? place : "/tmp");
     if (mkdtemp(directory) == NULL) {
       say("FAILED no scratch directory: %s", check_errno_name(errno));
       exit(98);
