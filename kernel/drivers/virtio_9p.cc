@@ -9,8 +9,8 @@
 
 #include <algorithm>
 
-#include "base/ref_counted.h"
 #include "device/message_channel.h"
+#include "drivers/virtio_start.h"
 #include "sync/spinlock.h"
 #include "trace/log.h"
 
@@ -156,23 +156,9 @@ void Virtio9p::fail_all() {
 }  // namespace
 
 void start_virtio_9p(std::unique_ptr<VirtioTransport> transport) {
-  auto made = make_unique_or_error<Virtio9p>(std::move(transport));
-  if (!made.ok()) {
-    LOG_ERROR("virtio-9p: out of memory");
-    return;
-  }
-  std::unique_ptr<Virtio9p> device = made.take();
-  Result<void> started = device->start();
-  if (started.ok()) started = register_message_channel(device.get());
-  if (!started.ok()) {
-    LOG_ERROR("virtio-9p %s: not usable: %s", device->where(), errno_name(started.error()));
-    device->abandon();
-    // Interrupts stay connected, so what they lead to must stay as well.
-    if (device->interrupts_connected()) (void)device.release();
-    return;
-  }
+  const auto* device = start_virtio_device<Virtio9p>("virtio-9p", std::move(transport), register_message_channel);
+  if (device == nullptr) return;
   LOG_INFO("virtio-9p %s: tag \"%s\"", device->where(), device->tag());
-  (void)device.release();  // registered for good
 }
 
 }  // namespace mokapot

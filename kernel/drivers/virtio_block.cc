@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/ref_counted.h"
 #include "device/block_device.h"
+#include "drivers/virtio_start.h"
 #include "sched/wait_queue.h"
 #include "sync/context.h"
 #include "sync/spinlock.h"
@@ -335,25 +335,11 @@ Result<void> VirtioBlock::read_serial() {
 }  // namespace
 
 void start_virtio_block(std::unique_ptr<VirtioTransport> transport) {
-  auto made = make_unique_or_error<VirtioBlock>(std::move(transport));
-  if (!made.ok()) {
-    LOG_ERROR("virtio-blk: out of memory");
-    return;
-  }
-  std::unique_ptr<VirtioBlock> device = made.take();
-  Result<void> started = device->start();
-  if (started.ok()) started = register_block_device(device.get());
-  if (!started.ok()) {
-    LOG_ERROR("virtio-blk %s: not usable: %s", device->where(), errno_name(started.error()));
-    device->abandon();
-    // Interrupts stay connected, so what they lead to must stay as well.
-    if (device->interrupts_connected()) (void)device.release();
-    return;
-  }
+  const auto* device = start_virtio_device<VirtioBlock>("virtio-blk", std::move(transport), register_block_device);
+  if (device == nullptr) return;
   LOG_INFO("virtio-blk %s: %llu KiB%s, serial \"%s\"", device->where(),
            static_cast<unsigned long long>(device->size() >> 10),
            device->read_only() ? ", read-only" : "", device->serial());
-  (void)device.release();  // registered for good
 }
 
 }  // namespace mokapot

@@ -20,6 +20,7 @@
 #include "drivers/virtio_net_control.h"
 #include "drivers/virtio_net_receive.h"
 #include "drivers/virtio_net_transmit.h"
+#include "drivers/virtio_start.h"
 #include "irq/irq.h"
 #include "trace/log.h"
 
@@ -351,21 +352,8 @@ void VirtioNet::stop_broken_device() {
 }  // namespace
 
 void start_virtio_net(std::unique_ptr<VirtioTransport> transport) {
-  auto made = make_unique_or_error<VirtioNet>(std::move(transport));
-  if (!made.ok()) {
-    LOG_ERROR("virtio-net: out of memory");
-    return;
-  }
-  std::unique_ptr<VirtioNet> device = made.take();
-  Result<void> started = device->start();
-  if (started.ok()) started = register_net_device(device.get());
-  if (!started.ok()) {
-    LOG_ERROR("virtio-net %s: not usable: %s", device->name(), errno_name(started.error()));
-    device->abandon();
-    // Interrupts stay connected, so what they lead to must stay as well.
-    if (device->interrupts_connected()) (void)device.release();
-    return;
-  }
+  const auto* device = start_virtio_device<VirtioNet>("virtio-net", std::move(transport), register_net_device);
+  if (device == nullptr) return;
   const MacAddress address = device->address();
   const NetDevice::Capabilities capabilities = device->capabilities();
   LOG_INFO("virtio-net %s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, queues: %zu, link %s%s%s",
@@ -373,7 +361,6 @@ void start_virtio_net(std::unique_ptr<VirtioTransport> transport) {
            address.bytes[4], address.bytes[5], device->mtu(), device->queue_count(),
            device->link_up() ? "up" : "down", capabilities.checksum ? ", checksums" : "",
            capabilities.tcp4_segmentation ? ", segmentation" : "");
-  (void)device.release();  // registered for good
 }
 
 }  // namespace mokapot

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "support/files.h"
+
 namespace moka {
 namespace {
 
@@ -45,18 +47,7 @@ void Monitor::send(std::string_view line) {
   flush();
 }
 
-void Monitor::flush() {
-  while (!unsent_.empty()) {
-    const ssize_t count = ::send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (count < 0) {
-      unsent_.clear();  // nobody is there any more
-      return;
-    }
-    unsent_.erase(0, static_cast<std::size_t>(count));
-  }
-}
+void Monitor::flush() { send_what_fits(fd_, unsent_); }
 
 bool Monitor::read_events() {
   char buffer[4096];

@@ -24,18 +24,7 @@ void ControlChannel::send(std::string_view line) {
   flush();
 }
 
-void ControlChannel::flush() {
-  while (!unsent_.empty()) {
-    const ssize_t count = ::send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (count < 0) {
-      unsent_.clear();  // nobody is there any more
-      return;
-    }
-    unsent_.erase(0, static_cast<std::size_t>(count));
-  }
-}
+void ControlChannel::flush() { send_what_fits(fd_, unsent_); }
 
 std::vector<ControlChannel::Line> ControlChannel::read_lines(bool& is_open) {
   std::vector<Line> lines;

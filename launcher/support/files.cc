@@ -2,6 +2,7 @@
 #include "support/files.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,19 @@ bool write_fully(int fd, std::string_view data) {
     data.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+void send_what_fits(int socket, std::string& unsent) {
+  while (!unsent.empty()) {
+    const ssize_t count = ::send(socket, unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (count < 0) {
+      unsent.clear();  // nobody is there any more
+      return;
+    }
+    unsent.erase(0, static_cast<std::size_t>(count));
+  }
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode) {

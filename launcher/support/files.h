@@ -26,6 +26,9 @@ bool read_exactly_at(int fd, std::span<std::uint8_t> buffer, std::uint64_t offse
 // Writes all of `data`, however many calls that takes; false with errno set.
 bool write_fully(int fd, std::string_view data);
 
+// Sends of `unsent` what the socket takes at once, and removes that; all of it where nobody is there any more.
+void send_what_fits(int socket, std::string& unsent);
+
 // Writes a file under another name and renames it, so that a reader sees the old or the new whole.
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode);
 
