@@ -34,7 +34,9 @@ struct CpuFrames {
 class ZeroedPool {
  public:
   bool empty() const { return count_.load(std::memory_order_relaxed) == 0; }
-  bool full() const { return count_.load(std::memory_order_relaxed) >= kPoolCapacity; }
+  bool full() const { return count_.load(std::memory_order_relaxed) >= limit_; }
+  // Small where memory is small: what lies here serves no block.
+  void set_limit(std::uint64_t frames) { limit_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(frames, kPoolCapacity)); }
   std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   bool pop(PhysAddr& frame) {
     const std::uint32_t count = this->count();
@@ -50,6 +52,7 @@ class ZeroedPool {
   }
 
  private:
+  std::uint32_t limit_ = 0;              // set at boot
   std::atomic<std::uint32_t> count_{0};  // changed under frames_lock; read without it as a hint
   std::uint32_t pages_[kPoolCapacity] = {};
 };
@@ -164,6 +167,7 @@ void initialise_frames(const MemoryRange* ranges, std::size_t count) {
   cache_batch = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(map->usable_frames() / 2048, 4, kCacheCapacity / 2));
   refill_order = cache_batch >= 16 ? 4 : 0;
+  zeroed_pool.set_limit(map->usable_frames() / 1024);
 }
 
 void add_memory(MemoryRange range) {
