@@ -3,7 +3,8 @@
 // See futex.h. Invariants:
 //   * a waiter stands in the list of the bucket that its bucket_ names; nullptr says that it has been
 //     woken, and is the last that a waker writes to it, since the waiter's stack may then be gone;
-//   * a waker therefore puts the thread on its WakeList before, and wakes it after the lock.
+//   * only then does the thread go on the waker's WakeList, to be woken after the lock. The other way round, another
+//     list that still holds the thread could wake it in between, and it would find nothing and sleep on for ever.
 
 #include "process/futex.h"
 
@@ -80,8 +81,10 @@ void take(FutexWaiter& waiter, WakeList& woken) NO_THREAD_SAFETY_ANALYSIS {
   FutexBucket& bucket = *waiter.bucket.load(std::memory_order_relaxed);
   bucket.waiters.erase(bucket.waiters.iterator_to(waiter));
   bucket.count.fetch_sub(1, std::memory_order_relaxed);
-  woken.add(waiter.thread);
+  // The thread may end as soon as it sees that it has been woken.
+  const RefPtr<Thread> thread(&waiter.thread);
   waiter.bucket.store(nullptr, std::memory_order_release);
+  woken.add(*thread);
 }
 
 // Takes up to count matching waiters (at least one). In one go: a woken thread may wait on the same word again at

@@ -4,7 +4,8 @@
 // number of them, without allocation: the link is in the thread.
 //
 // A thread may be added to a second list while it is still in a first. It then stays in the first alone, whose
-// owner unlinks it before it wakes it, so the wake comes after both additions. Owned by one thread.
+// owner unlinks it before it wakes it, so the wake comes after both additions: what the thread is woken for must be
+// visible before add(). Owned by one thread.
 #pragma once
 
 #include "sched/thread.h"

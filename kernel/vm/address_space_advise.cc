@@ -90,12 +90,10 @@ Result<void> AddressSpace::discard(VirtAddr begin, VirtAddr end, std::int32_t ad
       gather.flush();
       return Errno::kEINVAL;
     }
-    VirtAddr from = std::max(begin, region->begin());
-    VirtAddr to = std::min(end, region->end());
-    // A 2 MiB page that came between the two looks stays whole: its contents were made after the call began.
-    if (inside_huge_page(from)) from = VirtAddr(align_up(from.value(), kHugePageSize));
-    if (inside_huge_page(to)) to = VirtAddr(align_down(to.value(), kHugePageSize));
-    if (from < to) take_pages(*region, from, to, Discard::kAll, gather);
+    const VirtAddr from = std::max(begin, region->begin());
+    const VirtAddr to = std::min(end, region->end());
+    // A 2 MiB page that came since, and reaches beyond these, stays whole.
+    take_pages(*region, from, to, Discard::kAll, gather);
     at = region->end();
   }
   // With the lock still held: a region that went meanwhile would take its source along.

@@ -167,7 +167,7 @@ extern "C" [[noreturn]] void arch_stack_overflow(const std::uint64_t* pad) {
 extern "C" [[noreturn]] void arch_enter_application(TrapFrame* frame);
 
 TrapFrame& current_application_frame() {
-  return *VirtAddr(cpu_local()->kernel_stack_top - sizeof(TrapFrame)).as<TrapFrame>();
+  return *VirtAddr(kernel_stack_top() - sizeof(TrapFrame)).as<TrapFrame>();
 }
 
 TrapFrame fresh_application_frame(VirtAddr entry, VirtAddr stack) {

@@ -10,6 +10,7 @@
 // What mmap, munmap, mprotect, mremap, madvise and brk answer, case by case; 2 MiB pages.
 
 #include "vm/address_space_fixture.h"
+#include "vm/page_edit.h"
 
 namespace mokapot {
 namespace {
@@ -278,6 +279,22 @@ TEST_F(AddressSpaceTest, DiscardedHugeMemoryIsGivenBackWhole) {
   EXPECT_EQ(resident_bytes().of[0], 0u);
   EXPECT_EQ(value_at(kBase), 0u);
   EXPECT_GE(resident_bytes().peak, 64 * kMiB);
+}
+
+// madvise looks for 2 MiB pages at its bounds first, and a fault of another CPU may make one after that.
+TEST_F(AddressSpaceTest, AHugePageThatReachesBeyondADiscardStays) {
+  map_at(kBase, 4 * kMiB);
+  for (const std::uint64_t offset : {std::uint64_t{0}, kMiB, 2 * kMiB}) ASSERT_EQ(write_word(kBase + offset, 7), FaultOutcome::kResolved);
+  const Region region(kBase, kBase + 4 * kMiB);
+  TlbGather gather;
+  take_pages(region, kBase, kBase + kMiB, Discard::kAll, gather);
+  take_pages(region, kBase + kMiB, kBase + 3 * kMiB, Discard::kAll, gather);
+  gather.flush();
+  for (const std::uint64_t offset : {std::uint64_t{0}, kMiB, 2 * kMiB}) EXPECT_EQ(value_at(kBase + offset), 7u);
+  take_pages(region, kBase, kBase + 3 * kMiB, Discard::kAll, gather);
+  gather.flush();
+  EXPECT_EQ(value_at(kBase), 0u);
+  EXPECT_EQ(value_at(kBase + 2 * kMiB), 7u);
 }
 
 // --- mremap ---------------------------------------------------------------------------------------------
