@@ -308,6 +308,10 @@ static pthread_key_t key;
 static int destroyed;
 static void destroy(void* value) { destroyed += (int)(long)value; }
 static void* set_key(void* value) { return (void*)(long)pthread_setspecific(key, value); }
+static void* sleep_for_ever(void* unused) {
+  while (1) sleep_ms(1000);
+  return unused;
+}
 
 TEST(once_keys_and_cancellation) {
   unsigned long threads[4];
@@ -318,8 +322,7 @@ TEST(once_keys_and_cancellation) {
   join_thread(start_thread(set_key, (void*)30));
   VALUE(destroyed);
   pthread_key_delete(key);
-  spinning = 1;
-  pthread_t thread = start_thread(post_later, NULL);
+  pthread_t thread = start_thread(sleep_for_ever, NULL);
   say("cancel %d", pthread_cancel(thread));
   TRUTH(join_thread(thread) == PTHREAD_CANCELED);
 }
