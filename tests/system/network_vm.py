@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+from system.jvm_crash import JVM_OPTION, crash_report
 from system.system import MOKA, base_environment
 
 
@@ -49,7 +50,7 @@ class Vm:
     """Runs `words` and collects the program's lines and moka's events; ends it at the end of the block."""
 
     def __init__(self, words, patience=150, prefix=(), env=None):
-        self.command = [*prefix, MOKA, "run", "--output", "json", *words]
+        self.command = [*prefix, MOKA, "run", "--output", "json", "-J", JVM_OPTION, *words]
         self.patience = patience
         self.lines = []   # of standard output
         self.events = []  # of moka
@@ -142,5 +143,4 @@ class Vm:
     def evidence(self):
         """For a report of a failure."""
         return "\n".join([" ".join(self.command), f"after {time.monotonic() - self.start:.1f} s",
-                          *map(json.dumps, self.events[-8:]), "stdout:", *self.lines[-10:],
-                          "stderr:", *self.noise[-40:]])
+                          *map(json.dumps, self.events[-8:]), "stdout:", *(crash_report(self.lines) or self.lines[-10:]), "stderr:", *self.noise[-40:]])

@@ -13,6 +13,7 @@ import time
 from parts.process import run
 from system import bad_options, jdks
 from system.interactive import run_with_signals
+from system.jvm_crash import JVM_OPTION, crash_report
 from system.programs import PROGRAMS, collector_rule
 
 MOKA = "build/moka"
@@ -98,7 +99,7 @@ def moka_command(program, jdk, cpus, machine, memory, report):
     if memory != "-":
         command += ["-m", memory]
     if program.java:
-        command += ["--jdk", jdks.find(int(jdk))]
+        command += ["--jdk", jdks.find(int(jdk)), "-J", JVM_OPTION]
         for option in program.jvm:
             command += ["-J", option]
     for word in program.env:
@@ -156,6 +157,7 @@ def judge(key, oracle):
     if problem:
         problem += f"{' '.join(command)}\nafter {got.seconds:.1f} s; status file: {said.strip()}\nstderr: " \
                    + got.stderr.decode(errors="replace")[-2500:] + serial_log(got, command)
+        problem = "\n".join([problem, *crash_report(got.stdout.decode(errors="replace").splitlines())])
     return problem
 
 
