@@ -22,6 +22,11 @@ KERNEL_CXXFLAGS := -std=c++20 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -m
   -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Werror $(KERNEL_INCLUDES)
 KERNEL_ASFLAGS := -g -fPIE -fcf-protection=none $(KERNEL_INCLUDES)
 
+# DEBUG=1, with a BUILD of its own: the order of locks is checked, and freed memory is looked after.
+ifdef DEBUG
+KERNEL_CXXFLAGS += -DMOKAPOT_DEBUG
+endif
+
 # Parsing the standard library and Boost takes most of a file's time: once for all.
 KERNEL_PRELUDE := $(KERNEL_OUT)/prelude.h
 $(KERNEL_PRELUDE).gch: kernel/base/prelude.h kernel/kernel.mk

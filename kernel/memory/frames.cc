@@ -13,6 +13,7 @@
 #include "base/global.h"
 #include "memory/buddy.h"
 #include "memory/frame_map.h"
+#include "memory/poison.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -107,6 +108,17 @@ void end_use(PhysAddr address, unsigned order) {
     Frame& frame = map->at(address + (i << kPageShift));
     frame.use = FrameUse::kFree;
     frame.allocator_flags = kRecycled;
+    poison(direct_map(address + (i << kPageShift)), kPageSize);
+  }
+}
+
+// In checking builds: free frames other than those of the pool are as end_use() left them, or were never in use.
+void expect_unused(PhysAddr block, unsigned order) {
+  if constexpr (kPoisonFreed) {
+    for (std::uint64_t i = 0; i < (std::uint64_t{1} << order); ++i) {
+      const void* contents = direct_map(block + (i << kPageShift));
+      if (is_poisoned_somewhere(contents, kPageSize)) expect_poisoned(contents, kPageSize, "frame");
+    }
   }
 }
 
@@ -131,6 +143,7 @@ bool refill(CpuFrames& cache) {
   publish_free_count();
   // The last resort: frames cleared ahead of need are still free frames.
   if (cache.count == 0 && zeroed_pool.pop(block)) {
+    poison(direct_map(block), kPageSize);
     cache.pages[cache.count++] = static_cast<std::uint32_t>(block.page_number());
   }
   return cache.count > 0;
@@ -146,8 +159,12 @@ void drain(CpuFrames& cache, std::uint32_t keep) {
 
 bool take_zeroed(PhysAddr& frame) {
   if (zeroed_pool.empty()) return false;
-  IrqSpinGuard guard(frames_lock);
-  return zeroed_pool.pop(frame);
+  {
+    IrqSpinGuard guard(frames_lock);
+    if (!zeroed_pool.pop(frame)) return false;
+  }
+  expect_filled(direct_map(frame), kPageSize, 0, "cleared frame");
+  return true;
 }
 
 void clear_block(PhysAddr block, unsigned order) {
@@ -192,6 +209,7 @@ Result<PhysAddr> allocate_frame(FrameUse use, FrameContents contents) {
     address = PhysAddr(std::uint64_t{cache.pages[--cache.count]} << kPageShift);
     count_use(use, 1);
   }
+  expect_unused(address, 0);
   begin_use(map->at(address), use, 0);
   if (contents == FrameContents::kZeroed) arch::clear_page(direct_map(address));
   return address;
@@ -206,6 +224,7 @@ Result<PhysAddr> allocate_frames(unsigned order, FrameUse use, FrameContents con
     if (!allocate_block_locked(order, block)) return Errno::kENOMEM;
     count_use(use, std::int64_t{1} << order);
   }
+  expect_unused(block, order);
   begin_use(map->at(block), use, order);
   if (contents == FrameContents::kZeroed) clear_block(block, order);
   return block;
@@ -247,9 +266,11 @@ bool prepare_zeroed_frame() {
     if ((map->at(frame).allocator_flags & kRecycled) == 0) return false;
     --cache.count;
   }
+  expect_unused(frame, 0);
   arch::clear_page(direct_map(frame));
   IrqSpinGuard guard(frames_lock);
   if (zeroed_pool.full()) {
+    poison(direct_map(frame), kPageSize);
     buddy->free(frame, 0);
     publish_free_count();
     return false;

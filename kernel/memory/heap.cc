@@ -18,6 +18,7 @@
 
 #include "base/global.h"
 #include "memory/frames.h"
+#include "memory/poison.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -64,6 +65,7 @@ class Slab {
       // SAFETY: a free object of this slab, whose first word is the link to the next.
       void* object = frame_.owner;
       frame_.owner = *static_cast<void**>(object);
+      expect_poisoned(static_cast<char*>(object) + sizeof(void*), object_size() - sizeof(void*), "heap object");
       return object;
     }
     // Objects that were never used are taken from the end downwards, without a list through them.
@@ -72,6 +74,7 @@ class Slab {
     return memory + left * object_size();
   }
   void give(void* object) {
+    poison(object, object_size());
     *static_cast<void**>(object) = frame_.owner;
     frame_.owner = object;
     frame_.references.store(in_use() - 1, std::memory_order_relaxed);
