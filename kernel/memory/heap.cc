@@ -16,6 +16,7 @@
 #include <atomic>
 #include <bit>
 
+#include "arch/cpu.h"
 #include "base/global.h"
 #include "memory/frames.h"
 #include "memory/poison.h"
@@ -155,11 +156,7 @@ void free_large(PhysAddr begin, std::uint64_t frames) {
   for (std::uint64_t i = 0; i < frames; ++i) free_frame(begin + (i << kPageShift));
 }
 
-}  // namespace
-
-void initialise_heap() { heap.construct(); }
-
-void* heap_allocate(std::size_t size, std::size_t alignment) {
+void* allocate_at_once(std::size_t size, std::size_t alignment) {
   if (size > kLargestClass || alignment > kLargestClass) {
     // Frames are aligned to themselves, blocks to their size rounded up to a power of two.
     return allocate_large(std::max({size, alignment, std::size_t{1}}));
@@ -171,6 +168,29 @@ void* heap_allocate(std::size_t size, std::size_t alignment) {
   return allocate_small(index);
 }
 
+using MemoryReclaimer = bool (*)();
+constinit MemoryReclaimer memory_reclaimer = nullptr;  // set by boot, before other CPUs run
+
+}  // namespace
+
+void initialise_heap() { heap.construct(); }
+
+void set_memory_reclaimer(MemoryReclaimer reclaim) { memory_reclaimer = reclaim; }
+
+bool reclaim_memory_if_allowed() {
+  const bool may_block = arch::preempt_count() == 0 && !arch::in_interrupt() && arch::interrupts_enabled();
+  return may_block && memory_reclaimer != nullptr && memory_reclaimer();
+}
+
+void* heap_allocate(std::size_t size, std::size_t alignment) {
+  while (true) {
+    void* object = allocate_at_once(size, alignment);
+    if (object != nullptr) return object;
+    // Where free memory merely lies in pieces, more pieces would not help, and the page cache would be lost for nothing.
+    const bool in_pieces = size > kPageSize && free_frame_estimate() > 4 * (size >> kPageShift);
+    if (in_pieces || !reclaim_memory_if_allowed()) return nullptr;
+  }
+}
 void heap_free(void* pointer) {
   if (pointer == nullptr) return;
   const PhysAddr page = from_direct_map(pointer).page_down();

@@ -6,6 +6,7 @@
 //
 // Lock: one spinlock (rank kKernelVirtual). Contexts: thread and no-preempt.
 #include "memory/frames.h"
+#include "memory/heap.h"
 #include "memory/page_table.h"
 #include "sync/spinlock.h"
 
@@ -41,6 +42,14 @@ Frame* take_unused_locked() REQUIRES(area_lock) {
   return record;
 }
 
+Result<void> map_stack_page(VirtAddr page) {
+  const PhysAddr frame = TRY(allocate_frame(FrameUse::kKernelStack, FrameContents::kUninitialised));
+  // Not a global page: the flush that covers its end may be one of everything that is not global.
+  const Result<void> mapped = map_kernel_range(page, frame, kPageSize, {.write = true});
+  if (!mapped.ok()) free_frame(frame);
+  return mapped;
+}
+
 void free_pages_below(VirtAddr bottom, std::uint64_t pages) {
   for (std::uint64_t i = 0; i < pages; ++i) {
     const VirtAddr page = bottom + i * kPageSize;
@@ -65,13 +74,8 @@ Result<KernelStack> allocate_kernel_stack() {
     ASSERT(next_stack < kDeviceArea);
   }
   for (std::uint64_t i = 0; i < kStackPages; ++i) {
-    Result<PhysAddr> frame = allocate_frame(FrameUse::kKernelStack, FrameContents::kUninitialised);
-    Result<void> mapped = Errno::kENOMEM;
-    if (frame.ok()) {
-      // Not a global page: the flush that covers its end may be one of everything that is not global.
-      mapped = map_kernel_range(bottom + i * kPageSize, frame.value(), kPageSize, {.write = true});
-      if (!mapped.ok()) free_frame(frame.value());
-    }
+    Result<void> mapped = map_stack_page(bottom + i * kPageSize);
+    while (!mapped.ok() && reclaim_memory_if_allowed()) mapped = map_stack_page(bottom + i * kPageSize);
     if (!mapped.ok()) {
       // Never used, so no TLB holds any of it.
       free_pages_below(bottom, i);

@@ -55,6 +55,8 @@ BufferChain buffers_of_pages(PageSource& source, std::uint64_t offset, std::size
 
 Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer) {
   pbuf* buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM);
+  // Free memory may lie in single pages.
+  for (; buffer == nullptr && size > kPageSize / 2; buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM)) size /= 2;
   if (buffer == nullptr) return Errno::kENOBUFS;
   const Result<std::size_t> copied = from.copy_out(buffer->payload, size);
   if (!copied.ok()) {

@@ -72,6 +72,7 @@ const char* use_name(FrameUse use) {
 void register_reclaimer(Reclaimer* reclaimer) {
   ASSERT(reclaimer_count < kMaxReclaimers);
   reclaimers[reclaimer_count++] = reclaimer;
+  set_memory_reclaimer([] { return reclaim_frames(kReclaimBatch) != 0; });
 }
 
 std::uint64_t reclaim_frames(std::uint64_t wanted) {

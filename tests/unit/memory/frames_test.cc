@@ -190,5 +190,48 @@ TEST_F(FramesTest, LargeBlocksCostWholePagesOnly) {
   EXPECT_EQ(heap_allocate(std::size_t{8} << 20), nullptr);  // beyond the largest block
 }
 
+// What the page cache would give back.
+std::vector<PhysAddr> spare;
+bool give_back_some() {
+  for (int i = 0; i < 64 && !spare.empty(); ++i) {
+    free_frame(spare.back());
+    spare.pop_back();
+  }
+  return !spare.empty();
+}
+
+TEST_F(FramesTest, TheHeapAsksForMemoryBackWhereItMay) {
+  while (auto frame = allocate_frame(FrameUse::kPageCache, FrameContents::kUninitialised)) spare.push_back(frame.value());
+  std::vector<void*> objects;
+  while (void* object = heap_allocate(2048)) objects.push_back(object);  // what slabs have left
+  set_memory_reclaimer(give_back_some);
+  const std::size_t before = spare.size();
+  objects.push_back(heap_allocate(2048));
+  EXPECT_NE(objects.back(), nullptr);
+  EXPECT_LT(spare.size(), before);
+  for (void* object : objects) heap_free(object);
+  while (!spare.empty()) {
+    free_frame(spare.back());
+    spare.pop_back();
+  }
+  set_memory_reclaimer(nullptr);
+}
+
+TEST_F(FramesTest, TheHeapAsksNobodyWhereItMustNotBlock) {
+  while (auto frame = allocate_frame(FrameUse::kPageCache, FrameContents::kUninitialised)) spare.push_back(frame.value());
+  std::vector<void*> objects;
+  while (void* object = heap_allocate(2048)) objects.push_back(object);
+  set_memory_reclaimer(give_back_some);
+  arch::preempt_disable();
+  EXPECT_EQ(heap_allocate(2048), nullptr);
+  (void)arch::preempt_enable();
+  for (void* object : objects) heap_free(object);
+  while (!spare.empty()) {
+    free_frame(spare.back());
+    spare.pop_back();
+  }
+  set_memory_reclaimer(nullptr);
+}
+
 }  // namespace
 }  // namespace mokapot
