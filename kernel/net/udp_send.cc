@@ -123,7 +123,8 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
   if ((ended_.load(std::memory_order_acquire) & 2) != 0) return Errno::kEPIPE;
   const Errno pending = take_error();
   if (pending != Errno{}) return pending;
-  if (to.address.is_broadcast() && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
+  const AddressKind kind = kind_of(to.address);
+  if (kind == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
   if (!has_port()) {
     Result<void> claimed = claim({InetAddress::any(family_), 0, 0});
     if (!claimed.ok() && !has_port()) return Errno::kEAGAIN;
@@ -137,31 +138,35 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
     SpinGuard guard(lock_);
     if (group && v4 && !multicast_source_.is_any()) own.address = multicast_source_;
   }
+  // What is for many leaves by a card even from a bound source, unless that is loopback's.
+  const bool is_for_many = kind == AddressKind::kGroup || kind == AddressKind::kBroadcast;
+  if (is_for_many && settings.interface == 0 && !own.address.is_loopback())
+    settings.interface = TRY(route_to(to.address, to.scope, 0)).interface;
   if (own.address.is_v4() != v4) return Errno::kENETUNREACH;
   pbuf* data = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(size), PBUF_RAM);
   if (data == nullptr) return Errno::kENOBUFS;
   const Result<std::size_t> copied = from.copy_out(data->payload, size);
   const bool whole = size == 0 || (copied.ok() && copied.value() == size);
-  Result<void> sent = whole ? transmit(own, to, settings, data) : Errno::kEFAULT;
+  Result<void> sent = whole ? transmit(own, to, kind, settings, data) : Errno::kEFAULT;
   pbuf_free(data);
   TRY(std::move(sent));
   return size;
 }
 
-Result<void> UdpSocket::transmit(const InetEndpoint& from, const InetEndpoint& to, const DatagramSettings& settings,
-                                 pbuf* data) {
+Result<void> UdpSocket::transmit(const InetEndpoint& from, const InetEndpoint& to, AddressKind kind,
+                                 const DatagramSettings& settings, pbuf* data) {
   DatagramEnvelope envelope{from, to, settings.interface, settings.time_to_live, settings.type_of_service};
   constexpr std::uint32_t kLoopbackInterface = 1;
-  if (to.address.is_multicast() || to.address.is_broadcast()) {
+  if (kind == AddressKind::kGroup || kind == AddressKind::kBroadcast) {
     if (envelope.interface == 0) envelope.interface = kLoopbackInterface;
-    if (to.address.is_broadcast() || settings.multicast_loop) {
+    if (kind == AddressKind::kBroadcast || settings.multicast_loop) {
       const NetCoreGuard core;
       deliver_datagram(envelope, data);
     }
     if (envelope.interface == kLoopbackInterface || settings.time_to_live == 0) return {};
     return send_datagram(from, to, settings, data);
   }
-  if (!is_local_address(to.address)) return send_datagram(from, to, settings, data);
+  if (kind != AddressKind::kLocal) return send_datagram(from, to, settings, data);
   envelope.interface = to.address.is_loopback() ? kLoopbackInterface : settings.interface;
   {
     const NetCoreGuard core;

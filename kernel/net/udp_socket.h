@@ -9,6 +9,7 @@
 
 #include "net/datagram.h"
 #include "net/inet_socket.h"
+#include "net/interfaces.h"
 #include "net/multicast.h"
 
 namespace mokapot {
@@ -56,7 +57,8 @@ class UdpSocket final : public InetSocket {
   void disconnect();
   Result<InetEndpoint> destination(const OutgoingMessage& message);
   Result<void> apply_control(const OutgoingMessage& message, DatagramSettings& settings, InetAddress& source);
-  Result<void> transmit(const InetEndpoint& from, const InetEndpoint& to, const DatagramSettings& settings, pbuf* data);
+  Result<void> transmit(const InetEndpoint& from, const InetEndpoint& to, AddressKind kind,
+                        const DatagramSettings& settings, pbuf* data);
   void tell_of(const Datagram& datagram, IncomingMessage& message);
   Result<GroupMemberships*> memberships();
 
