@@ -64,7 +64,7 @@ def build_embedded(mode):
     """A folder with the program, its libraries, static files and a certificate."""
     folder = PLACE / "embedded"
     shutil.rmtree(folder, ignore_errors=True)
-    artifacts.link_embedded(folder / "lib")
+    artifacts.TOMCAT.link(folder / "lib", artifacts.EMBEDDED)
     sources = sorted(map(str, pathlib.Path("tests/system/java/tomcat").glob("*.java")))
     subprocess.run(["javac", "--release", "17", "-proc:none", "-cp", f"{folder}/lib/*", "-d", str(folder / "classes"),
                     *sources], check=True)
@@ -240,7 +240,7 @@ def tomcat(results, options):
         return
     chosen = [case for case in CASES if options.only_case in f"{case[0]}, jdk {case[1]}"
               and (case[3] == "test" or options.mode == "soak")]
-    absent = artifacts.fetch() if chosen else ""
+    absent = artifacts.TOMCAT.fetch() if chosen else ""
     PLACE.mkdir(parents=True, exist_ok=True)
     for title, feature, test, _ in chosen:
         title = f"{title}, jdk {feature}"
