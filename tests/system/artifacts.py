@@ -13,8 +13,8 @@ import tarfile
 PLACE = pathlib.Path("build/artifacts")
 VERSION = "10.1.48"
 DISTRIBUTION = f"tomcat-{VERSION}.tar.gz"
-EMBEDDED = (f"tomcat-embed-core-{VERSION}.jar", f"tomcat-embed-websocket-{VERSION}.jar",
-            f"tomcat-annotations-api-{VERSION}.jar")
+EMBEDDED = tuple(f"tomcat-{part}-{VERSION}.jar" for part in (
+    "embed-core", "embed-websocket", "embed-jasper", "embed-el", "annotations-api")) + ("ecj-3.33.0.jar",)
 
 
 @dataclasses.dataclass(frozen=True)
