@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
 from system import confinement, kvm, network, stress, system, terminal  # noqa: E402
+from system.netsuites import suite as netsuites  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
@@ -35,6 +36,7 @@ PARTS = {
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
     "network": network.network,
+    "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,
     "terminal": terminal.terminal,
     "stress": stress.stress,

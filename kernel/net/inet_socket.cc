@@ -36,10 +36,11 @@ Result<InetEndpoint> InetSocket::parse_bind_address(const SocketAddress& address
   if (local.address.is_any()) return local;
   if (family_ == kFamilyIpv6 && local.address.is_v4() && v6_only() == V6Only::kYes) return Errno::kEINVAL;
   if (local.address.is_multicast() && !local.address.is_v4() && type_ == kSocketStream) return Errno::kEINVAL;
-  if (local.address.is_multicast() || local.address.is_broadcast()) return local;
+  const AddressKind kind = kind_of(local.address);
+  if (kind == AddressKind::kGroup || kind == AddressKind::kBroadcast) return local;
   if (local.address.is_link_local() && local.scope == 0 && bound_interface() == 0) return Errno::kEINVAL;
   const bool foreign_is_fine = options_.on(Option::kFreeBind) || options_.on(Option::kTransparent);
-  if (!foreign_is_fine && !is_local_address(local.address)) return Errno::kEADDRNOTAVAIL;
+  if (!foreign_is_fine && kind != AddressKind::kLocal) return Errno::kEADDRNOTAVAIL;
   return local;
 }
 

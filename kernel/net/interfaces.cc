@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "net/ethernet_interface.h"
 #include "net/lwip_address.h"
@@ -93,6 +94,22 @@ bool has_address(netif& record, const InetAddress& address) REQUIRES(net_core_lo
   return false;
 }
 
+bool is_broadcast_of(netif& record, const InetAddress& address) REQUIRES(net_core_lock()) {
+  constexpr int kLeastPrefixWithout = 31;
+  const std::uint32_t mask = netif_ip4_netmask(&record)->addr, own = netif_ip4_addr(&record)->addr;
+  if (!address.is_v4() || !is_ethernet(record) || own == 0 || std::popcount(mask) >= kLeastPrefixWithout) return false;
+  return address.v4() == (own | ~mask);
+}
+
+// Nothing where it depends on the interfaces.
+std::optional<AddressKind> kind_by_form(const InetAddress& address) {
+  if (address.is_loopback()) return AddressKind::kLocal;
+  if (address.is_multicast()) return AddressKind::kGroup;
+  if (address.is_broadcast()) return AddressKind::kBroadcast;
+  if (address.is_any()) return AddressKind::kElsewhere;
+  return {};
+}
+
 }  // namespace
 
 std::size_t list_interfaces(std::span<Interface> to) {
@@ -122,15 +139,20 @@ Result<std::uint32_t> interface_index(std::string_view name) {
   return Errno::kENODEV;
 }
 
-bool is_local_address(const InetAddress& address) {
-  if (address.is_loopback()) return true;
-  if (address.is_multicast() || address.is_any()) return false;
+AddressKind kind_of(const InetAddress& address) {
+  if (const std::optional<AddressKind> kind = kind_by_form(address)) return *kind;
   const NetCoreGuard core;
+  return kind_of_locked(address);
+}
+
+AddressKind kind_of_locked(const InetAddress& address) {
+  if (const std::optional<AddressKind> kind = kind_by_form(address)) return *kind;
   netif* record;
   NETIF_FOREACH(record) {
-    if (has_address(*record, address)) return true;
+    if (has_address(*record, address)) return AddressKind::kLocal;
+    if (is_broadcast_of(*record, address)) return AddressKind::kBroadcast;
   }
-  return false;
+  return AddressKind::kElsewhere;
 }
 
 Result<Route> route_to(const InetAddress& to, std::uint32_t scope, std::uint32_t bound_interface) {

@@ -44,8 +44,15 @@ std::size_t list_interfaces(std::span<Interface> to);
 Result<Interface> interface_by_index(std::uint32_t index);          // kENODEV
 Result<std::uint32_t> interface_index(std::string_view name);       // kENODEV
 
-// Whether packets to it stay in the VM: loopback's addresses and the interfaces' own.
-bool is_local_address(const InetAddress& address);
+enum class AddressKind : std::uint8_t {
+  kLocal,      // packets to it stay in the VM: loopback's addresses and the interfaces' own
+  kBroadcast,  // for all on a link: the limited address, or that of an interface's network
+  kGroup,
+  kElsewhere,
+};
+AddressKind kind_of(const InetAddress& address) EXCLUDES(net_core_lock());
+AddressKind kind_of_locked(const InetAddress& address) REQUIRES(net_core_lock());
+inline bool is_local_address(const InetAddress& address) { return kind_of(address) == AddressKind::kLocal; }
 // The address that packets to `to` come from, and by which interface. kENETUNREACH.
 struct Route {
   InetAddress source;

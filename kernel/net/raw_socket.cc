@@ -115,7 +115,7 @@ Result<std::size_t> RawSocket::send(IoBuffer& from, const OutgoingMessage& messa
     return Errno::kEDESTADDRREQ;
   }
   if (to.address.is_any()) to.address = InetAddress::loopback(to.address.family());
-  if (to.address.is_broadcast() && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
+  if (kind_of(to.address) == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
   const Route route = TRY(route_to(to.address, to.scope, bound_interface()));
   if (own.address.is_any()) own.address = route.source;
   pbuf* packet = pbuf_alloc(PBUF_IP, static_cast<u16_t>(size), PBUF_RAM);

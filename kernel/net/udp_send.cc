@@ -12,11 +12,13 @@ namespace mokapot {
 namespace {
 
 constexpr std::size_t kMostPayload = 65507, kMostPayload6 = 65527;
+constexpr std::uint32_t kLoopbackInterface = 1;
+constexpr std::size_t kMostSegments = 128;  // UDP_MAX_SEGMENTS
 
 // Control messages, Linux's numbers.
 enum : int {
   kSocketTimestamp = 29, kSocketTimestampNanoseconds = 35, kIpTypeOfService = 1, kIpTimeToLive = 2, kIpPacketInfo = 8,
-  kIpv6PacketInfo = 50, kIpv6HopLimit = 52, kIpv6TrafficClass = 67,
+  kIpv6PacketInfo = 50, kIpv6HopLimit = 52, kIpv6TrafficClass = 67, kUdpSegment = 103,
 };
 
 struct PacketInfo {
@@ -70,7 +72,10 @@ Result<void> take_control(const ControlMessage& message, void* context) {
   } else if ((message.level == kLevelIp && message.type == kIpTypeOfService) ||
              (message.level == kLevelIpv6 && message.type == kIpv6TrafficClass)) {
     to.settings.type_of_service = static_cast<std::uint8_t>(number);
-  } else if (message.level == kLevelIp || message.level == kLevelIpv6) {
+  } else if (message.level == kLevelUdp && message.type == kUdpSegment) {
+    if (message.data.size() != sizeof(to.settings.segment)) return Errno::kEINVAL;
+    take(message.data, 0, to.settings.segment);
+  } else if (message.level == kLevelIp || message.level == kLevelIpv6 || message.level == kLevelUdp) {
     return Errno::kEINVAL;
   }
   return {};
@@ -118,12 +123,14 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
   settings.type_of_service = static_cast<std::uint8_t>(options_.get(v4 ? Option::kTypeOfService : Option::kTrafficClass));
   settings.multicast_loop = options_.on(v4 ? Option::kMulticastLoop : Option::kMulticastLoop6);
   if (group && settings.interface == 0) settings.interface = multicast_interface_.load(std::memory_order_relaxed);
+  settings.segment = static_cast<std::uint16_t>(options_.get(Option::kUdpSegment));
   InetAddress source = InetAddress::any(to.address.family());
   TRY(apply_control(message, settings, source));
   if ((ended_.load(std::memory_order_acquire) & 2) != 0) return Errno::kEPIPE;
   const Errno pending = take_error();
   if (pending != Errno{}) return pending;
-  if (to.address.is_broadcast() && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
+  const AddressKind kind = kind_of(to.address);
+  if (kind == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
   if (!has_port()) {
     Result<void> claimed = claim({InetAddress::any(family_), 0, 0});
     if (!claimed.ok() && !has_port()) return Errno::kEAGAIN;
@@ -137,31 +144,53 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
     SpinGuard guard(lock_);
     if (group && v4 && !multicast_source_.is_any()) own.address = multicast_source_;
   }
+  // What is for many leaves by a card even from a bound source, unless that is loopback's.
+  const bool is_for_many = kind == AddressKind::kGroup || kind == AddressKind::kBroadcast;
+  if (is_for_many && settings.interface == 0 && !own.address.is_loopback())
+    settings.interface = TRY(route_to(to.address, to.scope, 0)).interface;
   if (own.address.is_v4() != v4) return Errno::kENETUNREACH;
+  // Linux has a route for groups on each card, and on loopback for those of IPv4 only.
+  if (group && !v4 && settings.interface == kLoopbackInterface) return Errno::kENETUNREACH;
+  if (settings.segment == 0 || size <= settings.segment) {
+    TRY(send_one(from, size, own, to, kind, settings));
+    return size;
+  }
+  if (size > settings.segment * kMostSegments) return Errno::kEINVAL;
+  for (std::size_t left = size; left != 0;) {
+    const std::size_t next = std::min<std::size_t>(left, settings.segment);
+    TRY(send_one(from, next, own, to, kind, settings));
+    left -= next;
+  }
+  return size;
+}
+
+// The next `size` bytes as one datagram.
+Result<void> UdpSocket::send_one(IoBuffer& from, std::size_t size, const InetEndpoint& own, const InetEndpoint& to,
+                                 AddressKind kind, const DatagramSettings& settings) {
   pbuf* data = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(size), PBUF_RAM);
   if (data == nullptr) return Errno::kENOBUFS;
   const Result<std::size_t> copied = from.copy_out(data->payload, size);
   const bool whole = size == 0 || (copied.ok() && copied.value() == size);
-  Result<void> sent = whole ? transmit(own, to, settings, data) : Errno::kEFAULT;
+  Result<void> sent = whole ? transmit(own, to, kind, settings, data) : Errno::kEFAULT;
   pbuf_free(data);
-  TRY(std::move(sent));
-  return size;
+  return sent;
 }
 
-Result<void> UdpSocket::transmit(const InetEndpoint& from, const InetEndpoint& to, const DatagramSettings& settings,
-                                 pbuf* data) {
+Result<void> UdpSocket::transmit(const InetEndpoint& from, const InetEndpoint& to, AddressKind kind,
+                                 const DatagramSettings& settings, pbuf* data) {
   DatagramEnvelope envelope{from, to, settings.interface, settings.time_to_live, settings.type_of_service};
-  constexpr std::uint32_t kLoopbackInterface = 1;
-  if (to.address.is_multicast() || to.address.is_broadcast()) {
+  if (kind == AddressKind::kGroup || kind == AddressKind::kBroadcast) {
     if (envelope.interface == 0) envelope.interface = kLoopbackInterface;
-    if (to.address.is_broadcast() || settings.multicast_loop) {
+    // Without the loop nothing is copied on its way out; what went to loopback comes back all the same.
+    const bool on_loopback = envelope.interface == kLoopbackInterface;
+    if (kind == AddressKind::kBroadcast || settings.multicast_loop || on_loopback) {
       const NetCoreGuard core;
       deliver_datagram(envelope, data);
     }
-    if (envelope.interface == kLoopbackInterface || settings.time_to_live == 0) return {};
+    if (on_loopback || settings.time_to_live == 0) return {};
     return send_datagram(from, to, settings, data);
   }
-  if (!is_local_address(to.address)) return send_datagram(from, to, settings, data);
+  if (kind != AddressKind::kLocal) return send_datagram(from, to, settings, data);
   envelope.interface = to.address.is_loopback() ? kLoopbackInterface : settings.interface;
   {
     const NetCoreGuard core;

@@ -29,9 +29,9 @@ bool deliver_to_one(const DatagramEnvelope& envelope, pbuf* data) {
 }  // namespace
 
 bool deliver_datagram(const DatagramEnvelope& envelope, pbuf* data) {
-  // A network's own broadcast address matches no bound address; wildcards take it by the limited one's rule.
-  const bool group = envelope.to.address.is_multicast();
-  if (!group && !envelope.to.address.is_broadcast()) return deliver_to_one(envelope, data);
+  const AddressKind kind = kind_of_locked(envelope.to.address);
+  const bool group = kind == AddressKind::kGroup;
+  if (!group && kind != AddressKind::kBroadcast) return deliver_to_one(envelope, data);
   struct Delivery {
     const DatagramEnvelope& envelope;
     pbuf* data;
@@ -118,7 +118,7 @@ Result<void> UdpSocket::connect(const SocketAddress& address) {
   InetEndpoint to = TRY(parse_inet_address(address, family_));
   if (to.address.is_v4() && v6_only() == V6Only::kYes) return Errno::kENETUNREACH;
   if (to.address.is_any()) to.address = InetAddress::loopback(to.address.family());
-  if (to.address.is_broadcast() && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
+  if (kind_of(to.address) == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
   const Route route = TRY(route_to(to.address, to.scope, bound_interface()));
   InetEndpoint from = port_of(holder_);
   if (from.port == 0) {

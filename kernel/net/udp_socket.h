@@ -9,6 +9,7 @@
 
 #include "net/datagram.h"
 #include "net/inet_socket.h"
+#include "net/interfaces.h"
 #include "net/multicast.h"
 
 namespace mokapot {
@@ -20,6 +21,7 @@ struct DatagramSettings {
   std::uint8_t time_to_live = 64, type_of_service = 0;
   std::uint32_t interface = 0;
   bool multicast_loop = true;
+  std::uint16_t segment = 0;  // bytes a datagram, where one call sends several
 };
 
 class UdpSocket final : public InetSocket {
@@ -56,7 +58,10 @@ class UdpSocket final : public InetSocket {
   void disconnect();
   Result<InetEndpoint> destination(const OutgoingMessage& message);
   Result<void> apply_control(const OutgoingMessage& message, DatagramSettings& settings, InetAddress& source);
-  Result<void> transmit(const InetEndpoint& from, const InetEndpoint& to, const DatagramSettings& settings, pbuf* data);
+  Result<void> send_one(IoBuffer& from, std::size_t size, const InetEndpoint& own, const InetEndpoint& to,
+                        AddressKind kind, const DatagramSettings& settings);
+  Result<void> transmit(const InetEndpoint& from, const InetEndpoint& to, AddressKind kind,
+                        const DatagramSettings& settings, pbuf* data);
   void tell_of(const Datagram& datagram, IncomingMessage& message);
   Result<GroupMemberships*> memberships();
 

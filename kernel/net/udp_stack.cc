@@ -83,7 +83,13 @@ Result<void> send_datagram(const InetEndpoint& from, const InetEndpoint& to, con
   netif* interface = settings.interface != 0 ? netif_get_by_index(static_cast<u8_t>(settings.interface))
                                              : ip_route(&source, &target);
   if (interface == nullptr) return Errno::kENETUNREACH;
-  const err_t error = udp_sendto_if_src(sender, data, &target, to.port, interface, &source);
+  // lwIP writes headers into the buffer. One that receivers in this machine hold, too, gets them in a buffer before it.
+  const bool is_shared = __atomic_load_n(&data->ref, __ATOMIC_RELAXED) > 1;
+  pbuf* const whole = is_shared ? pbuf_alloc(PBUF_TRANSPORT, 0, PBUF_RAM) : data;
+  if (whole == nullptr) return Errno::kENOBUFS;
+  if (is_shared) pbuf_chain(whole, data);
+  const err_t error = udp_sendto_if_src(sender, whole, &target, to.port, interface, &source);
+  if (is_shared) pbuf_free(whole);
   return error == ERR_OK ? Result<void>() : errno_of(error);
 }
 

@@ -22,11 +22,15 @@ const std::set<std::string> kEssential = {"/bin/java",         "/lib/libjli.so",
                                           "/lib/libjava.so",   "/lib/server/libjvm.so",
                                           "/lib/libjimage.so", "/lib/libzip.so"};
 
-// Loaded by name at run time, so that no DT_NEEDED tells of them: by glibc (pthread_cancel, name
-// service), HotSpot (libnuma) and AWT (fontconfig).
-constexpr const char* kLoadedByName[] = {"libgcc_s.so.1",   "libnss_files.so.2",
-                                         "libnss_dns.so.2", "libresolv.so.2",
-                                         "libnuma.so.1",    "libfontconfig.so.1"};
+// Loaded by name at run time, so that no DT_NEEDED of the JDK's tells of them: by glibc
+// (pthread_cancel, name service), HotSpot (libnuma) and AWT (fontconfig), and by native libraries
+// that come in jars. Those are mostly built for an old glibc, of which these were parts, and many
+// are C++.
+constexpr const char* kLoadedByName[] = {
+    "libgcc_s.so.1",   "libnss_files.so.2",  "libnss_dns.so.2", "libresolv.so.2",
+    "libnuma.so.1",    "libfontconfig.so.1", "libdl.so.2",      "libpthread.so.0",
+    "librt.so.1",      "libutil.so.1",       "libanl.so.1",     "libmvec.so.1",
+    "libcrypt.so.1",   "libstdc++.so.6",     "libz.so.1"};
 
 // Host files that the guest sees as they are, where the host has them.
 constexpr const char* kHostFiles[] = {"/etc/localtime",

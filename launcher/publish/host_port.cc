@@ -2,8 +2,15 @@
 #include "publish/host_port.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 namespace moka {
 namespace {
@@ -20,6 +27,26 @@ PortState state_of(int error_number) {
     default:
       return PortState::kTaken;
   }
+}
+
+// glibc has names for these two only since 2.36.
+UniqueFd open_process(pid_t process) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+}
+UniqueFd borrow_descriptor(const UniqueFd& process, int number) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+}
+
+bool is_listener_at(int socket, const SocketAddress& place) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0)
+    return false;
+  sockaddr_storage own{};
+  size = sizeof own;
+  // SAFETY: a sockaddr_storage is what any kind of socket address may be written to.
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) != 0) return false;
+  return size == place.size && std::memcmp(&own, place.get(), size) == 0;
 }
 
 }  // namespace
@@ -46,6 +73,22 @@ PortState probe_port(const IpAddress& address, Protocol protocol, std::uint16_t 
   // Two sockets may share a port until one of them listens.
   if (protocol == Protocol::kTcp && ::listen(bound.socket.get(), 1) != 0) return state_of(errno);
   return PortState::kFree;
+}
+
+void lengthen_backlog(pid_t owner, const IpAddress& address, std::uint16_t port) {
+  const UniqueFd process = open_process(owner);
+  if (!process) return;
+  const SocketAddress place(address, port);
+  std::error_code error;
+  const std::string folder = "/proc/" + std::to_string(owner) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    int number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    const UniqueFd socket = borrow_descriptor(process, number);
+    // The kernel takes less than this where its own limit (net.core.somaxconn) is lower.
+    if (socket && is_listener_at(socket.get(), place)) ::listen(socket.get(), SOMAXCONN);
+  }
 }
 
 std::string describe(PortState state, const IpAddress& address, std::uint16_t port) {

@@ -188,7 +188,11 @@ void Publisher::settle(Publication& publication, const Monitor::Reply& reply) {
   if (awaited == publication.awaited.end()) return;
   const bool is_coming = publication.state == State::kComing;
   // QEMU says something only where it could not.
-  if (is_coming && reply.text.empty()) publication.rules.push_back(awaited->second);
+  if (is_coming && reply.text.empty()) {
+    publication.rules.push_back(awaited->second);
+    if (plan_.forwarder != 0 && publication.protocol == Protocol::kTcp)
+      lengthen_backlog(plan_.forwarder, awaited->second, publication.host_port);
+  }
   if (is_coming && !reply.text.empty()) publication.has_failed = true;
   publication.awaited.erase(awaited);
   if (!publication.awaited.empty()) return;

@@ -29,6 +29,7 @@ struct PublisherPlan {
   std::vector<IpAddress> addresses;  // for all that is published without being asked for
   std::vector<Mapping> mappings;     // -p
   ManagementPorts management;
+  pid_t forwarder = 0;  // the process that listens for us, where one does
   std::chrono::steady_clock::time_point start;
 };
 

@@ -68,9 +68,11 @@ Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qem
       monitor_(sockets_.monitor.get()),
       messages_(options_.output, options_.is_verbose) {
   watchdog_.set_enabled(options_.is_watched);
-  if (options_.publishing)
+  if (options_.publishing) {
+    options_.publishing->forwarder = qemu_.pid();
     publisher_.emplace(std::move(*options_.publishing), monitor_,
                        [this](const PortNotice& notice) { error_.append(messages_.port(notice)); });
+  }
 }
 
 ExitReport Session::run() {

@@ -7,7 +7,9 @@ import hashlib
 import http.client
 import http.server
 import os
+import pathlib
 import random
+import signal
 import socket
 import subprocess
 import threading
@@ -70,6 +72,24 @@ def same_number_on_both_loopbacks(vm, port):
         want(echo("::1", port, large) == large, "3 MB came back changed from ::1")
 
 
+def many_at_once(vm, port):
+    """Clients come while QEMU is busy with something else: none of them is lost."""
+    qemu = int(pathlib.Path(f"/proc/{vm.process.pid}/task/{vm.process.pid}/children").read_text().split()[0])
+    with contextlib.ExitStack() as stack:
+        os.kill(qemu, signal.SIGSTOP)
+        try:
+            clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 5)) for _ in range(100)]
+            for number, client in enumerate(clients):
+                client.sendall(str(number).encode())
+                client.shutdown(socket.SHUT_WR)
+        finally:
+            os.kill(qemu, signal.SIGCONT)
+        for number, client in enumerate(clients):
+            client.settimeout(60)
+            back = b"".join(iter(lambda client=client: client.recv(100), b""))
+            want(back == str(number).encode(), f"client {number} of 100 got {back!r}")
+
+
 def next_free_number(vm, port):
     with contextlib.ExitStack() as stack:
         hold_port(port, stack)
@@ -119,6 +139,7 @@ def ports(jdk):
     with Vm(words) as vm:
         try:
             same_number_on_both_loopbacks(vm, first)
+            many_at_once(vm, first)
             next_free_number(vm, first + 1)
             stays_inside(vm, first + 3)
             named_ports(vm, tcp, udp)

@@ -124,6 +124,10 @@ class Vm:
         return self._wait(lambda: next((line for line in self.lines if line.startswith(beginning)), None),
                           f"the line {beginning!r}")
 
+    def wait_for_lines(self, holds, what):
+        """Until `holds` of the lines of standard output."""
+        self._wait(lambda: holds(self.lines) or None, what)
+
     def said(self, text):
         """The first line of standard error with that text in it, which is not moka's."""
         return self._wait(lambda: next((line for line in self.noise if text in line), None), f"{text!r} on stderr")
@@ -139,6 +143,16 @@ class Vm:
             return self.process.wait(60)
         except subprocess.TimeoutExpired:
             raise Failure("no end within 60 s") from None
+
+    def wait_for_end(self):
+        """The program ends by itself; its status."""
+        try:
+            status = self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"no end within {self.patience} s") from None
+        for reader in self._readers:
+            reader.join()
+        return status
 
     def evidence(self):
         """For a report of a failure."""

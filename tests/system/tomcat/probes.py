@@ -117,7 +117,7 @@ class Probes:
 
     # --- TLS and HTTP/2, by the tools that everybody has ---------------------------------------------
 
-    def curl(self, *options, path="/hello?name=curl", tls=True):
+    def curl(self, *options, path, tls=True):
         scheme, port = ("https", self.tls_port) if tls else ("http", self.port)
         host = f"[{self.address}]" if ":" in self.address else self.address
         done = subprocess.run(["curl", "-sS", "-k", "--max-time", str(TIMEOUT), "-w", "|%{http_version} %{http_code}",
@@ -125,11 +125,11 @@ class Probes:
         return done.returncode, len(done.stdout), hashlib.sha256(done.stdout).hexdigest(), done.stdout[-200:], \
             done.stderr.decode()
 
-    def tls_session(self, folder):
+    def tls_session(self, folder, path):
         """Protocol of a first and a second connection, and whether the second resumed the first's session."""
         ticket = os.path.join(folder, f"session-{self.port}.pem")
         place = ["openssl", "s_client", "-connect", f"{self.address}:{self.tls_port}", "-tls1_3"]
-        ask = request("/hello?name=tls", headers=("Connection: close",))
+        ask = request(path, headers=("Connection: close",))
         first = subprocess.run([*place, "-ign_eof", "-sess_out", ticket], input=ask, capture_output=True, timeout=TIMEOUT)
         second = subprocess.run([*place, "-ign_eof", "-sess_in", ticket], input=ask, capture_output=True, timeout=TIMEOUT)
         return [tls_summary(one.stdout.decode("latin-1")) for one in (first, second)]

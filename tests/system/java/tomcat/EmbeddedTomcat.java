@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import jakarta.servlet.AsyncContext;
 import jakarta.servlet.http.HttpServlet;
-import jakarta.servlet.http.HttpServletRequest;
-import jakarta.servlet.http.HttpServletResponse;
 import java.io.File;
-import java.io.IOException;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.catalina.Context;
@@ -17,13 +10,16 @@ import org.apache.catalina.connector.Connector;
 import org.apache.catalina.servlets.DefaultServlet;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http2.Http2Protocol;
+import org.apache.jasper.servlet.JasperInitializer;
+import org.apache.jasper.servlet.JspServlet;
 import org.apache.tomcat.util.net.SSLHostConfig;
 import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 import org.apache.tomcat.websocket.server.WsSci;
 
 /**
  * {@code EmbeddedTomcat HTTP-PORT TLS-PORT}: a Tomcat in a program, with static files from the folder
- * {@code static}, a certificate from {@code keystore.p12}, HTTP/2, gzip, WebSocket, and three servlets.
+ * {@code static}, some of them pages to compile, a certificate from {@code keystore.p12}, HTTP/2, gzip, WebSocket, and
+ * three servlets.
  */
 class EmbeddedTomcat {
     private static final Logger QUIET = Logger.getLogger("org.apache");
@@ -40,9 +36,11 @@ class EmbeddedTomcat {
         files.addInitParameter("fileEncoding", "UTF-8");
         context.addServletMappingDecoded("/", "files");
         context.addMimeMapping("txt", "text/plain");
+        add(context, "*.jsp", new JspServlet());
         add(context, "/hello", new Hello());
         add(context, "/async", new Late());
         add(context, "/digest", new Digest());
+        context.addServletContainerInitializer(new JasperInitializer(), null);
         context.addServletContainerInitializer(new WsSci(), java.util.Set.of(EchoEndpoint.class));
         tomcat.start();
         System.out.println("started");
@@ -88,59 +86,8 @@ class EmbeddedTomcat {
     }
 
     private static void add(Context context, String path, HttpServlet servlet) {
-        Wrapper wrapper = Tomcat.addServlet(context, path, servlet);
+        Wrapper wrapper = Tomcat.addServlet(context, servlet.getClass().getSimpleName(), servlet);
         wrapper.setAsyncSupported(true);
-        context.addServletMappingDecoded(path, path);
-    }
-
-    /** A few lines that depend on the request alone. */
-    static class Hello extends HttpServlet {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
-            response.setContentType("text/plain;charset=UTF-8");
-            response.getWriter().println("Hello " + request.getParameter("name") + " by " + request.getProtocol());
-        }
-    }
-
-    /** Answers from another thread, after a while. */
-    static class Late extends HttpServlet {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        protected void doGet(HttpServletRequest request, HttpServletResponse response) {
-            AsyncContext later = request.startAsync();
-            int millis = Integer.parseInt(request.getParameter("ms"));
-            new Thread(() -> {
-                try {
-                    Thread.sleep(millis);
-                    later.getResponse().setContentType("text/plain");
-                    later.getResponse().getWriter().println("after a while");
-                } catch (IOException | InterruptedException failure) {
-                    failure.printStackTrace();
-                }
-                later.complete();
-            }).start();
-        }
-    }
-
-    /** The SHA-256 of what was uploaded. */
-    static class Digest extends HttpServlet {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        protected void doPost(HttpServletRequest request, HttpServletResponse response) throws IOException {
-            try {
-                var digest = MessageDigest.getInstance("SHA-256");
-                var buffer = new byte[65536];
-                for (int count; (count = request.getInputStream().read(buffer)) > 0; ) {
-                    digest.update(buffer, 0, count);
-                }
-                response.getWriter().print(HexFormat.of().formatHex(digest.digest()));
-            } catch (NoSuchAlgorithmException impossible) {
-                throw new IOException(impossible);
-            }
-        }
+        context.addServletMappingDecoded(path, wrapper.getName());
     }
 }
