@@ -148,7 +148,7 @@ def datagrams(address, sizes, patience=1.0):
     known, back = set(sent), set()
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(patience)
-        client.connect((address, PORT))
+        client.connect(socket.getaddrinfo(address, PORT, family, socket.SOCK_DGRAM)[0][4])
         for data in sent:
             client.send(data)
             with contextlib.suppress(TimeoutError):

@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1
 HOST4, GUEST4, PREFIX4 = "10.77.0.1", "10.77.0.2", 24
 HOST6, GUEST6, PREFIX6 = "fd77::1", "fd77::2", 64
 STRANGER4 = "10.77.0.9"     # a second address of this end, which can vanish
+QUEUE = 20_000              # frames, so that nothing is lost which the profile does not lose
 COUNTS = ("passed", "lost", "duplicated", "reordered", "corrupted", "overflowed")
 
 
@@ -53,11 +54,12 @@ class Lab:
         ip("link add name hub type bridge")
         for name in ("vm", "near", "far"):
             ip(f"tuntap add dev {name} mode tap")
-            ip(f"link set {name} mtu {self.mtu} up")
+            ip(f"link set {name} mtu {self.mtu} txqueuelen {QUEUE} up")
         for name in ("vm", "near"):
             ip(f"link set {name} master hub")
             sysctl(f"ipv6/conf/{name}/disable_ipv6", 1)
         sysctl("ipv6/conf/hub/disable_ipv6", 1)
+        sysctl("ipv4/conf/hub/arp_ignore", 8)  # Linux answers for any of its addresses at any interface
         ip(f"link set hub mtu {self.mtu} up")
         ip(f"addr add {HOST4}/{PREFIX4} dev far")
         ip(f"addr add {HOST6}/{PREFIX6} dev far nodad")
