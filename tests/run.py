@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
 from system import confinement, kvm, network, stress, system, terminal  # noqa: E402
+from system.faults import suite as misbehaving  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
@@ -36,6 +37,8 @@ PARTS = {
     "guest": system.guest_programs,
     "network": network.network,
     "tomcat": tomcat.tomcat,
+    "faults": misbehaving.faults,
+    "load": misbehaving.load,
     "terminal": terminal.terminal,
     "stress": stress.stress,
     "matrix": system.matrix,
@@ -51,6 +54,8 @@ PARTS["kvm"] = kvm.kvm
 ESTIMATES = {
     "fuzz": fuzz.fuzz_seconds,
     "guest": system.guest_seconds,
+    "faults": misbehaving.seconds("faults"),
+    "load": misbehaving.seconds("load"),
     "stress": stress.stress_seconds,
     "matrix": system.matrix_seconds,
 }

@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import http.client
 import os
 import random
 import socket
@@ -161,3 +162,23 @@ def datagrams(address, sizes, patience=1.0):
                 want(answer in known, f"a datagram of {len(answer)} bytes came back changed")
                 back.add(answer)
     return len(back)
+
+
+# --- HTTP -----------------------------------------------------------------------------------------
+
+def web(address):
+    return http.client.HTTPConnection(address, WEB, timeout=PATIENCE)
+
+
+def download(connection, size):
+    connection.request("GET", f"/bytes?{size}")
+    answer = connection.getresponse()
+    body = answer.read()
+    want(answer.status == 200 and len(body) == size, f"status {answer.status}, {len(body)} of {size} bytes")
+    want(answer.headers["Digest"] == hashlib.sha256(body).hexdigest(), f"{size} bytes by HTTP arrived changed")
+
+
+def upload(connection, body):
+    connection.request("POST", "/digest", body)
+    answer = connection.getresponse().read().decode()
+    want(answer == hashlib.sha256(body).hexdigest(), f"{len(body)} bytes by HTTP arrived changed in the VM")
