@@ -20,6 +20,7 @@ using Text = TextBuffer<160>;
 constexpr std::size_t kMostNews = 4;
 
 struct Watch {
+  bool started = false;
   void (*warn)(const char* text) = nullptr;
   netif_ext_callback_t callback{};
   Text news[kMostNews];  // what is to be said outside the lock
@@ -91,7 +92,8 @@ void on_change(netif* record, netif_nsc_reason_t reason, const netif_ext_callbac
 }  // namespace
 
 void watch_addresses(void (*warn)(const char* text)) {
-  if (watch.warn != nullptr) return;
+  if (watch.started) return;  // for another interface: lwIP's list of callbacks is for all of them
+  watch.started = true;
   watch.warn = warn;
   netif_add_ext_callback(&watch.callback, on_change);
 }

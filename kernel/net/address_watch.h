@@ -13,7 +13,7 @@ struct pbuf;
 
 namespace mokapot {
 
-// Boot, once, before the interface has addresses. `warn` tells the user, and may block.
+// Boot, before an interface has addresses; further calls do nothing. `warn` tells the user, and may block.
 void watch_addresses(void (*warn)(const char* text)) REQUIRES(net_core_lock());
 // An ARP message has come; the packet is the caller's.
 void note_arp(EthernetInterface& interface, const pbuf* packet) REQUIRES(net_core_lock());

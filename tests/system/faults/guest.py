@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import os
 import random
+import signal
 import socket
 import time
 
@@ -34,7 +35,7 @@ class Guest(Vm):
 
     def __init__(self, jdk, words=(), memory=512):
         super().__init__(["--jdk", jdk, "-c", "2", "-m", str(memory), "--net", "tap:vm", *words, *JVM, "-cp", JAR,
-                          "FaultServer", str(PORT)], patience=PATIENCE, preexec=lab.die_with_parent)
+                          "FaultServer", str(PORT)], patience=PATIENCE, preexec=lambda: lab.die_with_parent(signal.SIGTERM))
 
     def serving(self):
         self.line("serving")

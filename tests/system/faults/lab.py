@@ -24,7 +24,7 @@ QUEUE = 20_000              # frames, so that nothing is lost which the profile 
 COUNTS = ("passed", "lost", "duplicated", "reordered", "corrupted", "overflowed")
 
 
-def die_with_parent(number=signal.SIGTERM):
+def die_with_parent(number=signal.SIGKILL):
     """For Popen's preexec_fn: nothing outlives a test that was killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
 

@@ -6,7 +6,6 @@
 
 import contextlib
 import json
-import signal
 import sys
 import time
 import traceback
@@ -80,7 +79,6 @@ def load(mode, jdk, only):
 def main():
     from system.faults.lab import die_with_parent
     die_with_parent()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the ends of all blocks, which end what they began
     part, mode, jdk, *only = sys.argv[1:]
     {"faults": faults, "load": load}[part](mode, jdk, only[0] if only else "")
 
