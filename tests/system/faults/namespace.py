@@ -63,8 +63,8 @@ def one_vm(cases, mode, jdk):
 
 
 def faults(mode, jdk, only):
-    from system.faults import addresses, bad_network, hostile, peers
-    one_vm([row for row in bad_network.CASES + peers.CASES + hostile.CASES if only in row[0]], mode, jdk)
+    from system.faults import addresses, bad_network, hostile, names, peers
+    one_vm([row for row in bad_network.CASES + peers.CASES + hostile.CASES + names.CASES if only in row[0]], mode, jdk)
     for title, case in addresses.CASES:
         if only in title:
             attempt(title, lambda: case(jdk, mode))
