@@ -21,7 +21,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
 from system import confinement, kvm, network, stress, system, terminal  # noqa: E402
+<<<<<<< HEAD
 from system.netsuites import suite as netsuites  # noqa: E402
+=======
+from system.faults import suite as misbehaving  # noqa: E402
+>>>>>>> faults
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
@@ -38,6 +42,8 @@ PARTS = {
     "network": network.network,
     "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,
+    "faults": misbehaving.faults,
+    "load": misbehaving.load,
     "terminal": terminal.terminal,
     "stress": stress.stress,
     "matrix": system.matrix,
@@ -53,6 +59,8 @@ PARTS["kvm"] = kvm.kvm
 ESTIMATES = {
     "fuzz": fuzz.fuzz_seconds,
     "guest": system.guest_seconds,
+    "faults": misbehaving.seconds("faults"),
+    "load": misbehaving.seconds("load"),
     "stress": stress.stress_seconds,
     "matrix": system.matrix_seconds,
 }

@@ -23,12 +23,15 @@ extern const PseudoEntry kNetworkEntries[];
 Result<void> print_net_devices(TextSink& out, PseudoContext);
 Result<void> print_if_inet6(TextSink& out, PseudoContext);
 Result<void> print_net_routes(TextSink& out, PseudoContext);
-Result<void> print_socket_statistics(TextSink& out, PseudoContext);
 Result<void> print_net_tcp(TextSink& out, PseudoContext);
 Result<void> print_net_tcp6(TextSink& out, PseudoContext);
 Result<void> print_net_udp(TextSink& out, PseudoContext);
 Result<void> print_net_udp6(TextSink& out, PseudoContext);
 extern const PseudoDynamic kNetDevices;
+// proc_nodes_snmp.cc: snmp, netstat, sockstat
+Result<void> print_protocol_statistics(TextSink& out, PseudoContext);
+Result<void> print_more_statistics(TextSink& out, PseudoContext);
+Result<void> print_socket_statistics(TextSink& out, PseudoContext);
 // proc_nodes_sysfs.cc, proc_nodes_cgroup.cc: roots
 extern const PseudoEntry kSysfsRoot;
 extern const PseudoEntry kCgroupRoot;

@@ -76,12 +76,6 @@ Result<void> print_sockets(TextSink& out, int family, InetProtocol protocol) {
   return {};
 }
 
-unsigned count_sockets(InetProtocol protocol) {
-  unsigned count = 0;
-  visit_port_holders(protocol, [](const PortHolder&, void* context) { ++*static_cast<unsigned*>(context); }, &count);
-  return count;
-}
-
 // --- /sys/class/net/NAME; context.a is the interface's index ------------------------------------------------------
 
 Result<PseudoContext> find_device(std::string_view name, PseudoContext) {
@@ -199,13 +193,6 @@ Result<void> print_net_routes(TextSink& out, PseudoContext) {
       row(address.address.v4() & mask, 0, kUp, mask);
     }
   });
-}
-
-Result<void> print_socket_statistics(TextSink& out, PseudoContext) {
-  const unsigned tcp = count_sockets(InetProtocol::kTcp), udp = count_sockets(InetProtocol::kUdp);
-  out.print("sockets: used %u\nTCP: inuse %u orphan 0 tw 0 alloc %u mem 0\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\n"
-            "RAW: inuse 0\nFRAG: inuse 0 memory 0\n", tcp + udp, tcp, tcp, udp);
-  return {};
 }
 
 Result<void> print_net_tcp(TextSink& out, PseudoContext) { return print_sockets(out, kFamilyIpv4, InetProtocol::kTcp); }

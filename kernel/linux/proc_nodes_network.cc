@@ -20,8 +20,10 @@ Result<void> print_resolver_configuration(TextSink& out, PseudoContext) {
 const PseudoEntry kNetworkEntries[] = {
     pseudo_file("dev", print_net_devices),
     pseudo_file("if_inet6", print_if_inet6),
+    pseudo_file("netstat", print_more_statistics),
     pseudo_file("pnp", print_resolver_configuration),
     pseudo_file("route", print_net_routes),
+    pseudo_file("snmp", print_protocol_statistics),
     pseudo_file("sockstat", print_socket_statistics),
     pseudo_file("tcp", print_net_tcp),
     pseudo_file("tcp6", print_net_tcp6),

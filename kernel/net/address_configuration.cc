@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/global.h"
 #include "net/address_text.h"
+#include "net/address_watch.h"
 #include "net/network_thread.h"
 #include "net/resolver_settings.h"
 #include "sched/wait_queue.h"
@@ -95,6 +96,7 @@ Result<void> configure_addresses(EthernetInterface& interface, const NetworkSett
   if (first) parsed = TRY(parse(settings, bad));
 
   const NetCoreGuard core;
+  watch_addresses(settings.warn);
   netif& record = interface.record();
   netif_create_ip6_linklocal_address(&record, 1);
   netif_set_ip6_autoconfig_enabled(&record, 1);

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/format.h"
+#include "net/address_watch.h"
 #include "net/network_thread.h"
 #include "net/receive_buffer.h"
 #include "trace/log.h"
@@ -166,6 +167,7 @@ void EthernetInterface::receive(NetBuffer& packet) {
       ip6_input(buffers, &netif_);
       return;
     case PP_HTONS(ETHTYPE_ARP):
+      note_arp(*this, buffers);
       etharp_input(buffers, &netif_);
       return;
     default:

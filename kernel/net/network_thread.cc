@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "net/address_configuration.h"
+#include "net/address_watch.h"
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
 #include "net/stack.h"
@@ -31,6 +32,7 @@ void run(void*) {
       next_timer = run_due_timers(now());
     }
     const Instant next_check = check_address_configuration();
+    report_address_news();
     if (more) {
       yield();
       continue;

@@ -10,7 +10,8 @@
 // sources: kernel/net/stack.cc kernel/net/ethernet_interface.cc kernel/net/transmit_path.cc
 // sources: kernel/net/receive_buffer.cc kernel/net/segment_merge.cc kernel/net/checksum.cc kernel/net/keyed_hash.cc
 // sources: kernel/net/firewall.cc kernel/net/syn_cookie.cc kernel/net/address_configuration.cc
-// sources: kernel/net/address_text.cc kernel/net/resolver_settings.cc kernel/net/lwip_port/timers.cc
+// sources: kernel/net/address_text.cc kernel/net/address_watch.cc kernel/net/resolver_settings.cc
+// sources: kernel/net/lwip_port/timers.cc
 // sources: kernel/net/lwip_port/sequence_numbers.cc kernel/device/random.cc kernel/device/chacha20.cc
 // sources: lwip/def.c lwip/inet_chksum.c lwip/init.c lwip/ip.c lwip/mem.c lwip/memp.c lwip/netif.c lwip/pbuf.c
 // sources: lwip/raw.c lwip/stats.c lwip/sys.c lwip/tcp.c lwip/tcp_in.c lwip/tcp_out.c lwip/udp.c lwip/ipv4/dhcp.c

@@ -51,6 +51,9 @@ def main():
     compile_tree(javac, SOURCES / "network", work / "network", 17)
     make_jar(out / "network.jar", work / "network")
 
+    compile_tree(javac, SOURCES / "faults", work / "faults", 17)
+    make_jar(out / "faults.jar", work / "faults")
+
     newest = jdks.find(25)
     if newest:
         compile_tree(f"{newest}/bin/javac", SOURCES / "cases25", work / "cases25", 25)

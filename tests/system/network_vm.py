@@ -2,6 +2,7 @@
 """A VM with a server in it, watched through what `moka --output json` says."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -49,19 +50,21 @@ class Failure(Exception):
 class Vm:
     """Runs `words` and collects the program's lines and moka's events; ends it at the end of the block."""
 
-    def __init__(self, words, patience=150, prefix=(), env=None):
+    def __init__(self, words, patience=150, prefix=(), env=None, preexec=None):
         self.command = [*prefix, MOKA, "run", "--output", "json", "-J", JVM_OPTION, *words]
         self.patience = patience
         self.lines = []   # of standard output
         self.events = []  # of moka
         self.noise = []   # the rest of standard error
         self.env = base_environment() | (env or {})
+        self.preexec = preexec
         self._change = threading.Condition()
 
     def __enter__(self):
         self.start = time.monotonic()
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env=self.env, start_new_session=True)
+                                        stderr=subprocess.PIPE, env=self.env, start_new_session=True,
+                                        preexec_fn=self.preexec)
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True)
                          for pair in ((self.process.stdout, self._take_line), (self.process.stderr, self._take_error))]
         for reader in self._readers:
@@ -120,9 +123,11 @@ class Vm:
     def published(self, guest_port, address="127.0.0.1", after=0):
         return self.event("published", after, guestPort=guest_port, address=address)
 
-    def line(self, beginning):
-        return self._wait(lambda: next((line for line in self.lines if line.startswith(beginning)), None),
-                          f"the line {beginning!r}")
+    def line(self, beginning, after=0):
+        """The first line of standard output that begins so, behind the first `after` of them."""
+        def find():
+            return next(itertools.islice((line for line in self.lines if line.startswith(beginning)), after, None), None)
+        return self._wait(find, f"the line {beginning!r}")
 
     def wait_for_lines(self, holds, what):
         """Until `holds` of the lines of standard output."""

@@ -14,5 +14,11 @@ $(KVM_INSTRUCTIONS): tests/system/kvm/kvm_instructions.c
 	@mkdir -p $(@D)
 	$(call step,CC) $(GUEST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -o $@ $<
 
+# The bad network of the fault tests, a program of the host.
+FAULT_RELAY := $(TEST_OUT)/faults/relay
+$(FAULT_RELAY): $(wildcard tests/system/faults/relay/*.cc tests/system/faults/relay/*.h) tests/system/system.mk
+	@mkdir -p $(@D)
+	$(call step,CXX) $(UNIT_CXX) -std=c++20 -O2 -Wall -Wextra -Wshadow -Werror -I. -o $@ $(filter %.cc,$^)
+
 .PHONY: system-programs
-system-programs: $(SYSTEM_OUT)/jars.done $(KVM_INSTRUCTIONS)
+system-programs: $(SYSTEM_OUT)/jars.done $(KVM_INSTRUCTIONS) $(FAULT_RELAY)

@@ -10,6 +10,7 @@
 #include "net/lwip_port/include/lwip_hooks.h"
 #include "net/stack.h"
 #include "net/syn_cookie.h"
+#include "net/syn_cookie_counters.h"
 #include "time/clock.h"
 
 namespace mokapot {
@@ -41,6 +42,7 @@ class SecretKey {
 constinit SecretKey sequence_key GUARDED_BY(net_core_lock());
 constinit SecretKey cookie_key GUARDED_BY(net_core_lock());
 constinit std::int64_t cookies_until GUARDED_BY(net_core_lock()) = 0;  // seconds since boot
+constinit SynCookieCounters cookie_counters GUARDED_BY(net_core_lock());
 
 Connection connection_of(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port, u32_t sequence) {
   Connection connection;
@@ -61,6 +63,9 @@ Connection connection_of(const ip_addr_t* local, u16_t local_port, const ip_addr
 std::int64_t seconds_since_boot() { return now().nanoseconds() / kSecond; }
 
 }  // namespace
+
+SynCookieCounters syn_cookie_counters() { return cookie_counters; }
+
 }  // namespace mokapot
 
 using namespace mokapot;
@@ -78,6 +83,7 @@ u32_t mokapot_tcp_isn(const ip_addr_t* local, u16_t local_port, const ip_addr_t*
 u32_t mokapot_syn_cookie(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port,
                          u32_t sequence, u16_t mss) NO_THREAD_SAFETY_ANALYSIS {
   const Connection connection = connection_of(local, local_port, remote, remote_port, sequence);
+  ++cookie_counters.sent;
   cookies_until = seconds_since_boot() + 2 * kSynCookiePeriodSeconds;
   return make_syn_cookie(cookie_key.get(), std::as_bytes(std::span(&connection, 1)), mss, seconds_since_boot());
 }
@@ -86,7 +92,10 @@ u16_t mokapot_check_syn_cookie(const ip_addr_t* local, u16_t local_port, const i
                                u32_t sequence, u32_t cookie) NO_THREAD_SAFETY_ANALYSIS {
   if (seconds_since_boot() >= cookies_until) return 0;
   const Connection connection = connection_of(local, local_port, remote, remote_port, sequence);
-  return check_syn_cookie(cookie_key.get(), std::as_bytes(std::span(&connection, 1)), cookie, seconds_since_boot());
+  const std::uint16_t mss =
+      check_syn_cookie(cookie_key.get(), std::as_bytes(std::span(&connection, 1)), cookie, seconds_since_boot());
+  if (mss != 0) ++cookie_counters.received;
+  return mss;
 }
 
 }  // extern "C"
