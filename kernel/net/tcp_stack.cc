@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "net/buffers.h"
+#include "net/cited_buffer.h"
 #include "net/lwip_address.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -189,10 +190,8 @@ Result<pbuf*> StackTcpEndpoint::transmit(pbuf* data, More more) {
   }
   const pbuf* const first = data;
   while (data != nullptr) {
-    // SAFETY: without TCP_WRITE_FLAG_COPY lwIP cites the memory, which stays in sent_first_'s chain until it is
-    // acknowledged.
     const u8_t flags = more == More::kYes || data->next != nullptr ? TCP_WRITE_FLAG_MORE : 0;
-    const err_t error = tcp_write(pcb_, data->payload, data->len, flags);
+    const err_t error = tcp_write_buffer(*pcb_, *data, flags);
     if (error == ERR_MEM && queued_.load() != 0) {
       stalled_.store(true, std::memory_order_relaxed);
       more = More::kNo;

@@ -11,6 +11,7 @@
 // sources: kernel/net/receive_buffer.cc kernel/net/segment_merge.cc kernel/net/checksum.cc kernel/net/keyed_hash.cc
 // sources: kernel/net/firewall.cc kernel/net/syn_cookie.cc kernel/net/address_configuration.cc
 // sources: kernel/net/address_text.cc kernel/net/resolver_settings.cc kernel/net/lwip_port/timers.cc
+// sources: kernel/net/cited_buffer.cc tests/unit/net/one_thread.cc
 // sources: kernel/net/lwip_port/sequence_numbers.cc kernel/device/random.cc kernel/device/chacha20.cc
 // sources: lwip/def.c lwip/inet_chksum.c lwip/init.c lwip/ip.c lwip/mem.c lwip/memp.c lwip/netif.c lwip/pbuf.c
 // sources: lwip/raw.c lwip/stats.c lwip/sys.c lwip/tcp.c lwip/tcp_in.c lwip/tcp_out.c lwip/udp.c lwip/ipv4/dhcp.c
@@ -35,42 +36,6 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
-
-// --- What the stack needs of the kernel, with one thread --------------------------------------------------
-
-namespace mokapot {
-
-void Mutex::lock() {}
-void Mutex::unlock() {}
-bool Mutex::held_by_current_thread() const { return true; }
-Thread::Thread(const char*) {}
-Thread::~Thread() = default;
-void Thread::wake() {}
-Waiter::Waiter() : callback_(nullptr), context_(nullptr) {}
-Waiter::~Waiter() = default;
-void WaitQueue::add(Waiter&) {}
-void WaitQueue::remove(Waiter&) {}
-void WaitQueue::wake_all() {}
-void prepare_to_block() {}
-void cancel_block() {}
-WakeReason block(Instant, Interruptible) { return WakeReason::kInterrupted; }
-void wake_network_thread() {}
-
-// Everything may be sent from where it lies.
-bool is_managed(PhysAddr) { return true; }
-PhysAddr from_direct_map(const void* pointer) { return PhysAddr(reinterpret_cast<std::uint64_t>(pointer)); }
-
-}  // namespace mokapot
-
-extern "C" {
-// For netif_input(), which nobody calls.
-err_t ethernet_input(pbuf*, netif*) { __builtin_trap(); }
-std::uint32_t mokapot_tcp_receive_window = 64 * 1024, mokapot_tcp_send_buffer = 64 * 1024;
-u32_t sys_now() { return static_cast<u32_t>(mokapot::now().nanoseconds() / 1'000'000); }
-std::uint16_t mokapot_lwip_checksum(const void* bytes, int size) {
-  return mokapot::internet_sum(bytes, static_cast<std::size_t>(size));
-}
-}
 
 namespace {
 
