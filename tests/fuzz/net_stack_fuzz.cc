@@ -8,6 +8,7 @@
 // the connections that the stack has, time that passes, or what an application does.
 //
 // sources: kernel/net/stack.cc kernel/net/ethernet_interface.cc kernel/net/transmit_path.cc
+// sources: kernel/net/tcp_recovery.cc kernel/net/tcp_scoreboard.cc kernel/net/tcp_congestion.cc kernel/net/tcp_timer_wheel.cc
 // sources: kernel/net/receive_buffer.cc kernel/net/segment_merge.cc kernel/net/checksum.cc kernel/net/keyed_hash.cc
 // sources: kernel/net/firewall.cc kernel/net/syn_cookie.cc kernel/net/address_configuration.cc
 // sources: kernel/net/address_text.cc kernel/net/resolver_settings.cc kernel/net/lwip_port/timers.cc
@@ -31,6 +32,7 @@
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
 #include "net/network_thread.h"
+#include "net/tcp_scoreboard.h"
 #include "time/clock.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -207,6 +209,34 @@ void pass_time(Duration duration, Duration step = Duration::milliseconds(50)) {
   (void)check_address_configuration();
 }
 
+// Agrees to SACK, or tells of blocks a little above and below what it acknowledges.
+std::vector<std::uint8_t> options_of_sack(std::uint8_t flags, std::uint32_t acknowledged, std::span<const std::uint8_t> choices) {
+  if ((flags & TCP_SYN) != 0) return {1, 1, 4, 2};
+  const std::size_t blocks = std::min<std::size_t>(choices.size() / 2, 4);
+  std::vector<std::uint8_t> options = {1, 1, 5, std::uint8_t(2 + 8 * blocks)};
+  for (std::size_t i = 0; i < 2 * blocks; ++i) {
+    const std::uint32_t edge = acknowledged + static_cast<std::uint32_t>(static_cast<std::int8_t>(choices[i])) * 67;
+    for (int shift = 24; shift >= 0; shift -= 8) options.push_back(std::uint8_t(edge >> shift));
+  }
+  if (blocks == 0) options[2] = options[3] = 1;
+  return options;
+}
+
+// What each connection counts of its segments is what there is.
+void check_sums() {
+  for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
+    std::uint32_t flight = 0, sacked = 0, segments = 0;
+    for (const tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
+      ++segments;
+      require((segment->next == nullptr) == (segment == pcb->unacked_last));
+      if ((segment->recovery & segment_mark::kSacked) != 0) sacked += segment_size(*segment);
+      else if ((segment->recovery & segment_mark::kLost) == 0) flight += segment_size(*segment);
+      if ((segment->recovery & segment_mark::kAgain) != 0) flight += segment_size(*segment);
+    }
+    require(segments == pcb->recovery.segments && flight == pcb->recovery.in_flight && sacked == pcb->recovery.sacked);
+  }
+}
+
 // A segment to the listener or a connection, near the numbers that it expects.
 void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std::uint8_t> payload) {
   const auto at = [&](std::size_t i) { return i < choices.size() ? choices[i] : std::uint8_t{0}; };
@@ -224,9 +254,14 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
   // What a fuzzer would find out late: the flags that occur.
   constexpr std::uint8_t kFlags[] = {TCP_SYN, TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN, TCP_ACK | TCP_RST, TCP_SYN | TCP_ACK};
   const std::uint8_t flags = at(2) % 8 < std::size(kFlags) ? kFlags[at(2) % 8] : at(2);
-  const std::size_t options = at(5) % 11 * 4;
+  std::vector<std::uint8_t> options;
+  if ((at(5) & 0x40) != 0) {
+    options = options_of_sack(flags, acknowledged, choices.size() > 8 ? choices.subspan(8) : choices);
+  } else {
+    for (std::size_t i = 0; i < at(5) % 11 * 4u; ++i) options.push_back(at(8 + i));
+  }
   std::vector<std::uint8_t> frame = {2, 0, 0, 0, 0, 1, 6, 6, 6, 6, 6, 6, 8, 0};
-  const std::size_t total = 40 + options + payload.size();
+  const std::size_t total = 40 + options.size() + payload.size();
   frame.insert(frame.end(), {0x45, 0, std::uint8_t(total >> 8), std::uint8_t(total), 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 9, 0, peer});
   frame.insert(frame.end(), kOurs, kOurs + 4);
   const auto put32 = [&](std::uint32_t value) {
@@ -235,8 +270,8 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
   put32(std::uint32_t{peer_port} << 16 | kTcpPort);
   put32(sequence);
   put32(acknowledged);
-  frame.insert(frame.end(), {std::uint8_t((5 + options / 4) << 4), flags, at(6), at(7), 0, 0, 0, 0});
-  for (std::size_t i = 0; i < options; ++i) frame.push_back(at(8 + i));
+  frame.insert(frame.end(), {std::uint8_t((5 + options.size() / 4) << 4), flags, at(6), at(7), 0, 0, 0, 0});
+  frame.insert(frame.end(), options.begin(), options.end());
   frame.insert(frame.end(), payload.begin(), payload.end());
   devices[0].deliver(frame, (at(5) & 0x80) != 0, true);
 }
@@ -338,6 +373,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         act(parameter);
     }
     serve();
+    check_sums();
   }
   end_everything();
   return 0;
