@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/network_thread.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "net/address_configuration.h"
@@ -8,6 +9,7 @@
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
 #include "net/stack.h"
+#include "net/tcp_recovery.h"
 #include "sched/thread.h"
 #include "time/clock.h"
 
@@ -26,6 +28,8 @@ void run(void*) {
     work_noted.exchange(false, std::memory_order_acq_rel);
     bool more = false;
     for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) more |= interface->serve();
+    // Packets may have brought deadlines forward.
+    next_timer = std::min(next_timer, next_tcp_recovery());
     if (const bool changed = take_timers_changed(); changed || next_timer <= now()) {
       const NetCoreGuard core;
       for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->reclaim();

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "net/buffers.h"
+#include "net/cited_buffer.h"
 #include "net/lwip_address.h"
+#include "net/tcp_recovery.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -189,10 +191,8 @@ Result<pbuf*> StackTcpEndpoint::transmit(pbuf* data, More more) {
   }
   const pbuf* const first = data;
   while (data != nullptr) {
-    // SAFETY: without TCP_WRITE_FLAG_COPY lwIP cites the memory, which stays in sent_first_'s chain until it is
-    // acknowledged.
     const u8_t flags = more == More::kYes || data->next != nullptr ? TCP_WRITE_FLAG_MORE : 0;
-    const err_t error = tcp_write(pcb_, data->payload, data->len, flags);
+    const err_t error = tcp_write_buffer(*pcb_, *data, flags);
     if (error == ERR_MEM && queued_.load() != 0) {
       stalled_.store(true, std::memory_order_relaxed);
       more = More::kNo;
@@ -289,10 +289,10 @@ TcpFigures StackTcpEndpoint::figures() {
   TcpFigures figures;
   if (pcb_ == nullptr) return figures;
   figures.send_mss = figures.receive_mss = tcp_mss(pcb_);
-  constexpr std::uint32_t kTick = TCP_SLOW_INTERVAL * 1000;
-  figures.round_trip_us = static_cast<std::uint32_t>(std::max<int>(pcb_->sa, 0) >> 3) * kTick;
-  figures.round_trip_variance_us = static_cast<std::uint32_t>(std::max<int>(pcb_->sv, 0) >> 2) * kTick;
-  figures.retransmit_us = static_cast<std::uint32_t>(std::max<int>(pcb_->rto, 0)) * kTick;
+  const mokapot_tcp_recovery& state = pcb_->recovery;
+  figures.round_trip_us = state.round_trip;
+  figures.round_trip_variance_us = state.round_trip_variance;
+  figures.retransmit_us = retransmission_timeout_us(*pcb_);
   figures.congestion_window = pcb_->cwnd / std::max<std::uint32_t>(pcb_->mss, 1);
   figures.slow_start_threshold = pcb_->ssthresh / std::max<std::uint32_t>(pcb_->mss, 1);
   figures.unacknowledged = (pcb_->snd_nxt - pcb_->lastack) / std::max<std::uint32_t>(pcb_->mss, 1);

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kQueue = 0;
 // Frames up to this size are copied whole: cheaper than a descriptor and a reference.
 constexpr std::size_t kSmallFrame = 256;
-constexpr std::size_t kMaxSegments = 64;
 
 std::span<const std::byte> bytes_of(const pbuf& buffer) {
   return {static_cast<const std::byte*>(buffer.payload), buffer.len};
@@ -30,7 +29,9 @@ bool must_be_copied(const pbuf* packet) {
   return false;
 }
 
-std::size_t memory_pieces(const pbuf* packet, std::size_t skip) {
+}  // namespace
+
+std::size_t TransmitPath::count_pieces(const pbuf* packet, std::size_t skip) {
   std::size_t pieces = 0;
   for (; packet != nullptr; packet = packet->next) {
     if (packet->len > skip) ++pieces;
@@ -39,7 +40,16 @@ std::size_t memory_pieces(const pbuf* packet, std::size_t skip) {
   return pieces;
 }
 
-}  // namespace
+void TransmitPath::cite(pbuf* packet, std::size_t skip, Piece* pieces) {
+  for (; packet != nullptr; packet = packet->next) {
+    const std::size_t skipped = packet->len > skip ? skip : packet->len;
+    skip -= skipped;
+    if (skipped == packet->len) continue;
+    // Each on its own: a chain may be cut or grow while the device has it.
+    pbuf_ref(packet);
+    *pieces++ = {packet, bytes_of(*packet).subspan(skipped)};
+  }
+}
 
 // On its way to the device or in the backlog. Followed in memory by piece_count pieces.
 struct TransmitPath::Frame {
@@ -72,13 +82,24 @@ Result<void> TransmitPath::submit(std::span<const std::byte> header, const NetOf
   std::memcpy(frame->header, header.data(), header.size());
   frame->piece_count = static_cast<std::uint16_t>(pieces.size());
   std::uninitialized_copy(pieces.begin(), pieces.end(), frame->pieces());
+  if (backlog_first_ == nullptr) {
+    const Result<void> sent = try_transmit(*frame);
+    if (!sent.ok() && sent.error() != Errno::kENOBUFS) {  // a device that has failed will never have room
+      finish(frame);
+      counters_.dropped += packets;
+      return sent;
+    }
+    if (!sent.ok()) {
+      backlog_first_ = backlog_last_ = frame;
+      backlog_size_ = 1;
+    }
+  } else {
+    backlog_last_->next = frame;
+    backlog_last_ = frame;
+    ++backlog_size_;
+  }
   counters_.packets += packets;
   counters_.bytes += bytes;
-  if (backlog_first_ == nullptr && try_transmit(*frame).ok()) return {};
-  if (backlog_first_ == nullptr) backlog_first_ = frame;
-  else backlog_last_->next = frame;
-  backlog_last_ = frame;
-  ++backlog_size_;
   return {};
 }
 
@@ -86,17 +107,9 @@ Result<void> TransmitPath::try_transmit(Frame& frame) {
   PhysSegment segments[kMaxSegments];
   std::size_t count = 0;
   segments[count++] = {from_direct_map(frame.header), frame.header_size};
-  for (std::size_t i = 0; i < frame.piece_count; ++i) {
-    std::size_t skip = frame.pieces()[i].skip;
-    for (const pbuf* buffer = frame.pieces()[i].buffer; buffer != nullptr; buffer = buffer->next) {
-      const std::span<const std::byte> bytes = bytes_of(*buffer);
-      const std::size_t skipped = skip < bytes.size() ? skip : bytes.size();
-      skip -= skipped;
-      if (skipped == bytes.size()) continue;
-      ASSERT(count < kMaxSegments);
-      segments[count++] = {from_direct_map(bytes.data() + skipped), static_cast<std::uint32_t>(bytes.size() - skipped)};
-    }
-  }
+  ASSERT(frame.piece_count < kMaxSegments);
+  for (const Piece& piece : std::span(frame.pieces(), frame.piece_count))
+    segments[count++] = {from_direct_map(piece.bytes.data()), static_cast<std::uint32_t>(piece.bytes.size())};
   TRY(device_.transmit(kQueue, {.segments = {segments, count}, .offload = frame.offload, .done = finish, .context = &frame}));
   kick_due_ = true;
   return {};
@@ -111,7 +124,7 @@ Result<void> TransmitPath::flush_merged() {
   const NetOffload offload = merge_.finish();
   const std::size_t bytes = merge_.payload() + merge_.segments() * merge_.headers().size();
   const std::span<Piece> pieces(merged_, merged_count_);
-  merged_count_ = merged_segments_ = 0;
+  merged_count_ = 0;
   return submit(merge_.headers(), offload, pieces, merge_.segments(), bytes);
 }
 
@@ -122,18 +135,16 @@ Result<void> TransmitPath::send_tcp(std::span<const std::byte, kEthernetHeader> 
   std::memcpy(headers + kEthernetHeader, packet->payload, tcp.headers());
   const std::span<const std::byte> header(headers, kEthernetHeader + tcp.headers());
 
-  const std::size_t limit = capabilities_.max_segments < kMaxSegments ? capabilities_.max_segments : kMaxSegments;
-  const std::size_t pieces = memory_pieces(packet, tcp.headers());
-  const bool fits = merged_count_ < kMaxMerged && 1 + merged_segments_ + pieces <= limit;
+  const std::size_t pieces = count_pieces(packet, tcp.headers());
+  const bool fits = 1 + merged_count_ + pieces <= most_segments_;
   if (merged_count_ > 0 && fits && may_merge(tcp) && merge_.can_append(header, tcp)) {
     merge_.append(header, tcp);
   } else {
     TRY(flush_merged());
     merge_.begin(header, tcp);
   }
-  pbuf_ref(packet);
-  merged_[merged_count_++] = {packet, tcp.headers()};
-  merged_segments_ += pieces;
+  cite(packet, tcp.headers(), merged_ + merged_count_);
+  merged_count_ += pieces;
   return may_merge(tcp) ? Result<void>() : flush_merged();
 }
 
@@ -157,13 +168,12 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
     return submit({frame, size}, offload, {}, 1, size);
   }
 
-  // A copy keeps the packet alive by itself; else send_tcp and the frame take references of their own.
+  // What is cited is referenced, so a copy need not be kept.
   struct Owner {
     pbuf* copy = nullptr;
     ~Owner() { if (copy != nullptr) pbuf_free(copy); }
   } owner;
-  const std::size_t limit = capabilities_.max_segments < kMaxSegments ? capabilities_.max_segments : kMaxSegments;
-  if (must_be_copied(packet) || 1 + memory_pieces(packet, 0) > limit) {
+  if (must_be_copied(packet) || 1 + count_pieces(packet, 0) > most_segments_) {
     owner.copy = pbuf_clone(PBUF_RAW, PBUF_RAM, packet);
     if (owner.copy == nullptr) {
       ++counters_.dropped;
@@ -173,9 +183,9 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
   }
   if (tcp) return send_tcp(ethernet, packet, *tcp);
   TRY(flush_merged());
-  pbuf_ref(packet);
-  Piece piece{packet, 0};
-  return submit(ethernet, NetOffload(), {&piece, 1}, 1, kEthernetHeader + packet->tot_len);
+  Piece pieces[kMaxSegments];
+  cite(packet, 0, pieces);
+  return submit(ethernet, NetOffload(), {pieces, count_pieces(packet, 0)}, 1, kEthernetHeader + packet->tot_len);
 }
 
 void TransmitPath::flush() {
@@ -188,8 +198,14 @@ void TransmitPath::flush() {
 void TransmitPath::resume() {
   while (backlog_first_ != nullptr) {
     Frame* frame = backlog_first_;
-    if (!try_transmit(*frame).ok()) return;
-    backlog_first_ = frame->next;
+    Frame* const next = frame->next;  // the device may be done with the frame at once
+    const Result<void> sent = try_transmit(*frame);
+    if (!sent.ok()) {
+      if (sent.error() == Errno::kENOBUFS) return;
+      finish(frame);
+      ++counters_.dropped;
+    }
+    backlog_first_ = next;
     --backlog_size_;
   }
 }

@@ -4,8 +4,9 @@
 // merged (segment_merge.h) where the device can cut them up; the device is told once a batch (flush). What finds
 // its queue full waits here, in order, up to a bound; beyond it packets are dropped, as on any full queue.
 //
-// A packet's headers are copied, its payload is not: the buffers stay referenced until the device has sent them, so
-// TCP finds a segment busy that it would send again too early. Buffers that lwIP marks volatile are copied.
+// A packet's headers are copied, its payload is cited: each buffer that holds some of it stays referenced until the
+// device has sent it. Headers may be written anew meanwhile, and chains cut or extended, as TCP does when it sends a
+// segment again. Buffers that lwIP marks volatile are copied.
 //
 // Lock: core lock. Contexts: thread.
 #pragma once
@@ -25,7 +26,10 @@ namespace mokapot {
 
 class TransmitPath {
  public:
-  explicit TransmitPath(NetDevice& device) : device_(device), capabilities_(device.capabilities()) {}
+  explicit TransmitPath(NetDevice& device)
+      : device_(device),
+        capabilities_(device.capabilities()),
+        most_segments_(capabilities_.max_segments < kMaxSegments ? capabilities_.max_segments : kMaxSegments) {}
   TransmitPath(const TransmitPath&) = delete;
   TransmitPath& operator=(const TransmitPath&) = delete;
 
@@ -46,13 +50,17 @@ class TransmitPath {
   const Counters& counters() const REQUIRES(net_core_lock()) { return counters_; }
 
  private:
-  static constexpr std::size_t kMaxMerged = 48;
+  static constexpr std::size_t kMaxSegments = 64;  // of a frame: its header and its pieces
   static constexpr std::size_t kMaxBacklog = 1000;  // frames; Linux's txqueuelen
   struct Piece {
-    pbuf* buffer = nullptr;    // one reference is held
-    std::uint16_t skip = 0;    // bytes of headers, which travel in the frame's own copy
+    pbuf* buffer = nullptr;  // one reference is held
+    std::span<const std::byte> bytes;
   };
   struct Frame;
+
+  static std::size_t count_pieces(const pbuf* packet, std::size_t skip);
+  // References and notes what count_pieces() counts: the packet from `skip` bytes on.
+  static void cite(pbuf* packet, std::size_t skip, Piece* pieces);
 
   Result<void> send_tcp(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet, const TcpPacket& tcp)
       REQUIRES(net_core_lock());
@@ -66,10 +74,10 @@ class TransmitPath {
 
   NetDevice& device_;
   const NetDevice::Capabilities capabilities_;
+  const std::size_t most_segments_;
   SegmentMerge merge_ GUARDED_BY(net_core_lock());
-  Piece merged_[kMaxMerged] GUARDED_BY(net_core_lock());
+  Piece merged_[kMaxSegments] GUARDED_BY(net_core_lock());
   std::size_t merged_count_ GUARDED_BY(net_core_lock()) = 0;
-  std::size_t merged_segments_ GUARDED_BY(net_core_lock()) = 0;  // pieces of memory
   bool kick_due_ GUARDED_BY(net_core_lock()) = false;
   Frame* backlog_first_ GUARDED_BY(net_core_lock()) = nullptr;
   Frame* backlog_last_ GUARDED_BY(net_core_lock()) = nullptr;

@@ -8,10 +8,11 @@
 // the connections that the stack has, time that passes, or what an application does.
 //
 // sources: kernel/net/stack.cc kernel/net/ethernet_interface.cc kernel/net/transmit_path.cc
+// sources: kernel/net/tcp_recovery.cc kernel/net/tcp_scoreboard.cc kernel/net/tcp_congestion.cc kernel/net/tcp_timer_wheel.cc
 // sources: kernel/net/receive_buffer.cc kernel/net/segment_merge.cc kernel/net/checksum.cc kernel/net/keyed_hash.cc
 // sources: kernel/net/firewall.cc kernel/net/syn_cookie.cc kernel/net/address_configuration.cc
 // sources: kernel/net/address_text.cc kernel/net/address_watch.cc kernel/net/resolver_settings.cc
-// sources: kernel/net/lwip_port/timers.cc
+// sources: kernel/net/lwip_port/timers.cc kernel/net/cited_buffer.cc tests/unit/net/one_thread.cc
 // sources: kernel/net/lwip_port/sequence_numbers.cc kernel/device/random.cc kernel/device/chacha20.cc
 // sources: lwip/def.c lwip/inet_chksum.c lwip/init.c lwip/ip.c lwip/mem.c lwip/memp.c lwip/netif.c lwip/pbuf.c
 // sources: lwip/raw.c lwip/stats.c lwip/sys.c lwip/tcp.c lwip/tcp_in.c lwip/tcp_out.c lwip/udp.c lwip/ipv4/dhcp.c
@@ -31,47 +32,12 @@
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
 #include "net/network_thread.h"
+#include "net/tcp_scoreboard.h"
 #include "time/clock.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
-
-// --- What the stack needs of the kernel, with one thread --------------------------------------------------
-
-namespace mokapot {
-
-void Mutex::lock() {}
-void Mutex::unlock() {}
-bool Mutex::held_by_current_thread() const { return true; }
-Thread::Thread(const char*) {}
-Thread::~Thread() = default;
-void Thread::wake() {}
-Waiter::Waiter() : callback_(nullptr), context_(nullptr) {}
-Waiter::~Waiter() = default;
-void WaitQueue::add(Waiter&) {}
-void WaitQueue::remove(Waiter&) {}
-void WaitQueue::wake_all() {}
-void prepare_to_block() {}
-void cancel_block() {}
-WakeReason block(Instant, Interruptible) { return WakeReason::kInterrupted; }
-void wake_network_thread() {}
-
-// Everything may be sent from where it lies.
-bool is_managed(PhysAddr) { return true; }
-PhysAddr from_direct_map(const void* pointer) { return PhysAddr(reinterpret_cast<std::uint64_t>(pointer)); }
-
-}  // namespace mokapot
-
-extern "C" {
-// For netif_input(), which nobody calls.
-err_t ethernet_input(pbuf*, netif*) { __builtin_trap(); }
-std::uint32_t mokapot_tcp_receive_window = 64 * 1024, mokapot_tcp_send_buffer = 64 * 1024;
-u32_t sys_now() { return static_cast<u32_t>(mokapot::now().nanoseconds() / 1'000'000); }
-std::uint16_t mokapot_lwip_checksum(const void* bytes, int size) {
-  return mokapot::internet_sum(bytes, static_cast<std::size_t>(size));
-}
-}
 
 namespace {
 
@@ -243,6 +209,34 @@ void pass_time(Duration duration, Duration step = Duration::milliseconds(50)) {
   (void)check_address_configuration();
 }
 
+// Agrees to SACK, or tells of blocks a little above and below what it acknowledges.
+std::vector<std::uint8_t> options_of_sack(std::uint8_t flags, std::uint32_t acknowledged, std::span<const std::uint8_t> choices) {
+  if ((flags & TCP_SYN) != 0) return {1, 1, 4, 2};
+  const std::size_t blocks = std::min<std::size_t>(choices.size() / 2, 4);
+  std::vector<std::uint8_t> options = {1, 1, 5, std::uint8_t(2 + 8 * blocks)};
+  for (std::size_t i = 0; i < 2 * blocks; ++i) {
+    const std::uint32_t edge = acknowledged + static_cast<std::uint32_t>(static_cast<std::int8_t>(choices[i])) * 67;
+    for (int shift = 24; shift >= 0; shift -= 8) options.push_back(std::uint8_t(edge >> shift));
+  }
+  if (blocks == 0) options[2] = options[3] = 1;
+  return options;
+}
+
+// What each connection counts of its segments is what there is.
+void check_sums() {
+  for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
+    std::uint32_t flight = 0, sacked = 0, segments = 0;
+    for (const tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
+      ++segments;
+      require((segment->next == nullptr) == (segment == pcb->unacked_last));
+      if ((segment->recovery & segment_mark::kSacked) != 0) sacked += segment_size(*segment);
+      else if ((segment->recovery & segment_mark::kLost) == 0) flight += segment_size(*segment);
+      if ((segment->recovery & segment_mark::kAgain) != 0) flight += segment_size(*segment);
+    }
+    require(segments == pcb->recovery.segments && flight == pcb->recovery.in_flight && sacked == pcb->recovery.sacked);
+  }
+}
+
 // A segment to the listener or a connection, near the numbers that it expects.
 void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std::uint8_t> payload) {
   const auto at = [&](std::size_t i) { return i < choices.size() ? choices[i] : std::uint8_t{0}; };
@@ -260,9 +254,14 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
   // What a fuzzer would find out late: the flags that occur.
   constexpr std::uint8_t kFlags[] = {TCP_SYN, TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN, TCP_ACK | TCP_RST, TCP_SYN | TCP_ACK};
   const std::uint8_t flags = at(2) % 8 < std::size(kFlags) ? kFlags[at(2) % 8] : at(2);
-  const std::size_t options = at(5) % 11 * 4;
+  std::vector<std::uint8_t> options;
+  if ((at(5) & 0x40) != 0) {
+    options = options_of_sack(flags, acknowledged, choices.size() > 8 ? choices.subspan(8) : choices);
+  } else {
+    for (std::size_t i = 0; i < at(5) % 11 * 4u; ++i) options.push_back(at(8 + i));
+  }
   std::vector<std::uint8_t> frame = {2, 0, 0, 0, 0, 1, 6, 6, 6, 6, 6, 6, 8, 0};
-  const std::size_t total = 40 + options + payload.size();
+  const std::size_t total = 40 + options.size() + payload.size();
   frame.insert(frame.end(), {0x45, 0, std::uint8_t(total >> 8), std::uint8_t(total), 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 9, 0, peer});
   frame.insert(frame.end(), kOurs, kOurs + 4);
   const auto put32 = [&](std::uint32_t value) {
@@ -271,8 +270,8 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
   put32(std::uint32_t{peer_port} << 16 | kTcpPort);
   put32(sequence);
   put32(acknowledged);
-  frame.insert(frame.end(), {std::uint8_t((5 + options / 4) << 4), flags, at(6), at(7), 0, 0, 0, 0});
-  for (std::size_t i = 0; i < options; ++i) frame.push_back(at(8 + i));
+  frame.insert(frame.end(), {std::uint8_t((5 + options.size() / 4) << 4), flags, at(6), at(7), 0, 0, 0, 0});
+  frame.insert(frame.end(), options.begin(), options.end());
   frame.insert(frame.end(), payload.begin(), payload.end());
   devices[0].deliver(frame, (at(5) & 0x80) != 0, true);
 }
@@ -374,6 +373,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         act(parameter);
     }
     serve();
+    check_sums();
   }
   end_everything();
   return 0;

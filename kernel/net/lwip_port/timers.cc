@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "net/network_thread.h"
+#include "net/tcp_recovery.h"
 #include "time/clock.h"
 
 #include "lwip/dhcp.h"
@@ -71,7 +72,7 @@ Instant next_tick(const CyclicTimer& timer, Instant from) {
 }  // namespace
 
 Instant run_due_timers(Instant now) {
-  Instant next = Instant::never();
+  Instant next = run_tcp_recovery(now);
   for (CyclicTimer& timer : timers) {
     if (timer.due <= now) {
       timer.function();

@@ -27,6 +27,10 @@ u16_t mokapot_check_syn_cookie(const ip_addr_t* local, u16_t local_port, const i
 #define LWIP_HOOK_TCP_SYN_COOKIE mokapot_syn_cookie
 #define LWIP_HOOK_TCP_CHECK_SYN_COOKIE mokapot_check_syn_cookie
 
+// A buffer that cites bytes given to tcp_write(), which holds who owns them (net/cited_buffer.h). NULL: no memory.
+struct pbuf* mokapot_tcp_cite(const void* bytes, u16_t size);
+#define LWIP_HOOK_TCP_CITE mokapot_tcp_cite
+
 // The firewall's word on a packet that no socket wants; nonzero: drop it without an answer.
 int mokapot_nobody_listens(struct netif* from, u8_t protocol);
 #define LWIP_HOOK_NOBODY_LISTENS mokapot_nobody_listens

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "arch/cc.h"
+#include "tcp_recovery_state.h"
 
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0
@@ -83,9 +84,12 @@
 
 // --- TCP ---
 #define LWIP_TCP 1
-// Half of the unit in which retransmissions are timed, and the longest that an acknowledgement is put off.
+// The longest that an acknowledgement is put off. Retransmissions have timers of their own (net/tcp_recovery.h).
 #define TCP_TMR_INTERVAL 50
 #define LWIP_TCP_RTO_TIME 1000  // before the first measurement: RFC 6298
+// Milliseconds without a word after which what has come out of order is dropped. The sender may have been told of it,
+// and finds out late.
+#define LWIP_TCP_OOSEQ_TIMEOUT 60000U
 #define LWIP_ALTCP 0
 #define LWIP_CALLBACK_API 1
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
