@@ -4,12 +4,15 @@
 
 #include "sync/spinlock.h"
 
+#include "sync/spin_wait.h"
+
 namespace mokapot {
 
 void SpinLock::wait_for_turn(std::uint16_t ticket) {
   // Only loads until the turn comes, so that the line is shared and not bounced between waiters.
   // Acquire: what the holder before us wrote under the lock is ours to see.
-  while (now_serving_.load(std::memory_order_acquire) != ticket) arch::relax();
+  SpinWait wait;
+  while (now_serving_.load(std::memory_order_acquire) != ticket) wait();
 }
 
 }  // namespace mokapot

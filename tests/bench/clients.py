@@ -14,7 +14,7 @@ import sampler
 CONNECTIONS = 8
 TRANSFERS = 2               # connections for files
 MEBIBYTE = 1 << 20
-FILES = 200                 # of a MiB, each way
+FILES = 100                 # of a MiB, each way
 START_PATIENCE = 150        # seconds to the first answer
 ENDLESS = 1 << 40
 
@@ -76,11 +76,11 @@ def hello(client, requests, warm_up, sampled_seconds):
         spent = monitor.processor_seconds(process, threads) - before
         session.say_figure("hello-p50", said["p50"])
         session.say_figure("hello-p99", said["p99"])
-        # Under the same load as before; the machine is stopped again and again, so nothing else is measured.
+        # Under the same load as before, but QEMU has now more to do.
         load = subprocess.Popen(client.command("get", "/hello", CONNECTIONS, ENDLESS, sampled_seconds + 2),
                                 stdout=subprocess.DEVNULL)
         try:
-            share, count = sampler.kernel_share(connection, sampled_seconds)
+            share, count = sampler.kernel_share(connection, sampled_seconds, session.record / f"samples-{session.guest}")
         finally:
             load.wait()
         session.say_figure("hello-samples", count)
@@ -124,6 +124,7 @@ def iperf(seconds, reverse):
         name = "iperf-out" if reverse else "iperf-in"
         session.say_figure(f"{name}-rate", arrived["bits_per_second"] / 8)
         session.say_figure(f"{name}-cpu", spent / arrived["bytes"])
+        session.end_guest()
     return run
 
 

@@ -43,6 +43,7 @@ class Sample:
     status: int = -1
     timed_out: bool = False
     client_failed: bool = False
+    ended_by_client: bool = False
     # For each line of output as it came: the line, QEMU's CPU-seconds, seconds since QEMU's start.
     lines: list = dataclasses.field(default_factory=list)
     cpu_whole: float = 0.0
@@ -90,10 +91,11 @@ def cpu_seconds(process):
 class Session:
     """What a client knows of the guest whose client it is. Its lines become lines of the sample."""
 
-    def __init__(self, sample, popen, program, process_of, network, record):
+    def __init__(self, guest, sample, popen, program, process_of, network, record):
         self.sample, self.popen, self.program = sample, popen, program
         self.process_of, self.network, self.record = process_of, network, record
         self.address = network.address(program.cpus)
+        self.guest = guest
         self.failure = None
         self.has_ended = False    # popen is not asked: that would take its resource usage from watch()
 
@@ -117,6 +119,11 @@ class Session:
                 time.sleep(0.01)
         raise Failure(f"the guest ended without {beginning!r}")
 
+    def end_guest(self):
+        """For programs that serve until they are ended; what counts has been said."""
+        self.sample.ended_by_client = True
+        os.kill(self.popen.pid, signal.SIGKILL)    # moka's QEMU dies with it; popen.kill() would ask for its status
+
     def say_figure(self, name, value):
         process, start = self.process()
         self.sample.lines.append((f"figure {name} {value:.10f}", cpu_seconds(process), time.monotonic() - start))
@@ -127,10 +134,10 @@ class Session:
         except Exception as problem:   # whatever it is, the run failed, and the guest has to end
             self.failure = f"{type(problem).__name__}: {problem}"
             if not self.has_ended:
-                os.kill(self.popen.pid, signal.SIGKILL)    # popen.kill() would ask
+                self.end_guest()
 
 
-def watch(command, program, process_of, environment=None, network=None, record=None):
+def watch(guest, command, program, process_of, environment=None, network=None, record=None):
     """Runs `command`; `process_of(popen)` gives (process, start) of QEMU once that is known, or None."""
     sample = Sample()
     began = time.monotonic()
@@ -142,7 +149,7 @@ def watch(command, program, process_of, environment=None, network=None, record=N
     descriptor = popen.stdout.fileno()
     session = client = None
     if program.client:
-        session = Session(sample, popen, program, lambda _: process_of(popen) or (popen.pid, began), network, record)
+        session = Session(guest, sample, popen, program, lambda _: process_of(popen) or (popen.pid, began), network, record)
         client = threading.Thread(target=session.run, daemon=True)
         client.start()
     while True:
@@ -172,7 +179,7 @@ def watch(command, program, process_of, environment=None, network=None, record=N
         client.join(CLIENT_PATIENCE)
     _, status, usage = os.wait4(popen.pid, 0)
     popen.returncode = os.waitstatus_to_exitcode(status)
-    sample.status = popen.returncode
+    sample.status = 0 if sample.ended_by_client else popen.returncode
     sample.cpu_whole = usage.ru_utime + usage.ru_stime
     sample.wall_whole = time.monotonic() - began
     sample.resident_mib = usage.ru_maxrss / 1024
@@ -210,7 +217,7 @@ class Mokapot:
 
         environment = dict(os.environ, MOKA_QEMU=str(RECORDER), MOKA_BENCH_RECORD=str(record),
                            MOKA_BENCH_QEMU=shutil.which(QEMU) or QEMU)
-        return watch(command, program, process_of, environment, network, record)
+        return watch(self.name, command, program, process_of, environment, network, record)
 
 
 def monitor_words(record):
@@ -261,9 +268,10 @@ class OtherKernel:
         network = self.network if program.client else None
         command = [*(network.prefix if network else ()),
                    *machine_of(record, kernel, initrd, command_line, program, network)]
-        sample = watch(command, program, lambda popen: None, None, network, record)
+        sample = watch(self.name, command, program, lambda popen: None, None, network, record)
         # The debug-exit device turns N into 2N + 1.
-        sample.status = sample.status >> 1 if sample.status > 0 and sample.status & 1 else -1
+        if not sample.ended_by_client:
+            sample.status = sample.status >> 1 if sample.status > 0 and sample.status & 1 else -1
         return sample
 
 

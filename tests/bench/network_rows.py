@@ -9,7 +9,7 @@ PORT = 8080
 IPERF_PORT = 5201
 IDLE_CONNECTIONS = 4000
 # Long enough for the compilers to have done most of their work under emulation.
-WARM_UP, REQUESTS, SAMPLED_SECONDS = 40_000, 20_000, 20
+WARM_UP, REQUESTS, SAMPLED_SECONDS = 15_000, 8_000, 15
 IPERF_SECONDS = 8
 
 
@@ -23,11 +23,11 @@ def programs(paths, jdk_words):
     def hello(with_files):
         return clients.tomcat(paths.load, REQUESTS, WARM_UP, SAMPLED_SECONDS, with_files)
 
-    iperf = ("/usr/bin/iperf3", "--server", "--one-off", "--forceflush", "--port", str(IPERF_PORT))
+    iperf = ("/usr/bin/iperf3", "--server", "--forceflush", "--port", str(IPERF_PORT))
     return [
         guests.Program("echo", (str(paths.echo),), ("figure echo",)),
-        server("tomcat-1", tomcat, ("figure hello-kernel-cpu",), PORT, hello(False), cpus=1, seconds=400),
-        server("tomcat-2", tomcat, ("figure file-in-cpu",), PORT, hello(True), seconds=400),
+        server("tomcat-1", tomcat, ("figure hello-kernel-cpu",), PORT, hello(False), cpus=1, seconds=900),
+        server("tomcat-2", tomcat, ("figure file-in-cpu",), PORT, hello(True), seconds=900),
         server("iperf-in", iperf, ("figure iperf-in-cpu",), IPERF_PORT, clients.iperf(IPERF_SECONDS, False)),
         server("iperf-out", iperf, ("figure iperf-out-cpu",), IPERF_PORT, clients.iperf(IPERF_SECONDS, True)),
         server("connections", (str(paths.idle_connections), str(PORT), str(IDLE_CONNECTIONS)),
