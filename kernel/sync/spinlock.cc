@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The slow half of the ticket lock: waiting for one's turn.
+// The slow half of the spinlock: waiting for it.
 
 #include "sync/spinlock.h"
 
@@ -8,11 +8,13 @@
 
 namespace mokapot {
 
-void SpinLock::wait_for_turn(std::uint16_t ticket) {
-  // Only loads until the turn comes, so that the line is shared and not bounced between waiters.
-  // Acquire: what the holder before us wrote under the lock is ours to see.
+void SpinLock::wait_and_lock() {
   SpinWait wait;
-  while (now_serving_.load(std::memory_order_acquire) != ticket) wait();
+  do {
+    // Only loads while it is held, so that the line is shared and not bounced between waiters.
+    while (locked_.load(std::memory_order_relaxed)) wait();
+    // Acquire: as in lock().
+  } while (locked_.exchange(true, std::memory_order_acquire));
 }
 
 }  // namespace mokapot
