@@ -54,6 +54,9 @@ constexpr std::uint32_t kCommandStartUp = 6u << 8;
 constexpr std::uint32_t kCommandAllButSelf = 3u << 18;
 
 constinit bool x2apic = false;
+// A hypervisor has delivered a command when the write of it ends. Each access to a register leaves the guest, and under
+// QEMU's TCG passes through a lock that all devices share, so none is made for nothing.
+constinit bool delivers_at_once = false;
 constinit Mmio registers;
 constinit std::uint32_t apic_ids[kMaxCpus] = {};
 
@@ -76,7 +79,7 @@ void send_command(std::uint32_t apic_id, std::uint32_t command) {
     return;
   }
   const InterruptGuard guard;  // an interrupt that sends too would replace the destination
-  while ((registers.read32(kCommand) & kCommandPending) != 0) arch::relax();
+  while (!delivers_at_once && (registers.read32(kCommand) & kCommandPending) != 0) arch::relax();
   registers.write32(kCommandHigh, apic_id << 24);
   registers.write32(kCommand, command);
 }
@@ -139,11 +142,13 @@ void enable_local_apic() {
 void initialise_local_apic(const Platform& platform) {
   constexpr std::uint32_t kHasApic = 1u << 9;     // leaf 1, EDX
   constexpr std::uint32_t kHasX2Apic = 1u << 21;  // leaf 1, ECX
+  constexpr std::uint32_t kHasHypervisor = 1u << 31;  // leaf 1, ECX
   const arch::CpuidLeaf features = arch::cpuid(1, 0);
   if ((features.edx & kHasApic) == 0)
     panic("this CPU has no local APIC, and the kernel needs its timer");
   for (std::size_t i = 0; i < platform.cpus.size(); ++i) apic_ids[i] = platform.cpus[i].apic_id;
   x2apic = (features.ecx & kHasX2Apic) != 0;
+  delivers_at_once = (features.ecx & kHasHypervisor) != 0;
   if (!x2apic) {
     constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
     const PhysAddr address(arch::read_msr(kApicBaseMsr) & kAddressMask);

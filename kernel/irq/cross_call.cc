@@ -13,6 +13,7 @@
 #include <bit>
 
 #include "irq/irq.h"
+#include "sync/spin_wait.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -80,12 +81,13 @@ void call_on_cpus(CpuMask mask, void (*function)(void*), void* argument) {
     InterruptGuard as_a_handler_runs;
     function(argument);
   }
+  SpinWait wait;
   while (request.remaining.load(std::memory_order_acquire) != 0) {
     if (mailboxes.mine().senders.load(std::memory_order_relaxed) != 0) {
       InterruptGuard as_a_handler_runs;
       serve_calls();
     }
-    arch::relax();
+    wait();
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/stack.h"
 
+#include <atomic>
+
 #include "base/global.h"
 #include "net/ethernet_interface.h"
 
@@ -12,19 +14,70 @@ namespace {
 
 constinit Global<Mutex> core_lock;
 // Of the thread that holds the lock; written by it alone.
-constinit NetCoreGuard* current_guard = nullptr;
+constinit WakeList* current_wakes = nullptr;
+
+}  // namespace
+
+// Newest first.
+struct PostedWork {
+  std::atomic<NetCoreWork*> newest{nullptr};
+
+  void push(NetCoreWork& work) {
+    work.next_ = newest.load(std::memory_order_relaxed);
+    // Sequentially consistent, against the holder's look after it has let go: either the lock is found free, or the
+    // holder sees the work.
+    while (!newest.compare_exchange_weak(work.next_, &work, std::memory_order_seq_cst)) {
+    }
+  }
+  void run_all() REQUIRES(net_core_lock()) {
+    if (newest.load(std::memory_order_relaxed) == nullptr) return;
+    NetCoreWork* work = newest.exchange(nullptr, std::memory_order_acquire);
+    while (work != nullptr) {
+      NetCoreWork* next = work->next_;  // it may be posted again, or be gone, once it has run
+      work->run_in_core();
+      work = next;
+    }
+  }
+};
+
+namespace {
+
+constinit PostedWork posted;
+
+// The end of what was done under the lock.
+void finish_batch() REQUIRES(net_core_lock()) {
+  posted.run_all();
+  // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
+  netif_poll_all();
+  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
+  current_wakes = nullptr;
+}
+
+// Leaves it to the lock's holder, if there is one: it looks again when it has let go.
+void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
+  while (posted.newest.load(std::memory_order_seq_cst) != nullptr) {
+    WakeList wakes;
+    TryMutexGuard guard(net_core_lock());
+    if (!guard.held()) return;
+    current_wakes = &wakes;
+    finish_batch();
+  }
+}
 
 }  // namespace
 
 Mutex& net_core_lock() { return *core_lock; }
 
-NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) { current_guard = this; }
+NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) { current_wakes = &wakes_; }
 
-NetCoreGuard::~NetCoreGuard() {
-  // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
-  netif_poll_all();
-  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
-  current_guard = nullptr;
+NetCoreGuard::~NetCoreGuard() { finish_batch(); }
+
+// The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
+NetCoreGuard::Latecomers::~Latecomers() { serve_posted(); }
+
+void run_in_net_core(NetCoreWork& work) {
+  posted.push(work);
+  serve_posted();
 }
 
 Result<void> initialise_stack() {
@@ -34,6 +87,6 @@ Result<void> initialise_stack() {
   return {};
 }
 
-void wake_after_net_core(Thread& thread) { current_guard->wakes_.add(thread); }
+void wake_after_net_core(Thread& thread) { current_wakes->add(thread); }
 
 }  // namespace mokapot

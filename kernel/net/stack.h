@@ -22,6 +22,23 @@ namespace mokapot {
 
 Mutex& net_core_lock();
 
+// Something to be done under the core lock by whoever has it, once the current batch is done: for those who need not
+// wait until it is done. The poster keeps the object alive until then.
+class NetCoreWork {
+ public:
+  virtual void run_in_core() REQUIRES(net_core_lock()) = 0;
+
+ protected:
+  ~NetCoreWork() = default;
+
+ private:
+  friend struct PostedWork;
+  NetCoreWork* next_ = nullptr;
+};
+
+// Runs it now if the lock is free, else leaves it to the lock's holder. An object may be posted again once it runs.
+void run_in_net_core(NetCoreWork& work);
+
 class SCOPED_CAPABILITY NetCoreGuard {
  public:
   NetCoreGuard() ACQUIRE(net_core_lock());
@@ -30,8 +47,13 @@ class SCOPED_CAPABILITY NetCoreGuard {
   NetCoreGuard& operator=(const NetCoreGuard&) = delete;
 
  private:
-  friend void wake_after_net_core(Thread& thread);
-  WakeList wakes_;  // before guard_, so that it ends, and wakes, after the lock is free
+  // What was posted when the guard had looked already and had not yet let go.
+  struct Latecomers {
+    ~Latecomers();
+  };
+  // Before guard_, so that they end after the lock is free: latecomers are served, then threads woken.
+  WakeList wakes_;
+  Latecomers latecomers_;
   MutexGuard guard_;
 };
 

@@ -271,8 +271,17 @@ void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
 void StackTcpEndpoint::consumed(std::size_t bytes) {
   const std::size_t closed = unreturned_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (closed < window_step_.load(std::memory_order_relaxed)) return;
-  const NetCoreGuard core;
+  // Acquire-release: bytes counted before a post that is found here are seen when that post runs.
+  if (window_posted_.exchange(true, std::memory_order_acq_rel)) return;
+  add_reference();
+  run_in_net_core(*this);
+}
+
+void StackTcpEndpoint::run_in_core() {
+  // First: bytes that are read from here on post again.
+  window_posted_.exchange(false, std::memory_order_acq_rel);
   return_window();
+  drop_reference();
 }
 
 void StackTcpEndpoint::return_window() {

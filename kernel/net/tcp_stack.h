@@ -18,7 +18,7 @@
 
 namespace mokapot {
 
-class StackTcpEndpoint final : public TcpEndpoint {
+class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
  public:
   using TcpEndpoint::TcpEndpoint;
   ~StackTcpEndpoint() override;
@@ -48,6 +48,7 @@ class StackTcpEndpoint final : public TcpEndpoint {
 
  private:
   void consumed(std::size_t bytes) override;
+  void run_in_core() override REQUIRES(net_core_lock());  // opens the window
   std::size_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
   void take_over(tcp_pcb& pcb) REQUIRES(net_core_lock());
@@ -78,6 +79,7 @@ class StackTcpEndpoint final : public TcpEndpoint {
   std::atomic<bool> wants_drained_{false};
   std::atomic<std::size_t> unreturned_{0};                   // bytes read for which the window is still closed
   std::atomic<std::size_t> window_step_{1};                  // how many may be
+  std::atomic<bool> window_posted_{false};                   // run_in_core() is due, and has a reference
 };
 
 // lwIP's listener on one address and port, shared by the sockets that share the port.

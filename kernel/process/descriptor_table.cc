@@ -16,6 +16,7 @@
 
 #include "arch/cpu.h"
 #include "io/record_lock.h"
+#include "sync/spin_wait.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -107,8 +108,9 @@ RefPtr<File> DescriptorTable::find(std::int32_t descriptor) {
 }
 
 void DescriptorTable::wait_for_readers(File* file) {
+  SpinWait wait;
   for (std::uint32_t cpu = 0; cpu < kMaxCpus; ++cpu) {
-    while (hazards_.of(CpuId(cpu)).load(std::memory_order_seq_cst) == file) arch::relax();
+    while (hazards_.of(CpuId(cpu)).load(std::memory_order_seq_cst) == file) wait();
   }
 }
 

@@ -8,18 +8,20 @@
 
 #include "irq/irq.h"
 #include "sync/context.h"
+#include "sync/spin_wait.h"
 
 namespace mokapot {
 namespace {
 
 // Some microseconds: less than two context switches.
-constexpr int kSpins = 40;
+constexpr int kSpins = 1000;
 
 template <typename Attempt>
 bool spin_for(Attempt attempt) {
   if (online_cpus() == cpu_bit(CpuId(0))) return false;  // the holder cannot run while we spin
+  SpinWait wait;
   for (int i = 0; i < kSpins; ++i) {
-    arch::relax();
+    wait();
     if (attempt()) return true;
   }
   return false;

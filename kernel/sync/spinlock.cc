@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The slow half of the ticket lock: waiting for one's turn.
+// The slow half of the spinlock: waiting for it.
 
 #include "sync/spinlock.h"
 
+#include "sync/spin_wait.h"
+
 namespace mokapot {
 
-void SpinLock::wait_for_turn(std::uint16_t ticket) {
-  // Only loads until the turn comes, so that the line is shared and not bounced between waiters.
-  // Acquire: what the holder before us wrote under the lock is ours to see.
-  while (now_serving_.load(std::memory_order_acquire) != ticket) arch::relax();
+void SpinLock::wait_and_lock() {
+  SpinWait wait;
+  do {
+    // Only loads while it is held, so that the line is shared and not bounced between waiters.
+    while (locked_.load(std::memory_order_relaxed)) wait();
+    // Acquire: as in lock().
+  } while (locked_.exchange(true, std::memory_order_acquire));
 }
 
 }  // namespace mokapot

@@ -4,7 +4,9 @@
 // no interrupt handler takes; IrqSpinGuard turns interrupts off and is for those that one does.
 // A lock is used with one kind of guard throughout.
 //
-// FIFO (ticket) order. Debug builds (MOKAPOT_DEBUG) check ranks per CPU and that the holder releases.
+// In no order: whoever looks first after a release has it. A queue of waiters would be fair, but it would hand the lock
+// to a CPU that the hypervisor is not running at the moment, and all others would wait for a whole time slice of the
+// host (Linux's guests give up their queue for that reason, too). Debug builds (MOKAPOT_DEBUG) check ranks per CPU and that the holder releases.
 //
 // A waiter under SpinGuard spins with interrupts as it found them, so it goes on answering calls from
 // other CPUs (irq/irq.h). A waiter under IrqSpinGuard spins with interrupts off: nothing that needs an
@@ -28,9 +30,7 @@ class CAPABILITY("spinlock") SpinLock {
   SpinLock& operator=(const SpinLock&) = delete;
 
   LockRank rank() const { return rank_; }
-  bool is_locked() const {
-    return now_serving_.load(std::memory_order_relaxed) != next_ticket_.load(std::memory_order_relaxed);
-  }
+  bool is_locked() const { return locked_.load(std::memory_order_relaxed); }
 
  private:
   friend class SpinGuard;
@@ -41,21 +41,18 @@ class CAPABILITY("spinlock") SpinLock {
 #ifdef MOKAPOT_DEBUG
     note_spinlock_taken(this, rank_);
 #endif
-    const std::uint16_t ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
-    if (now_serving_.load(std::memory_order_acquire) != ticket) [[unlikely]] wait_for_turn(ticket);
+    // Acquire: what the holder before us wrote under the lock is ours to see.
+    if (locked_.exchange(true, std::memory_order_acquire)) [[unlikely]] wait_and_lock();
   }
   void unlock() RELEASE() NO_THREAD_SAFETY_ANALYSIS {
 #ifdef MOKAPOT_DEBUG
     note_spinlock_released(this);
 #endif
-    // Only the holder writes now_serving_, so the increment needs no atomic read-modify-write.
-    const std::uint16_t next = now_serving_.load(std::memory_order_relaxed) + 1;
-    now_serving_.store(next, std::memory_order_release);
+    locked_.store(false, std::memory_order_release);
   }
-  void wait_for_turn(std::uint16_t ticket);
+  void wait_and_lock();
 
-  std::atomic<std::uint16_t> next_ticket_{0};
-  std::atomic<std::uint16_t> now_serving_{0};
+  std::atomic<bool> locked_{false};
   const LockRank rank_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/global.h"
 #include "irq/irq.h"
+#include "sync/spin_wait.h"
 #include "sync/spinlock.h"
 #include "time/clock.h"
 
@@ -74,7 +75,8 @@ bool TimerQueue::remove(Timer& timer) {
 void TimerQueue::wait_for_callback(const Timer& timer, std::uint32_t fired) {
   if (fired == 0) return;
   const TimerQueue& queue = of(fired);
-  while (queue.running_.load(std::memory_order_acquire) == &timer) arch::relax();
+  SpinWait wait;
+  while (queue.running_.load(std::memory_order_acquire) == &timer) wait();
 }
 
 void TimerQueue::arm(Timer& timer, Instant deadline) {

@@ -12,10 +12,15 @@ import os
 import pathlib
 import select
 import shutil
+import signal
 import subprocess
+import threading
 import time
+import typing
 
 RECORDER = pathlib.Path(__file__).resolve().parent / "qemu_recorder.sh"
+ADDRESSES = ("mokapot.ip=", "mokapot.gateway=")   # kernel/contract/vm_contract.h
+CLIENT_PATIENCE = 30    # seconds that a client may take to see that its guest has ended
 QEMU = os.environ.get("MOKA_QEMU") or "qemu-system-x86_64"
 
 
@@ -28,6 +33,8 @@ class Program:
     memory: int = 1024
     cpus: int = 2
     seconds: int = 120      # time limit
+    client: typing.Callable = None   # what the host does meanwhile; clients.py
+    port: int = 0           # on which the client is answered
 
 
 @dataclasses.dataclass
@@ -35,6 +42,8 @@ class Sample:
     output: str = ""
     status: int = -1
     timed_out: bool = False
+    client_failed: bool = False
+    ended_by_client: bool = False
     # For each line of output as it came: the line, QEMU's CPU-seconds, seconds since QEMU's start.
     lines: list = dataclasses.field(default_factory=list)
     cpu_whole: float = 0.0
@@ -79,7 +88,56 @@ def cpu_seconds(process):
     return time.clock_gettime((~process << 3) | 2)
 
 
-def watch(command, program, process_of, environment=None):
+class Session:
+    """What a client knows of the guest whose client it is. Its lines become lines of the sample."""
+
+    def __init__(self, guest, sample, popen, program, process_of, network, record):
+        self.sample, self.popen, self.program = sample, popen, program
+        self.process_of, self.network, self.record = process_of, network, record
+        self.address = network.address(program.cpus)
+        self.guest = guest
+        self.failure = None
+        self.has_ended = False    # popen is not asked: that would take its resource usage from watch()
+
+    def process(self):
+        """(process, start) of QEMU, waited for."""
+        while not self.has_ended:
+            try:
+                return self.process_of(self.popen)
+            except OSError:    # it has not started
+                time.sleep(0.01)
+        raise Failure("the guest ended")
+
+    def monitor(self):
+        return self.record / "monitor"
+
+    def wait_for_line(self, beginning):
+        while not self.has_ended:
+            try:
+                return self.sample.line(beginning)
+            except KeyError:
+                time.sleep(0.01)
+        raise Failure(f"the guest ended without {beginning!r}")
+
+    def end_guest(self):
+        """For programs that serve until they are ended; what counts has been said."""
+        self.sample.ended_by_client = True
+        os.kill(self.popen.pid, signal.SIGKILL)    # moka's QEMU dies with it; popen.kill() would ask for its status
+
+    def say_figure(self, name, value):
+        process, start = self.process()
+        self.sample.lines.append((f"figure {name} {value:.10f}", cpu_seconds(process), time.monotonic() - start))
+
+    def run(self):
+        try:
+            self.program.client(self)
+        except Exception as problem:   # whatever it is, the run failed, and the guest has to end
+            self.failure = f"{type(problem).__name__}: {problem}"
+            if not self.has_ended:
+                self.end_guest()
+
+
+def watch(guest, command, program, process_of, environment=None, network=None, record=None):
     """Runs `command`; `process_of(popen)` gives (process, start) of QEMU once that is known, or None."""
     sample = Sample()
     began = time.monotonic()
@@ -89,6 +147,11 @@ def watch(command, program, process_of, environment=None):
     line_start = 0
     known = None
     descriptor = popen.stdout.fileno()
+    session = client = None
+    if program.client:
+        session = Session(guest, sample, popen, program, lambda _: process_of(popen) or (popen.pid, began), network, record)
+        client = threading.Thread(target=session.run, daemon=True)
+        client.start()
     while True:
         left = program.seconds - (time.monotonic() - began)
         readable, _, _ = select.select([descriptor], [], [], max(left, 0))
@@ -111,21 +174,27 @@ def watch(command, program, process_of, environment=None):
             sample.lines.append((output[line_start:end].decode(errors="replace").rstrip("\r"), *now))
             line_start = end + 1
     popen.stdout.close()
+    if client:
+        session.has_ended = True
+        client.join(CLIENT_PATIENCE)
     _, status, usage = os.wait4(popen.pid, 0)
     popen.returncode = os.waitstatus_to_exitcode(status)
-    sample.status = popen.returncode
+    sample.status = 0 if sample.ended_by_client else popen.returncode
     sample.cpu_whole = usage.ru_utime + usage.ru_stime
     sample.wall_whole = time.monotonic() - began
     sample.resident_mib = usage.ru_maxrss / 1024
     sample.output = output.decode(errors="replace").replace("\r\n", "\n")
+    if session and session.failure:
+        sample.output += f"client: {session.failure}\n"
+        sample.client_failed = True
     return sample
 
 
 class Mokapot:
     name = "mokapot"
 
-    def __init__(self, moka, kernel, jdk, records):
-        self.moka, self.kernel, self.jdk, self.records = moka, kernel, jdk, records
+    def __init__(self, moka, kernel, jdk, records, network):
+        self.moka, self.kernel, self.jdk, self.records, self.network = moka, kernel, jdk, records, network
 
     def record(self, program):
         return self.records / program.name
@@ -134,9 +203,11 @@ class Mokapot:
         record = self.record(program)
         record.mkdir(parents=True, exist_ok=True)
         (record / "process").unlink(missing_ok=True)
-        command = [str(self.moka), "run", "-m", str(program.memory), "-c", str(program.cpus),
+        network = self.network if program.client else None
+        command = [*(network.prefix if network else ()), str(self.moka), "run", "-m", str(program.memory), "-c", str(program.cpus),
                    *(["--kernel", str(self.kernel)] if self.kernel else []),
-                   *(["--jdk", self.jdk] if self.jdk else []), *program.words]
+                   *(["--jdk", self.jdk] if self.jdk else []),
+                   *(network.words(program) if network else ()), *program.words]
 
         def process_of(_popen):
             file = record / "process"
@@ -146,18 +217,26 @@ class Mokapot:
 
         environment = dict(os.environ, MOKA_QEMU=str(RECORDER), MOKA_BENCH_RECORD=str(record),
                            MOKA_BENCH_QEMU=shutil.which(QEMU) or QEMU)
-        return watch(command, program, process_of, environment)
+        return watch(self.name, command, program, process_of, environment, network, record)
 
 
-def machine_of(record, kernel, initrd, command_line, memory, cpus):
-    """moka's QEMU command with another kernel. Channels go nowhere but for the serial port: stdout."""
+def monitor_words(record):
+    """The recorder gives Mokapot's QEMU the same."""
+    return ["-qmp", f"unix:{record}/monitor,server=on,wait=off"]
+
+
+def machine_of(record, kernel, initrd, command_line, program, network):
+    """moka's QEMU command with another kernel. Channels go nowhere but for the serial port: stdout. The command
+    line gets the addresses that moka gave, for init to read."""
     words = (record / "arguments").read_bytes().split(b"\0")[:-1]
     words = [word.decode() for word in words]
     result = [shutil.which(QEMU) or QEMU]
-    replaced = {"-kernel": kernel, "-initrd": initrd, "-append": None, "-m": memory, "-smp": cpus}
+    replaced = {"-kernel": kernel, "-initrd": initrd, "-append": None, "-m": program.memory, "-smp": program.cpus}
     index = 0
     while index < len(words):
         word, value = words[index], words[index + 1] if index + 1 < len(words) else ""
+        if word == "-append" and command_line:
+            command_line = " ".join([command_line, *(part for part in value.split() if part.startswith(ADDRESSES))])
         if word in replaced:
             if replaced[word] is not None:
                 result += [word, str(replaced[word])]
@@ -166,38 +245,44 @@ def machine_of(record, kernel, initrd, command_line, memory, cpus):
             name = value.split(",")[1][len("id="):]
             result += [word, f"stdio,id={name},signal=off" if name == "serial" else f"null,id={name}"]
             index += 2
+        elif word == "-netdev" and network:
+            result += [word, network.netdev(value, program)]
+            index += 2
         else:
             result.append(word)
             index += 1
-    return result + (["-append", command_line] if command_line else [])
+    return result + (["-append", command_line] if command_line else []) + monitor_words(record)
 
 
 class OtherKernel:
     """A guest on the machine that moka recorded for the program: Mokapot must have run it before."""
 
-    def __init__(self, records):
-        self.records = records
+    def __init__(self, records, network):
+        self.records, self.network = records, network
 
     def configuration(self, program):
         return (self.records / program.name / "configuration").read_bytes()
 
     def run_kernel(self, program, kernel, initrd, command_line):
-        command = machine_of(self.records / program.name, kernel, initrd, command_line,
-                             program.memory, program.cpus)
-        sample = watch(command, program, lambda popen: None)
+        record = self.records / program.name
+        network = self.network if program.client else None
+        command = [*(network.prefix if network else ()),
+                   *machine_of(record, kernel, initrd, command_line, program, network)]
+        sample = watch(self.name, command, program, lambda popen: None, None, network, record)
         # The debug-exit device turns N into 2N + 1.
-        sample.status = sample.status >> 1 if sample.status > 0 and sample.status & 1 else -1
+        if not sample.ended_by_client:
+            sample.status = sample.status >> 1 if sample.status > 0 and sample.status & 1 else -1
         return sample
 
 
 class Linux(OtherKernel):
-    def __init__(self, records, guest, command_line, name="linux"):
-        super().__init__(records)
+    def __init__(self, records, network, guest, command_line, name="linux"):
+        super().__init__(records, network)
         self.name = name
         self.guest, self.command_line = guest, command_line
 
     def run(self, program):
-        initrd = self.guest.initrd(program.name, self.configuration(program))
+        initrd = self.guest.initrd(program.name, self.configuration(program), bool(program.client))
         return self.run_kernel(program, self.guest.kernel, initrd, self.command_line)
 
 
@@ -206,7 +291,7 @@ class Empty(OtherKernel):
     name = "empty"
 
     def __init__(self, records, kernel):
-        super().__init__(records)
+        super().__init__(records, None)
         self.kernel = kernel
 
     def run(self, program):

@@ -19,6 +19,7 @@ SHA256 = "e7d02b943971edcb8790e256c02cfab3bca6c3d37c1bf25392a57c71300615ee"
 
 # What is needed to find the disks and to stack the images; everything else stays out.
 MODULES = ("virtio_mmio", "virtio_blk", "erofs", "overlay")
+NETWORK_MODULES = ("virtio_net",)   # only where the network is used
 
 # quiet, loglevel: a serial console costs time. mitigations: TCG has none of these flaws, and their
 # code costs instructions. tsc, no_timer_check: a microvm offers nothing to measure the TSC against (without
@@ -110,8 +111,8 @@ def extract_kernel(compressed):
     return bytes(kernel)
 
 
-def module_order(tree):
-    """Paths of MODULES with all that they depend on, each after what it needs."""
+def module_order(tree, wanted):
+    """Paths of the wanted modules with all that they depend on, each after what it needs."""
     files = {path.stem.replace("-", "_"): path for path in tree.rglob("*.ko")}
     order = []
 
@@ -125,7 +126,7 @@ def module_order(tree):
                     visit(other.replace("-", "_"))
         order.append(path)
 
-    for name in MODULES:
+    for name in wanted:
         visit(name)
     return order
 
@@ -185,18 +186,19 @@ class LinuxGuest:
             (image,) = (tree / "boot").glob("vmlinuz-*")
             unfinished.write_bytes(extract_kernel(image.read_bytes()))
             unfinished.rename(self.kernel)
-        self.modules = module_order(tree / "lib" / "modules")
+        self.modules = tree / "lib" / "modules"
 
-    def initrd(self, name, configuration):
+    def initrd(self, name, configuration, has_network):
         """`configuration` is the archive that moka made: its one file comes along as it is."""
+        modules = module_order(self.modules, MODULES + (NETWORK_MODULES if has_network else ()))
         archive = Archive()
         for directory in ("dev", "sys", "modules"):
             archive.add(directory, 0o040755)
         archive.add("dev/console", 0o020600, device=(5, 1))
         archive.add("init", 0o100755, pathlib.Path(self.init).read_bytes())
-        for path in self.modules:
+        for path in modules:
             archive.add(f"modules/{path.name}", 0o100644, unsigned(path.read_bytes()))
-        order = "".join(f"{path.name}\n" for path in self.modules)
+        order = "".join(f"{path.name}\n" for path in modules)
         archive.add("modules/order", 0o100644, order.encode())
         # Two archives, one behind the other, are one to the kernel.
         path = self.directory / f"{name}.initrd"

@@ -4,10 +4,18 @@
 import dataclasses
 import os
 import pathlib
+import random
+import shutil
 import subprocess
+
+from system import artifacts
 
 HERE = pathlib.Path(__file__).resolve().parent
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+
+class Unavailable(Exception):
+    """What a benchmark needs cannot be had here; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +27,25 @@ class Paths:
     tsc_khz: pathlib.Path
     jar: pathlib.Path
     hello_jar: pathlib.Path
+    echo: pathlib.Path
+    idle_connections: pathlib.Path
+    load: pathlib.Path
+    tomcat: pathlib.Path     # a folder to be given to --dir
+
+
+def build_tomcat(out):
+    """The program, its libraries and a file to be served; Unavailable where Tomcat cannot be fetched."""
+    reason = artifacts.fetch()
+    if reason:
+        raise Unavailable(reason)
+    sources = sorted(map(str, (HERE / "programs" / "tomcat").glob("*.java")))
+    shutil.rmtree(out, ignore_errors=True)
+    artifacts.link_embedded(out / "lib")
+    subprocess.run(["javac", "--release", "17", "-proc:none", "-cp", f"{out}/lib/*", "-d", str(out / "classes"), *sources],
+                   check=True)
+    (out / "static").mkdir()
+    (out / "static" / "mebibyte.bin").write_bytes(random.Random(1).randbytes(1 << 20))
+    return out.absolute()
 
 
 def changed(path, command, write):
@@ -44,6 +71,10 @@ def build(out, hello_jar):
     micro = compile_one("micro", ["gcc", "-std=gnu11", "-O2", "-static", "-pthread", *WARNINGS, str(source / "micro.c")])
     first = compile_one("first", ["gcc", "-O2", *bare, *WARNINGS, str(source / "first.c")])
     empty = compile_one("empty_kernel", ["gcc", *bare, "-Wl,-n,-Ttext=0x100000", str(source / "empty_kernel.S")])
+    threads = ["gcc", "-std=gnu11", "-O2", "-static", "-pthread", *WARNINGS]
+    echo = compile_one("echo", [*threads, str(source / "echo.c")])
+    idle = compile_one("idle_connections", [*threads, str(source / "idle_connections.c")])
+    load = compile_one("load", ["gcc", "-std=gnu11", "-O2", *WARNINGS, str(source / "load.c")])
     init = compile_one("init", ["musl-gcc", "-std=gnu11", "-Os", "-static", *WARNINGS, str(HERE / "linux" / "init.c")])
     tsc = compile_one("tsc_khz", ["gcc", "-O2", *WARNINGS, str(source / "tsc_khz.c")])
 
@@ -51,4 +82,5 @@ def build(out, hello_jar):
     sources = sorted(map(str, (source / "java").glob("*.java")))
     subprocess.run(["javac", "--release", "17", "-Xlint:all,-options", "-Werror", "-d", str(classes), *sources], check=True)
     changed(jar, ["jar", "--create", "--date=2020-01-01T00:00:00Z", "--file", str(new), "-C", str(classes), "."], new)
-    return Paths(micro, first, empty, init, tsc, jar, pathlib.Path(hello_jar).resolve())
+    return Paths(micro, first, empty, init, tsc, jar, pathlib.Path(hello_jar).resolve(), echo, idle, load,
+                 build_tomcat(out / "tomcat"))

@@ -16,4 +16,4 @@ fi
 # Written last and by renaming: whoever sees it sees it whole.
 echo $$ > "$MOKA_BENCH_RECORD/process.new"
 mv "$MOKA_BENCH_RECORD/process.new" "$MOKA_BENCH_RECORD/process"
-exec "$MOKA_BENCH_QEMU" "$@"
+exec "$MOKA_BENCH_QEMU" "$@" -qmp "unix:$MOKA_BENCH_RECORD/monitor,server=on,wait=off"

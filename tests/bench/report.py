@@ -15,6 +15,8 @@ def number(value):
 
 
 def verdict(ratio, result, may_be_absolute):
+    if result["least_ratio"] is not None:
+        return "-" if ratio is None else "pass" if ratio >= result["least_ratio"] else "MISS"
     if result["ratio_bar"] is not None:
         return "-" if ratio is None else "pass" if ratio <= result["ratio_bar"] else "MISS"
     if result["absolute_bar"] is not None and may_be_absolute:
@@ -34,6 +36,8 @@ def cells(result):
     bar = ""
     if result["ratio_bar"] is not None:
         bar = f"<= {result['ratio_bar']:.2f}"
+    if result["least_ratio"] is not None:
+        bar = f">= {result['least_ratio']:.2f}"
     if result["absolute_bar"] is not None:
         bar = f"<= {result['absolute_bar']:g} {result['unit']}"
     plain, tuned = ratio("linux"), ratio("linux-no-erms")
@@ -48,12 +52,17 @@ def table(results):
     return "\n".join(lines) + "\n"
 
 
+def is_rate(result):
+    return result["unit"].endswith("/s")
+
+
 def plot(results):
-    """A bar for each ratio on a logarithmic scale, and a tick where it has to end at the latest."""
+    """A bar for each ratio on a logarithmic scale, and a tick where it has to end at the latest. Where more is
+    better it is Linux over Mokapot."""
     shown = []
     for result in results:
-        row = [(name, result["mokapot"] / result[name]) for name in ("linux", "linux-no-erms")
-               if result["mokapot"] and result.get(name)]
+        row = [(name, result[name] / result["mokapot"] if is_rate(result) else result["mokapot"] / result[name])
+               for name in ("linux", "linux-no-erms") if result["mokapot"] and result.get(name)]
         if row:
             shown.append((result, row))
     left, width, line, top = 470, 420, 34, 60
@@ -66,7 +75,7 @@ def plot(results):
     height = top + line * len(shown) + 20
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{height}" '
            'font-family="sans-serif" font-size="12">', '<rect width="100%" height="100%" fill="white"/>',
-           '<text x="10" y="20" font-size="14">Mokapot over the Linux guest (less is better; logarithmic)</text>',
+           '<text x="10" y="20" font-size="14">Mokapot over the Linux guest (rates: Linux over Mokapot; less is better; logarithmic)</text>',
            '<text x="10" y="40" fill="#555">upper bar: Linux as it is; lower bar: Linux told not to use '
            'ERMS; black tick: the bar to meet</text>']
     for ratio in (0.05, 0.1, 0.2, 0.5, 1, 2):
@@ -76,7 +85,7 @@ def plot(results):
     for index, (result, row) in enumerate(shown):
         y = top + line * index
         out.append(f'<text x="{left - 8}" y="{y + 18}" text-anchor="end">{html.escape(result["title"][:68])}</text>')
-        bar = result["ratio_bar"]
+        bar = 1 / result["least_ratio"] if result["least_ratio"] is not None else result["ratio_bar"]
         for offset, (name, ratio) in enumerate(row):
             colour = "#999" if bar is None else "#2a7" if ratio <= bar else "#c43"
             out.append(f'<rect x="{left}" y="{y + 3 + 13 * offset}" width="{max(x(ratio) - left, 1):.1f}" height="11" '

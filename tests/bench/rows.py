@@ -11,10 +11,11 @@ import guests
 class Row:
     key: str
     title: str
-    unit: str                   # "s", "us", "MiB"
+    unit: str                   # SCALE's
     program: str
     value: typing.Callable      # of one sample
-    ratio_bar: float = None
+    ratio_bar: float = None     # at most
+    least_ratio: float = None   # at least, where more is better
     absolute_bar: float = None
     minus_empty: bool = False   # less what QEMU takes for the empty kernel
     cpu: typing.Callable = None  # the same thing in QEMU's CPU-seconds, which a busy host disturbs less
@@ -77,4 +78,4 @@ ROWS = [
 ]
 SMALLEST_MEMORY_BAR = 40        # MiB
 KERNEL_SIZE_BAR = 2             # MiB
-SCALE = {"s": 1, "us": 1e6, "MiB": 1}
+SCALE = {"s": 1, "us": 1e6, "ms": 1e3, "MiB": 1, "KiB": 1 / 1024, "MiB/s": 1 / (1 << 20), "1/s": 1, "%": 100}

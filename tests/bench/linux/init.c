@@ -5,13 +5,19 @@
 // reads the same configuration that moka wrote (kernel/contract/vm_contract.h), runs the program with
 // its output on the serial console and ends QEMU through the debug-exit port with the program's status.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -130,12 +136,68 @@ static void make_root(const struct configuration* configuration) {
   mkdir("/newroot/tmp", 01777);
 }
 
+static void set_address(int socket, unsigned long request, const char* interface, const char* text) {
+  struct ifreq wanted = {0};
+  struct sockaddr_in* address = (struct sockaddr_in*)&wanted.ifr_addr;
+  strncpy(wanted.ifr_name, interface, IFNAMSIZ - 1);
+  address->sin_family = AF_INET;
+  check(inet_pton(AF_INET, text, &address->sin_addr) == 1 && ioctl(socket, request, &wanted) == 0, text);
+}
+
+static void set_up(int socket, const char* interface) {
+  struct ifreq wanted = {0};
+  strncpy(wanted.ifr_name, interface, IFNAMSIZ - 1);
+  check(ioctl(socket, SIOCGIFFLAGS, &wanted) == 0, interface);
+  wanted.ifr_flags |= IFF_UP;
+  check(ioctl(socket, SIOCSIFFLAGS, &wanted) == 0, interface);
+}
+
+// The word of the kernel's command line that begins so, without that beginning; NULL where there is none.
+static char* option(const char* beginning) {
+  static char line[4096];    // procfs does not say how long it is
+  const int file = open("/newroot/proc/cmdline", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = read(file, line, sizeof line - 1);
+  check(size > 0, "/proc/cmdline");
+  close(file);
+  line[size] = 0;
+  for (char* word = strtok(line, " \n"); word; word = strtok(NULL, " \n"))
+    if (!strncmp(word, beginning, strlen(beginning))) return word + strlen(beginning);
+  return NULL;
+}
+
+// Loopback, and where the machine has a network device the addresses that moka would have given Mokapot.
+static void configure_network(void) {
+  const int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  check(any >= 0, "socket");
+  set_up(any, "lo");
+  char* address = option("mokapot.ip=");
+  if (!address || access("/sys/class/net/eth0", F_OK) != 0) return;
+  char* length = strchr(address, '/');
+  check(length != NULL, "an address without the length of its prefix");
+  *length++ = 0;
+  const struct in_addr mask = {htonl(~0u << (32 - atoi(length)))};
+  set_address(any, SIOCSIFADDR, "eth0", address);
+  set_address(any, SIOCSIFNETMASK, "eth0", inet_ntoa(mask));
+  set_up(any, "eth0");
+  char* gateway = option("mokapot.gateway=");
+  if (gateway) {
+    struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+    ((struct sockaddr_in*)&route.rt_dst)->sin_family = AF_INET;
+    ((struct sockaddr_in*)&route.rt_genmask)->sin_family = AF_INET;
+    struct sockaddr_in* to = (struct sockaddr_in*)&route.rt_gateway;
+    to->sin_family = AF_INET;
+    check(inet_pton(AF_INET, gateway, &to->sin_addr) == 1 && ioctl(any, SIOCADDRT, &route) == 0, gateway);
+  }
+  close(any);
+}
+
 int main(void) {
   check(mount("devtmpfs", "/dev", "devtmpfs", 0, "") == 0 && mount("sysfs", "/sys", "sysfs", 0, "") == 0,
         "mount");
   load_modules();
   struct configuration configuration = read_configuration();
   make_root(&configuration);
+  configure_network();
   check(chroot("/newroot") == 0, "chroot");
   if (configuration.directory && chdir(configuration.directory) != 0) check(chdir("/") == 0, "chdir");
 
