@@ -8,6 +8,13 @@
 #include <cstdlib>
 
 #include "base/assert.h"
+#include "fakes/heap.h"
+
+namespace {
+std::size_t largest_block = SIZE_MAX;
+}  // namespace
+
+void mokapot::fake::limit_lwip_blocks(std::size_t largest) { largest_block = largest; }
 
 // The declarations are lwIP's side of the bargain; here only the names matter.
 #pragma GCC diagnostic ignored "-Wmissing-declarations"
@@ -28,7 +35,7 @@ void mokapot_lwip_diagnostic(const char* format, ...) {
   std::vfprintf(stderr, format, arguments);
   va_end(arguments);
 }
-void* mokapot_lwip_allocate(std::size_t size) { return std::malloc(size); }
+void* mokapot_lwip_allocate(std::size_t size) { return size <= largest_block ? std::malloc(size) : nullptr; }
 void* mokapot_lwip_allocate_zeroed(std::size_t count, std::size_t size) { return std::calloc(count, size); }
 void mokapot_lwip_free(void* memory) { std::free(memory); }
 void mokapot_lwip_assert_core_locked() {}
