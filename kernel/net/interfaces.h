@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "net/inet_address.h"
+#include "net/stack.h"
 
 namespace mokapot {
 

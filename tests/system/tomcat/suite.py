@@ -17,7 +17,7 @@ import time
 from system import artifacts, jdks
 from system.network_vm import Failure, Vm, free_port, has_ipv6
 from system.system import missing_moka
-from system.tomcat.probes import Probes, compact, read_answer, request
+from system.tomcat.probes import Probes, read_answer, request
 
 PLACE = pathlib.Path("build/tests/tomcat")
 START_TIMEOUT = 600
@@ -125,7 +125,7 @@ def answer_at_the_end(process, probes, base=""):
         time.sleep(1)
         process.send_signal(signal.SIGTERM)
         with connection.makefile("rb") as stream:
-            return compact(read_answer(stream))
+            return read_answer(stream)
 
 
 def end_gracefully(vm, probes, wanted, base=""):

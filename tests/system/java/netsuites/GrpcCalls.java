@@ -184,7 +184,7 @@ final class GrpcCalls implements Library {
     }
 
     private static void askAll(String title, Channel channel, Report report) {
-        for (int size : new int[] {0, 1, 20_000, 4 << 20}) {
+        for (int size : new int[] {0, 1, 20_000, 1 << 20}) {
             report.attempt(title + ", unary of " + size,
                            () -> Report.digest(unary(channel, REVERSE, CallOptions.DEFAULT, Report.pattern(size))));
         }
@@ -197,11 +197,11 @@ final class GrpcCalls implements Library {
         });
         report.attempt(title + ", the server saw it", () -> new String(
             unary(channel, CANCELLED, CallOptions.DEFAULT, new byte[0])));
-        report.attempt(title + ", server streaming", () -> serverStream(channel, 2000));
+        report.attempt(title + ", server streaming", () -> serverStream(channel, 1000));
         report.attempt(title + ", cancelled in a stream", () -> cancelled(channel));
-        report.attempt(title + ", client streaming", () -> new String(stream(channel, SUM, 300, 5000).get(0)));
+        report.attempt(title + ", client streaming", () -> new String(stream(channel, SUM, 100, 5000).get(0)));
         report.attempt(title + ", to and fro", () -> {
-            List<byte[]> back = stream(channel, CHAT, 300, 3000);
+            List<byte[]> back = stream(channel, CHAT, 100, 3000);
             return back.size() + " messages, the last " + Report.digest(back.get(back.size() - 1));
         });
         report.attempt(title + ", no such method", () -> statusOf(
