@@ -17,7 +17,9 @@ JAR = "build/tests/system/faults.jar"
 PORT = 7000
 HELD, KEPT_ALIVE, WEB = PORT + 1, PORT + 2, PORT + 3
 PATIENCE = 240  # of a client, in seconds: a host may be busy, and a lost segment's second try takes its time
-JVM = ["-J", "-Xms96m", "-J", "-Xmx96m", "-J", "-XX:+UseSerialGC", "-J", "-XX:+ErrorFileToStdout"]
+# The heap is all there from the beginning: what anonymous memory grows by later is not the collector's taste.
+JVM = ["-J", "-Xms96m", "-J", "-Xmx96m", "-J", "-XX:+AlwaysPreTouch", "-J", "-XX:+UseSerialGC",
+       "-J", "-XX:+ErrorFileToStdout"]
 STATIC = ["--ip", f"{lab.GUEST4}/{lab.PREFIX4}", "--ip", f"{lab.GUEST6}/{lab.PREFIX6}", "--gateway", lab.HOST4,
           "--dns", lab.HOST4]
 
