@@ -42,7 +42,8 @@ def ping(address, count, size=600):
             while len(back) < count and time.monotonic() < deadline:
                 message = raw.recv(65535)
                 message = message if ipv6 else message[(message[0] & 15) * 4:]
-                if message[0] != reply or message[4:6] != b"\0\7":
+                # A raw socket is shown what its own stack goes on to refuse.
+                if message[0] != reply or message[4:6] != b"\0\7" or not (ipv6 or packets.checksum(message) == 0):
                     continue
                 number = struct.unpack("!H", message[6:8])[0]
                 want(message[8:] == payloads[number], f"echo {number} of ICMP came back changed")
@@ -71,7 +72,7 @@ def one_profile(net, vm, mode, profile, count, size, least):
         want(not problems, "; ".join(problems))
         for address in (lab.GUEST4, lab.GUEST6):
             sizes = DATAGRAM_SIZES * (2 * scale)
-            back = g.datagrams(address, sizes, patience=0.5)
+            back = g.datagrams(address, sizes, patience=0.3)
             want(back * 100 >= least * len(sizes), f"{back} of {len(sizes)} datagrams came back from {address}")
             echoes = ping(address, 20)
             want(echoes * 100 >= least * 20, f"{echoes} of 20 echoes of ICMP came back from {address}")

@@ -58,8 +58,12 @@ def one_vm(cases, mode, jdk):
                 return
             while cases:
                 title, case = cases.pop(0)
-                if not attempt(title, lambda: case(net, vm, mode), vm.evidence) and vm.process.poll() is not None:
+                if attempt(title, lambda: case(net, vm, mode), vm.evidence):
+                    continue
+                if vm.process.poll() is not None:
                     break
+                net.impair()
+                vm.tell("abort")  # what it has left behind is not to be held against the next one
 
 
 def faults(mode, jdk, only):

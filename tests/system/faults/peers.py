@@ -57,7 +57,8 @@ def vanished_with_data_pending(net, vm, mode):
             vanish()
             time.sleep(1)
             g.works(lab.GUEST4)
-            want(vm.report()["connections"] == before["connections"] + 10, "connections have ended that nobody ended")
+            # The one that has just worked may be there still.
+            want(vm.report()["connections"] >= before["connections"] + 10, "connections have ended that nobody ended")
             if mode == "test":
                 vm.ask("abort")
             wait_for(lambda: vm.report()["connections"] == before["connections"], 1500, "TCP did not give up")
