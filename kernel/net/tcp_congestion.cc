@@ -110,6 +110,9 @@ bool undo_mistake(tcp_pcb& pcb) {
 void note_sent_again(tcp_pcb& pcb, std::uint32_t bytes) {
   mokapot_tcp_recovery& state = pcb.recovery;
   ++state.total_retransmitted;
+  ++state.data_segments_out;
+  state.bytes_sent += bytes;
+  state.bytes_retransmitted += bytes;
   if (recovery_state(pcb) == TcpRecoveryState::kRecovery) state.loss_sent += bytes;
   // Never later than the copy's own timestamp, or each loss would look like a mistake.
   if (state.loss_began == 0) state.loss_began = sys_now() != 0 ? sys_now() : UINT32_MAX;

@@ -35,8 +35,15 @@ enum class TcpState : std::uint8_t {
 // What TCP_INFO is made of.
 struct TcpFigures {
   std::uint32_t send_mss = 0, receive_mss = 0, round_trip_us = 0, round_trip_variance_us = 0, retransmit_us = 0;
-  std::uint32_t congestion_window = 0, slow_start_threshold = 0, unacknowledged = 0, retransmits = 0;
-  std::uint32_t send_window = 0, receive_window = 0;
+  std::uint32_t least_round_trip_us = 0;
+  std::uint32_t congestion_window = 0, slow_start_threshold = 0, unacknowledged = 0, retransmits = 0;  // segments
+  std::uint32_t selectively_acknowledged = 0, lost = 0, retransmitting = 0, total_retransmits = 0;     // segments
+  std::uint32_t delivered = 0, duplicates_reported = 0, reordering_seen = 0;
+  std::uint32_t send_window = 0, receive_window = 0, not_sent_bytes = 0;
+  std::uint32_t last_data_sent_ms = 0, last_data_received_ms = 0, last_ack_received_ms = 0;            // ago
+  std::uint32_t segments_out = 0, segments_in = 0, data_segments_out = 0, data_segments_in = 0;
+  std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acknowledged = 0, bytes_received = 0;
+  std::uint8_t congestion_state = 0, backoff = 0, probes = 0;  // Linux's numbers
   std::uint8_t send_scale = 0, receive_scale = 0;
   bool timestamps = false, selective_acks = false, scaling = false;
 };
@@ -47,6 +54,7 @@ struct TcpSettings {
   std::uint8_t type_of_service = 0, time_to_live = 64;
   std::uint32_t user_timeout_ms = 0;
   std::size_t send_limit = 0, receive_limit = 0;  // bytes that may be queued; 0: as the connection sees fit
+  std::uint32_t window_clamp = 0;                 // bytes that the peer may send ahead; 0: no limit
 };
 
 class TcpEndpoint : public RefCounted<TcpEndpoint> {

@@ -118,6 +118,7 @@ Result<RefPtr<SocketFile>> TcpSocket::accept(std::uint32_t flags) {
   }
   RefPtr<TcpSocket> socket = made.take();
   socket->inherit_options(*this);
+  socket->window_clamp_.store(window_clamp_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   share_port(socket->holder_, connection->local);
   socket->adopt(std::move(connection), Phase::kConnected);
   return RefPtr<SocketFile>(std::move(socket));

@@ -211,7 +211,9 @@ void mokapot_tcp_sent(tcp_pcb* pcb, tcp_seg* segment) NO_THREAD_SAFETY_ANALYSIS 
     state.timeout_base = state.progress = segment->sent;
   }
   state.in_flight += segment_size(*segment);
-  state.probe_base = segment->sent;
+  state.bytes_sent += segment->len;
+  if (segment->len != 0) ++state.data_segments_out;
+  state.probe_base = state.last_sent = segment->sent;
   if (recovery_state(*pcb) == TcpRecoveryState::kRecovery) state.loss_sent += segment_size(*segment);
   if (state.timer_link == nullptr) set_timer(*pcb, time, TcpTimerWheel::Move::kNo);
 }
@@ -228,7 +230,7 @@ void mokapot_tcp_retransmit(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {
   mokapot_tcp_recovery& state = pcb->recovery;
   const std::uint32_t time = microseconds(now());
   if (state.segments == 0 && pcb->unsent != nullptr && !opening(*pcb) && state.round_trip != 0 &&
-      time - state.probe_base > retransmission_timeout_us(*pcb))
+      time - state.last_sent > retransmission_timeout_us(*pcb))
     forget_window(*pcb);
   if (state.waiting_segments == 0) return;
   for (tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
@@ -264,6 +266,9 @@ void mokapot_tcp_ack(tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const t
   state.delivered = state.sample = 0;
   state.echo = (pcb->flags & TF_TIMESTAMP) != 0 ? echo : 0;
   state.acknowledged = acknowledged - pcb->lastack;
+  state.bytes_acknowledged += state.acknowledged;
+  ++state.segments_in;
+  state.last_acknowledgement = time;
   if (state.acknowledged != 0) note_acknowledged(*pcb, acknowledged, time);
   if ((pcb->flags & TF_SACK) != 0) note_blocks(*pcb, acknowledged, blocks, count, time);
   if (!duplicate) return;
@@ -306,13 +311,18 @@ void mokapot_tcp_connected(tcp_pcb* pcb, const tcp_seg* syn) NO_THREAD_SAFETY_AN
 int mokapot_tcp_given_up(tcp_pcb* pcb) {
   mokapot_tcp_recovery& state = pcb->recovery;
   if (state.given_up != 0) return 1;
+  // A peer that answers probes with a closed window is no better than one that does not answer.
   if (pcb->persist_backoff == 0) {
     state.probing_since = 0;
-    return 0;
+  } else {
+    const std::uint32_t time = microseconds(now());
+    if (state.probing_since == 0) state.probing_since = time | 1;
+    const auto closed = static_cast<std::int32_t>(time - state.probing_since);
+    if (state.user_timeout_ms != 0 && closed >= std::int64_t{state.user_timeout_ms} * 1000) return 1;
   }
-  const std::uint32_t time = microseconds(now());
-  if (state.probing_since == 0) state.probing_since = time | 1;
-  return state.user_timeout_ms != 0 && time - state.probing_since >= std::uint64_t{state.user_timeout_ms} * 1000;
+  // Keep-alive probes that nobody answered.
+  return state.user_timeout_ms != 0 && pcb->keep_cnt_sent != 0 &&
+         std::uint64_t{tcp_ticks - pcb->tmr} * TCP_SLOW_INTERVAL >= state.user_timeout_ms;
 }
 
 void mokapot_tcp_forget(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {

@@ -51,6 +51,7 @@ void note_delivered(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t now, How
                     TCP_SEQ_LT(state.echo, sys_now() - (now - segment.sent) / 1000);
   if (late) ++state.reordering_seen;
   state.delivered += segment_size(segment);
+  ++state.delivered_segments;
   if (!again) {
     if (state.sample == 0 || TCP_SEQ_GT(segment.sent, state.sample_sent)) {
       state.sample = took;
@@ -103,6 +104,7 @@ void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range*
   };
   if (count > 0 && (TCP_SEQ_LEQ(blocks[0].right, acknowledged) || (count > 1 && within(blocks[0], blocks[1])))) {
     state.flags |= recovery_flag::kDuplicateSeen;
+    ++state.duplicates_reported;
     if (state.reorder_steps < kMostReorderSteps) ++state.reorder_steps;
   }
   std::uint32_t highest = acknowledged;

@@ -14,6 +14,7 @@ constexpr std::int32_t kShownSendBuffer = 16384, kShownReceiveBuffer = 131072;
 
 // IPPROTO_TCP's options that are more than a number each, or that depend on the connection.
 enum : int { kMaximumSegment = 2, kLinger2 = 8, kWindowClamp = 10, kInformation = 11, kCongestion = 13 };
+constexpr std::uint32_t kLeastWindowClamp = 1152;
 constexpr std::int32_t kLeastSegment = 88, kMostSegment = 32767, kUsualSegment = 536;
 
 // struct tcp_info up to tcpi_snd_wnd.
@@ -32,6 +33,7 @@ struct TcpInformation {
   std::uint32_t duplicate_acks, reordering_seen, received_out_of_order, send_window;
 };
 static_assert(sizeof(TcpInformation) == 232);
+constexpr std::uint32_t kAcknowledgementDelay = 50'000;  // microseconds: TCP's tick
 constexpr std::uint8_t kOptionTimestamps = 1, kOptionSelectiveAcks = 2, kOptionScaling = 4;
 
 }  // namespace
@@ -68,6 +70,7 @@ TcpSettings TcpSocket::settings() const {
   settings.time_to_live = static_cast<std::uint8_t>(options_.get(Option::kTimeToLive));
   if (send_buffer_given()) settings.send_limit = send_buffer();
   if (receive_buffer_given()) settings.receive_limit = receive_buffer();
+  settings.window_clamp = window_clamp_.load(std::memory_order_relaxed);
   return settings;
 }
 
@@ -150,8 +153,16 @@ Result<void> TcpSocket::set_special_option(int level, int name, std::span<const 
       if (number != 0 && (number < kLeastSegment || number > kMostSegment)) return Errno::kEINVAL;
       segment_limit_.store(number, std::memory_order_relaxed);
       return {};
-    case kLinger2:
-    case kWindowClamp: return {};  // bounds of what is bounded here anyway
+    case kLinger2: return {};  // what it bounds is bounded here anyway
+    case kWindowClamp: {
+      const RefPtr<TcpEndpoint> connection = endpoint();
+      if (number == 0 && (is_listening() || (connection && connection->state() != TcpState::kClosed))) return Errno::kEINVAL;
+      // Negative is as good as none; Linux takes it for a large number, too.
+      const std::uint32_t clamp = number == 0 ? 0 : std::max(static_cast<std::uint32_t>(number), kLeastWindowClamp);
+      window_clamp_.store(clamp, std::memory_order_relaxed);
+      if (connection) connection->apply(settings());
+      return {};
+    }
     default: return Errno::kENOPROTOOPT;
   }
 }
@@ -168,7 +179,8 @@ Result<std::size_t> TcpSocket::special_option(int level, int name, std::span<std
       return give_option_number(level, limit != 0 ? limit : kUsualSegment, value);
     }
     case kLinger2: return give_option_number(level, 60, value);
-    case kWindowClamp: return give_option_number(level, 0, value);
+    case kWindowClamp:
+      return give_option_number(level, static_cast<std::int32_t>(window_clamp_.load(std::memory_order_relaxed)), value);
     case kInformation: return give_information(value);
     case kCongestion: {
       constexpr char kName[16] = "reno";
@@ -197,7 +209,33 @@ Result<std::size_t> TcpSocket::give_information(std::span<std::uint8_t> value) {
     information.receive_mss = information.advertised_mss = figures.receive_mss;
     information.path_mtu = figures.send_mss + 52;  // with headers and timestamps
     information.unacknowledged = figures.unacknowledged;
+    information.selectively_acknowledged = figures.selectively_acknowledged;
+    information.lost = figures.lost;
+    information.retransmitting = figures.retransmitting;
     information.retransmits = static_cast<std::uint8_t>(figures.retransmits);
+    information.total_retransmits = figures.total_retransmits;
+    information.congestion_state = figures.congestion_state;
+    information.backoff = figures.backoff;
+    information.probes = figures.probes;
+    information.acknowledge_us = kAcknowledgementDelay;
+    information.last_data_sent = figures.last_data_sent_ms;
+    information.last_data_received = figures.last_data_received_ms;
+    information.last_ack_received = figures.last_ack_received_ms;
+    information.least_round_trip = figures.least_round_trip_us;
+    information.bytes_acknowledged = figures.bytes_acknowledged;
+    information.bytes_received = figures.bytes_received;
+    information.bytes_sent = figures.bytes_sent;
+    information.bytes_retransmitted = figures.bytes_retransmitted;
+    information.segments_out = figures.segments_out;
+    information.segments_in = figures.segments_in;
+    information.data_segments_out = figures.data_segments_out;
+    information.data_segments_in = figures.data_segments_in;
+    information.not_sent_bytes = figures.not_sent_bytes;
+    information.delivered = figures.delivered;
+    information.duplicate_acks = figures.duplicates_reported;
+    information.reordering_seen = figures.reordering_seen;
+    information.receive_threshold = figures.receive_window;
+    information.pacing_rate = information.most_pacing_rate = UINT64_MAX;  // nothing is paced
     information.round_trip_us = figures.round_trip_us;
     information.round_trip_variance_us = figures.round_trip_variance_us;
     information.slow_start_threshold = figures.slow_start_threshold;

@@ -94,6 +94,7 @@ class TcpSocket final : public InetSocket {
   RefPtr<TcpEndpoint> endpoint_ GUARDED_BY(lock_);
   std::unique_ptr<Listener> listener_ GUARDED_BY(lock_);
   std::atomic<std::int32_t> segment_limit_{0};    // TCP_MAXSEG as set
+  std::atomic<std::uint32_t> window_clamp_{0};    // TCP_WINDOW_CLAMP as set
   Mutex send_mutex_{LockRank::kSocket}, receive_mutex_{LockRank::kSocket};
 };
 

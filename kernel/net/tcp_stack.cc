@@ -6,7 +6,7 @@
 #include "net/buffers.h"
 #include "net/cited_buffer.h"
 #include "net/lwip_address.h"
-#include "net/tcp_recovery.h"
+#include "time/clock.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -97,6 +97,9 @@ err_t StackTcpEndpoint::on_connected(void* self, tcp_pcb*, err_t) {
 err_t StackTcpEndpoint::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t) {
   StackTcpEndpoint& endpoint = endpoint_of(self);
   if (data != nullptr) {
+    endpoint.bytes_received_ += data->tot_len;
+    ++endpoint.pieces_received_;
+    endpoint.last_received_ = now();
     if (!endpoint.append(data)) pbuf_free(data);
     return ERR_OK;
   }
@@ -251,6 +254,25 @@ void StackTcpEndpoint::apply(const TcpSettings& settings) {
   apply_locked(settings);
 }
 
+// Without a limit of the application's the window is the stack's. Linux counts half of SO_RCVBUF, which it has doubled,
+// for its own records.
+void StackTcpEndpoint::limit_window(tcp_pcb& pcb, const TcpSettings& settings) {
+  const std::uint32_t before = TCP_WND_MAX(&pcb);
+  std::uint32_t limit = static_cast<std::uint32_t>(settings.receive_limit / 2);
+  if (settings.window_clamp != 0 && (limit == 0 || settings.window_clamp < limit)) limit = settings.window_clamp;
+  pcb.rcv_wnd_limit = limit;
+  const std::uint32_t after = TCP_WND_MAX(&pcb);
+  if (pcb.state == SYN_RCVD) {  // nothing has been announced yet
+    pcb.rcv_wnd = pcb.rcv_ann_wnd = std::min(pcb.rcv_wnd, after);
+    return;
+  }
+  if (pcb.state < ESTABLISHED || pcb.state > CLOSE_WAIT || after <= before) return;
+  pcb.rcv_wnd = std::max(pcb.rcv_wnd, after - (before - std::min(before, pcb.rcv_wnd)));
+  if (tcp_update_rcv_ann_wnd(&pcb) == 0) return;
+  tcp_ack_now(&pcb);
+  tcp_output(&pcb);
+}
+
 void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
   wanted_limit_ = settings.send_limit;
   update_limit();
@@ -263,6 +285,9 @@ void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
   pcb_->keep_idle = settings.keep_idle_s * 1000;
   pcb_->keep_intvl = settings.keep_interval_s * 1000;
   pcb_->keep_cnt = settings.keep_count;
+  pcb_->recovery.user_timeout_ms = settings.user_timeout_ms;
+  limit_window(*pcb_, settings);
+  window_step_.store(TCP_WND_MAX(pcb_) / kWindowParts, std::memory_order_relaxed);
   pcb_->tos = settings.type_of_service;
   pcb_->ttl = settings.time_to_live;
   if (nagle_ends && pcb_->state == ESTABLISHED) tcp_output(pcb_);
@@ -291,29 +316,6 @@ void StackTcpEndpoint::return_window() {
     tcp_recved(pcb_, static_cast<u16_t>(step));
     bytes -= step;
   }
-}
-
-TcpFigures StackTcpEndpoint::figures() {
-  const NetCoreGuard core;
-  TcpFigures figures;
-  if (pcb_ == nullptr) return figures;
-  figures.send_mss = figures.receive_mss = tcp_mss(pcb_);
-  const mokapot_tcp_recovery& state = pcb_->recovery;
-  figures.round_trip_us = state.round_trip;
-  figures.round_trip_variance_us = state.round_trip_variance;
-  figures.retransmit_us = retransmission_timeout_us(*pcb_);
-  figures.congestion_window = pcb_->cwnd / std::max<std::uint32_t>(pcb_->mss, 1);
-  figures.slow_start_threshold = pcb_->ssthresh / std::max<std::uint32_t>(pcb_->mss, 1);
-  figures.unacknowledged = (pcb_->snd_nxt - pcb_->lastack) / std::max<std::uint32_t>(pcb_->mss, 1);
-  figures.retransmits = pcb_->nrtx;
-  figures.send_window = pcb_->snd_wnd;
-  figures.receive_window = pcb_->rcv_wnd;
-  figures.send_scale = pcb_->snd_scale;
-  figures.receive_scale = pcb_->rcv_scale;
-  figures.timestamps = (pcb_->flags & TF_TIMESTAMP) != 0;
-  figures.selective_acks = (pcb_->flags & TF_SACK) != 0;
-  figures.scaling = (pcb_->flags & TF_WND_SCALE) != 0;
-  return figures;
 }
 
 void StackTcpEndpoint::close(Close how) {

@@ -45,6 +45,8 @@ class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
   void close(Close how) override;
 
   static void initialise() REQUIRES(net_core_lock());  // boot, once
+  // The window that a listener's sockets leave to a connection that is being made.
+  static void limit_window(tcp_pcb& pcb, const TcpSettings& settings) REQUIRES(net_core_lock());
 
  private:
   void consumed(std::size_t bytes) override;
@@ -73,6 +75,9 @@ class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
   pbuf* sent_last_ GUARDED_BY(net_core_lock()) = nullptr;
   std::size_t sent_offset_ GUARDED_BY(net_core_lock()) = 0;  // of sent_first_: acknowledged already
   std::size_t wanted_limit_ GUARDED_BY(net_core_lock()) = 0; // SO_SNDBUF; 0: by the window
+  std::uint64_t bytes_received_ GUARDED_BY(net_core_lock()) = 0;
+  std::uint32_t pieces_received_ GUARDED_BY(net_core_lock()) = 0;
+  Instant last_received_ GUARDED_BY(net_core_lock());
   std::atomic<std::size_t> queued_{0};                       // bytes from sent_first_ on
   std::atomic<std::size_t> limit_{0};                        // of queued_
   std::atomic<bool> stalled_{false};                         // lwIP had no room for a segment

@@ -82,11 +82,17 @@ StackListener::~StackListener() {
 // A SYN: without room for the connection it is not answered, and the peer tries again.
 err_t StackListener::on_passive_open(u8_t, tcp_pcb_listen*, tcp_pcb* pcb) {
   const InetEndpoint to{from_lwip(pcb->local_ip), pcb->local_port, 0}, from{from_lwip(pcb->remote_ip), pcb->remote_port, 0};
-  bool has_room = false;
+  struct Answer {
+    bool has_room = false;
+    TcpSettings settings;
+  } answer;
   visit_called(to, from, [](InetSocket& socket, void* context) {
-    *static_cast<bool*>(context) = static_cast<TcpSocket&>(socket).has_backlog();
-  }, &has_room);
-  return has_room ? ERR_OK : ERR_MEM;
+    auto& listener = static_cast<TcpSocket&>(socket);
+    *static_cast<Answer*>(context) = {listener.has_backlog(), listener.settings()};
+  }, &answer);
+  if (!answer.has_room) return ERR_MEM;
+  StackTcpEndpoint::limit_window(*pcb, answer.settings);
+  return ERR_OK;
 }
 
 err_t StackListener::on_accept(void*, tcp_pcb* pcb, err_t error) {

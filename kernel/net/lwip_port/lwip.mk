@@ -9,8 +9,10 @@ LWIP_TREE    := $(BUILD)/third-party/lwip
 LWIP_DOWNLOADS ?= build/downloads
 LWIP_PATCHES := $(sort $(wildcard $(LWIP_PORT)/patches/*.patch))
 LWIP_STAMP   := $(LWIP_TREE).unpacked
+# What includes lwIP's headers includes the port's through them, and then the compiler does not list those either.
+LWIP_HEADERS := $(wildcard $(LWIP_PORT)/include/*.h $(LWIP_PORT)/include/arch/*.h)
 
-$(LWIP_STAMP): $(LWIP_PORT)/unpack.py $(LWIP_PATCHES) $(LWIP_PORT)/lwip.mk
+$(LWIP_STAMP): $(LWIP_PORT)/unpack.py $(LWIP_PATCHES) $(LWIP_PORT)/lwip.mk $(LWIP_HEADERS)
 	@mkdir -p $(@D)
 	$(call step,FETCH) python3 $(LWIP_PORT)/unpack.py --downloads $(LWIP_DOWNLOADS) --out $(LWIP_TREE) $(LWIP_PATCHES) && touch $@
 

@@ -257,6 +257,7 @@ Connection::~Connection() {
     tcp_close(listener);
   }
   for (pbuf* buffer : buffers_) pbuf_free(buffer);
+  for (pbuf* buffer : unread_) pbuf_free(buffer);
 }
 
 err_t Connection::on_accept(void* self, tcp_pcb* pcb, err_t error) {
@@ -280,6 +281,10 @@ void Connection::on_server_error(void* self, err_t) {
 err_t Connection::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t) {
   auto& connection = *static_cast<Connection*>(self);
   if (data == nullptr) return ERR_OK;
+  if (!connection.reads) {
+    connection.unread_.push_back(data);
+    return ERR_OK;
+  }
   for (const pbuf* piece = data; piece != nullptr; piece = piece->next) {
     const auto* bytes = static_cast<const std::uint8_t*>(piece->payload);
     for (std::size_t i = 0; i < piece->len; ++i, ++connection.received)
@@ -288,6 +293,12 @@ err_t Connection::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t) {
   tcp_recved(pcb, data->tot_len);
   pbuf_free(data);
   return ERR_OK;
+}
+
+void Connection::read() {
+  const NetCoreGuard core;
+  reads = true;
+  for (pbuf* data : std::exchange(unread_, {})) (void)on_received(this, server, data, ERR_OK);
 }
 
 err_t Connection::on_sent(void* self, tcp_pcb*, u16_t bytes) {

@@ -119,6 +119,8 @@ class Connection {
   // Sends so many bytes of a known pattern from the client, checked at the server. True if all came in time.
   bool transfer(std::size_t bytes, Duration limit);
   void write(std::size_t bytes);  // as transfer(), but does not wait
+  void read();                    // what came while `reads` was false, and goes on reading
+  bool reads = true;
   std::size_t received = 0;
   bool damaged = false, reset = false;
   tcp_pcb *client = nullptr, *server = nullptr;
@@ -135,7 +137,7 @@ class Connection {
 
   Network& network_;
   std::size_t to_write_ = 0, written_ = 0, acknowledged_ = 0;
-  std::deque<pbuf*> buffers_;
+  std::deque<pbuf*> buffers_, unread_;
   std::size_t offset_ = 0;  // of the first, acknowledged
 };
 

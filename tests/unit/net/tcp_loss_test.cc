@@ -299,6 +299,92 @@ TEST(TcpLoss, NobodyAcknowledges) {
   EXPECT_TRUE(warm.connection->reset) << "Linux gives up after 924 seconds and more";
 }
 
+// RFC 9293, 3.7.1: it may be sent in SYNs only.
+TEST(TcpOptions, TheSegmentSizeOfAConnectionStays) {
+  Warm warm(1);
+  warm.network.settings.queue_bytes = 4 << 20;
+  const std::uint32_t mss = warm.connection->client->mss;
+  warm.network.look = [](std::size_t from, Frame& frame) {
+    const auto segment = segment_of(frame);
+    if (from != Network::kSecond || segment.options != 12) return;
+    constexpr std::uint8_t kOptions[12] = {2, 4, 0, 100, 1, 1, 1, 1, 1, 1, 1, 1};
+    std::copy_n(kOptions, sizeof(kOptions), frame.begin() + 54);
+  };
+  warm.connection->most_queued = 4 << 20;
+  warm.connection->write(600'000);
+  warm.network.run(Duration::milliseconds(60));
+  warm.connection->write(1000);
+  EXPECT_EQ(warm.connection->client->mss, mss);
+  EXPECT_TRUE(warm.network.run(Duration::seconds(10), [&] { return warm.connection->received == 701'000; }));
+}
+
+// Data is queued for a window that is closed from the start, and then opens by very little.
+TEST(TcpOptions, AFirstWindowMayBeTiny) {
+  Network& network = Network::instance();
+  network.reset({}, 1);
+  std::uint16_t window = 0;
+  network.look = [&](std::size_t from, Frame& frame) {
+    const auto segment = segment_of(frame);
+    if (from != Network::kSecond || segment.flags == 0) return;
+    frame[34 + 14] = static_cast<std::uint8_t>(window >> 8);
+    frame[34 + 15] = static_cast<std::uint8_t>(window);
+  };
+  Connection connection(network);
+  ASSERT_TRUE(connection.open());
+  connection.write(100);
+  network.run(Duration::seconds(2));
+  window = 1;  // 128 bytes: half of it is less than what is queued
+  network.run(Duration::seconds(1));
+  connection.write(100);
+  EXPECT_TRUE(network.run(Duration::seconds(60), [&] { return connection.received == 200; }));
+  EXPECT_FALSE(connection.damaged);
+}
+
+TEST(TcpUserTimeout, EndsWhatNobodyAcknowledges) {
+  Warm warm(1);
+  warm.connection->client->recovery.user_timeout_ms = 3000;
+  warm.network.drop = [](std::size_t, const Frame&) { return true; };
+  warm.connection->write(10'000);
+  warm.network.run(Duration::milliseconds(2900));
+  EXPECT_FALSE(warm.connection->reset);
+  warm.network.run(Duration::milliseconds(400));
+  EXPECT_TRUE(warm.connection->reset);
+}
+
+TEST(TcpUserTimeout, EndsAWindowThatStaysClosed) {
+  for (const std::uint32_t timeout : {0u, 5000u}) {
+    Warm warm(1);
+    warm.connection->client->recovery.user_timeout_ms = timeout;
+    warm.connection->reads = false;
+    warm.connection->most_queued = 4 << 20;
+    warm.connection->write(2'000'000);
+    warm.network.run(Duration::seconds(3));
+    EXPECT_FALSE(warm.connection->reset) << timeout;
+    warm.network.run(Duration::seconds(60));
+    EXPECT_EQ(warm.connection->reset, timeout != 0);
+    if (timeout != 0) continue;
+    warm.connection->read();
+    EXPECT_TRUE(warm.network.run(Duration::seconds(120), [&] { return warm.connection->received == 2'100'000; }));
+    EXPECT_FALSE(warm.connection->damaged);
+  }
+}
+
+TEST(TcpWindowLimit, BoundsWhatIsSentAhead) {
+  Warm warm(1);
+  constexpr std::uint32_t kLimit = 8192;
+  warm.connection->server->rcv_wnd_limit = kLimit;
+  (void)warm.transfer(1'200'000);  // what had been announced is not taken back, and used up here
+  std::uint32_t most = 0;
+  warm.connection->write(200'000);
+  EXPECT_TRUE(warm.network.run(Duration::seconds(60), [&] {
+    most = std::max(most, warm.connection->client->snd_nxt - warm.connection->client->lastack);
+    return warm.connection->received == 1'500'000;
+  }));
+  EXPECT_LE(most, kLimit);
+  EXPECT_GT(most, kLimit / 2);
+  EXPECT_FALSE(warm.connection->damaged);
+}
+
 TEST(TcpScoreboard, BlocksThatMeanNothingAreIgnored) {
   Warm warm(1);
   warm.network.drop = [](std::size_t, const Frame&) { return true; };

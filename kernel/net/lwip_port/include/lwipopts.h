@@ -101,6 +101,7 @@
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff
 #define TCP_MSS 8960                   // the most; what a connection uses follows from the interface's MTU
+#define TCP_MIN_MSS 48                 // of what a peer may ask for, as Linux: room for options and some bytes
 #define TCP_CALCULATE_EFF_SEND_MSS 1
 #define TCP_MSL 30000UL                // as Linux: a minute in TIME_WAIT
 #define TCP_TIME_WAIT_LIMIT 16384      // half a KiB each

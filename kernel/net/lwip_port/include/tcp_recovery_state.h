@@ -58,7 +58,12 @@ struct mokapot_tcp_recovery {
 
   uint32_t user_timeout_ms;    // TCP_USER_TIMEOUT; 0: none
   uint32_t probing_since;      // microseconds; 0: the window is not closed
-  uint32_t total_retransmitted, total_lost, reordering_seen;
+
+  // For TCP_INFO.
+  uint32_t total_retransmitted, total_lost, reordering_seen, duplicates_reported;
+  uint32_t last_acknowledgement, last_sent;  // microseconds
+  uint32_t segments_out, segments_in, data_segments_out, delivered_segments;
+  uint64_t bytes_sent, bytes_retransmitted, bytes_acknowledged;
 };
 
 // A segment has been sent for the first time, and is the last of the unacknowledged ones.

@@ -161,6 +161,24 @@ TEST(options_with_structures) {
   close(s);
 }
 
+TEST(tcp_window_clamp) {
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  static const int values[] = {0, 1, 1000, 1152, 5000, 100000};
+  for (unsigned i = 0; i < sizeof values / sizeof values[0]; ++i) {
+    VALUE(setsockopt(s, IPPROTO_TCP, TCP_WINDOW_CLAMP, &values[i], sizeof values[i]));
+    int got = -1;
+    socklen_t size = sizeof got;
+    VALUE(getsockopt(s, IPPROTO_TCP, TCP_WINDOW_CLAMP, &got, &size));
+    say("set %d: %d, %u bytes", values[i], got, size);
+  }
+  VALUE(setsockopt(s, IPPROTO_TCP, TCP_WINDOW_CLAMP, &values[4], 2));
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  NEED(bind(s, (struct sockaddr*)&address, sizeof address) == 0 && listen(s, 5) == 0);
+  VALUE(setsockopt(s, IPPROTO_TCP, TCP_WINDOW_CLAMP, &values[0], sizeof values[0]));
+  close(s);
+}
+
 TEST(options_are_inherited) {
   int l = socket(AF_INET, SOCK_STREAM, 0), one = 1;
   struct sockaddr_in address = {.sin_family = AF_INET};
