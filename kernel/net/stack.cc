@@ -46,9 +46,9 @@ constinit PostedWork posted;
 
 // The end of what was done under the lock.
 void finish_batch() REQUIRES(net_core_lock()) {
-  posted.run_all();
   // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
   netif_poll_all();
+  posted.run_all();
   for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
   current_wakes = nullptr;
 }
@@ -74,6 +74,8 @@ NetCoreGuard::~NetCoreGuard() { finish_batch(); }
 
 // The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
 NetCoreGuard::Latecomers::~Latecomers() { serve_posted(); }
+
+void run_after_batch(NetCoreWork& work) { posted.push(work); }
 
 void run_in_net_core(NetCoreWork& work) {
   posted.push(work);

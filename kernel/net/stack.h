@@ -37,7 +37,9 @@ class NetCoreWork {
 };
 
 // Runs it now if the lock is free, else leaves it to the lock's holder. An object may be posted again once it runs.
-void run_in_net_core(NetCoreWork& work);
+void run_in_net_core(NetCoreWork& work) EXCLUDES(net_core_lock());
+// For the holder itself: runs it when its batch is done.
+void run_after_batch(NetCoreWork& work) REQUIRES(net_core_lock());
 
 class SCOPED_CAPABILITY NetCoreGuard {
  public:

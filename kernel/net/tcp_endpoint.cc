@@ -34,7 +34,7 @@ void TcpEndpoint::notify(PollEvents events) {
 
 // --- The queue --------------------------------------------------------------------------------------
 
-bool TcpEndpoint::append(pbuf* data) {
+bool TcpEndpoint::append(pbuf* data, Announce announce) {
   std::uint32_t bytes = 0;
   pbuf* last = data;
   for (pbuf* at = data; at != nullptr; at = at->next) bytes += at->len, last = at;
@@ -43,7 +43,7 @@ bool TcpEndpoint::append(pbuf* data) {
   (last_ != nullptr ? last_->next : first_) = data;
   last_ = last;
   received_.fetch_add(bytes, std::memory_order_release);
-  if (socket_ != nullptr) socket_->notify(kPollReadable);
+  if (announce == Announce::kNow && socket_ != nullptr) socket_->notify(kPollReadable);
   return true;
 }
 

@@ -115,8 +115,9 @@ class TcpEndpoint : public RefCounted<TcpEndpoint> {
   ListHook queue_hook;  // a listener's queue
 
  protected:
-  // Appends to the queue. False: closed; data is still the caller's.
-  bool append(pbuf* data);
+  // Appends to the queue. False: closed; data is still the caller's. kLater: the caller notifies.
+  enum class Announce : std::uint8_t { kNow, kLater };
+  bool append(pbuf* data, Announce announce);
   void establish();
   void take_fin();
   void fail(Errno error);        // reset, timed out, refused

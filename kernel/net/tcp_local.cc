@@ -69,7 +69,7 @@ void LocalTcpEndpoint::consumed(std::size_t) {
 
 Result<pbuf*> LocalTcpEndpoint::transmit(pbuf* data, More) {
   RefPtr<LocalTcpEndpoint> to = peer();
-  if (to && to->append(data)) return nullptr;
+  if (to && to->append(data, Announce::kNow)) return nullptr;
   free_buffers(data);
   // Nobody is there any more: the peer's system answers with a reset, which comes after this call.
   take_reset();
@@ -82,7 +82,7 @@ void LocalTcpEndpoint::transmit_urgent(std::uint8_t byte) {
   if (!to->out_of_band_inline()) return to->set_urgent(byte);
   IoBuffer one(&byte, 1);
   Result<pbuf*> data = buffer_from(one, 1);
-  if (data.ok() && !to->append(data.value())) {
+  if (data.ok() && !to->append(data.value(), Announce::kNow)) {
     free_buffers(data.value());
     take_reset();
   }

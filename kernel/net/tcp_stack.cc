@@ -100,7 +100,16 @@ err_t StackTcpEndpoint::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t)
     endpoint.bytes_received_ += data->tot_len;
     ++endpoint.pieces_received_;
     endpoint.last_received_ = now();
-    if (!endpoint.append(data)) pbuf_free(data);
+    if (!endpoint.append(data, Announce::kLater)) {
+      pbuf_free(data);
+      return ERR_OK;
+    }
+    // Once for a whole batch, and a reader that wakes finds all of it.
+    endpoint.has_news_ = true;
+    if (!endpoint.is_posted_.exchange(true, std::memory_order_acq_rel)) {
+      endpoint.add_reference();
+      run_after_batch(endpoint);
+    }
     return ERR_OK;
   }
   // lwIP has gone on already: in TIME_WAIT our FIN was acknowledged before theirs came.
@@ -297,15 +306,16 @@ void StackTcpEndpoint::consumed(std::size_t bytes) {
   const std::size_t closed = unreturned_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (closed < window_step_.load(std::memory_order_relaxed)) return;
   // Acquire-release: bytes counted before a post that is found here are seen when that post runs.
-  if (window_posted_.exchange(true, std::memory_order_acq_rel)) return;
+  if (is_posted_.exchange(true, std::memory_order_acq_rel)) return;
   add_reference();
   run_in_net_core(*this);
 }
 
 void StackTcpEndpoint::run_in_core() {
   // First: bytes that are read from here on post again.
-  window_posted_.exchange(false, std::memory_order_acq_rel);
-  return_window();
+  is_posted_.exchange(false, std::memory_order_acq_rel);
+  if (unreturned_.load(std::memory_order_relaxed) >= window_step_.load(std::memory_order_relaxed)) return_window();
+  if (std::exchange(has_news_, false)) notify(kPollReadable);
   drop_reference();
 }
 

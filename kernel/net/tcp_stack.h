@@ -50,7 +50,8 @@ class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
 
  private:
   void consumed(std::size_t bytes) override;
-  void run_in_core() override REQUIRES(net_core_lock());  // opens the window
+  // What was put off to the end of a batch: opens the window, and tells the socket that data has come.
+  void run_in_core() override REQUIRES(net_core_lock());
   std::size_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
   void take_over(tcp_pcb& pcb) REQUIRES(net_core_lock());
@@ -84,7 +85,8 @@ class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
   std::atomic<bool> wants_drained_{false};
   std::atomic<std::size_t> unreturned_{0};                   // bytes read for which the window is still closed
   std::atomic<std::size_t> window_step_{1};                  // how many may be
-  std::atomic<bool> window_posted_{false};                   // run_in_core() is due, and has a reference
+  std::atomic<bool> is_posted_{false};                       // run_in_core() is due, and has a reference
+  bool has_news_ GUARDED_BY(net_core_lock()) = false;        // of data, for the socket
 };
 
 // lwIP's listener on one address and port, shared by the sockets that share the port.

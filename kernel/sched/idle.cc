@@ -7,7 +7,6 @@
 #include "irq/irq.h"
 #include "memory/frames.h"
 #include "sched/scheduler.h"
-#include "sync/spin_wait.h"
 #include "time/clock.h"
 
 namespace mokapot {
@@ -24,9 +23,8 @@ bool poll_for_work(SchedulerCpu& cpu) {
   cpu.polling.store(true, std::memory_order_seq_cst);
   const Instant end = now() + cpu.poll_window;
   bool found = has_work(cpu);
-  SpinWait wait;
   while (!found && now() < end) {
-    wait();
+    arch::relax();
     found = has_work(cpu);
   }
   cpu.polling.store(false, std::memory_order_seq_cst);

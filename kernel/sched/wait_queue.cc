@@ -37,17 +37,38 @@ bool WaitQueue::has_waiters() const {
   return count_.load(std::memory_order_relaxed) != 0;
 }
 
-void WaitQueue::wake_one() {
-  if (!has_waiters()) return;
-  IrqSpinGuard guard(lock_);
+// The thread to be woken: the longest waiting one, after the callbacks that stand before it.
+Thread* WaitQueue::choose_locked() {
   for (auto next = waiters_.begin(); next != waiters_.end();) {
     Waiter& waiter = *next++;
-    waiter.callback_(waiter);
-    if (waiter.callback_ != wake_thread) continue;  // a listener: it takes nothing away from the others
+    if (waiter.callback_ != wake_thread) {
+      waiter.callback_(waiter);  // a listener: it takes nothing away from the others
+      continue;
+    }
     // To the end, so that a second wake_one before this thread has left the queue reaches the next.
     waiters_.splice(waiters_.end(), waiters_, waiters_.iterator_to(waiter));
+    // SAFETY: the default constructor stored a Thread.
+    return static_cast<Thread*>(waiter.context());
+  }
+  return nullptr;
+}
+
+void WaitQueue::wake_one() {
+  if (!has_waiters()) return;
+  if (arch::in_interrupt() || arch::preempt_count() != 0) {
+    // A reference must not be let go here, so the thread is kept by its place on the queue.
+    IrqSpinGuard guard(lock_);
+    if (Thread* thread = choose_locked()) thread->wake();
     return;
   }
+  // A thread that is woken on another CPU wants the queue's lock first of all, and to interrupt that CPU takes a while.
+  RefPtr<Thread> thread;
+  const PreemptGuard wakes_at_once;
+  {
+    IrqSpinGuard guard(lock_);
+    thread = RefPtr<Thread>(choose_locked());
+  }
+  if (thread) thread->wake();
 }
 
 void WaitQueue::wake_all() {

@@ -43,6 +43,8 @@ class WaitQueue {
   bool has_waiters() const;
 
  private:
+  Thread* choose_locked() REQUIRES(lock_);
+
   mutable SpinLock lock_;
   IntrusiveList<Waiter, &Waiter::queue_hook> waiters_ GUARDED_BY(lock_);
   std::atomic<std::uint32_t> count_{0};  // length of waiters_, written under the lock: a wake of nobody is free

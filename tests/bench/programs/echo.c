@@ -56,5 +56,7 @@ int main(void) {
   say_figure("echo", median(times, kBatches));
   close(client);
   pthread_join(server, NULL);
+  // The harness reads QEMU's clock when it sees the figure: the machine must still be there then.
+  sleep(1);
   return 0;
 }
