@@ -22,7 +22,7 @@ void remember_windows(tcp_pcb& pcb) {
 }
 
 // RFC 6937, with the slow-start bound.
-void reduce_proportionally(tcp_pcb& pcb) {
+void reduce_proportionally(tcp_pcb& pcb) REQUIRES(net_core_lock()) {
   mokapot_tcp_recovery& state = pcb.recovery;
   const std::uint32_t flight = bytes_in_flight(pcb);
   state.loss_delivered += state.delivered;
