@@ -9,6 +9,8 @@
 namespace mokapot {
 namespace {
 
+constexpr std::size_t kLeastBuffer = 2048;
+
 // A buffer and the page that it cites. The buffer comes first: lwIP knows that part only.
 struct PageBuffer {
   pbuf_custom buffer;
@@ -55,8 +57,11 @@ BufferChain buffers_of_pages(PageSource& source, std::uint64_t offset, std::size
 
 Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer) {
   pbuf* buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM);
-  // Free memory may lie in single pages.
-  for (; buffer == nullptr && size > kPageSize / 2; buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM)) size /= 2;
+  // Memory may be there in small pieces only: the page cache has the rest.
+  while (buffer == nullptr && size > kLeastBuffer) {
+    size /= 2;
+    buffer = pbuf_alloc(layer, static_cast<u16_t>(size), PBUF_RAM);
+  }
   if (buffer == nullptr) return Errno::kENOBUFS;
   const Result<std::size_t> copied = from.copy_out(buffer->payload, size);
   if (!copied.ok()) {

@@ -18,8 +18,8 @@ namespace mokapot {
 // The most that one buffer holds: a power of two of pages with its header, since larger blocks of the heap are.
 inline constexpr std::size_t kMostBuffer = 65536 - 64;
 
-// A buffer with up to size (at most kMostBuffer) bytes of from, advancing it: fewer where memory is short. kENOBUFS; kEFAULT if the first byte
-// could not be read; what was read before a fault is in the buffer.
+// A buffer with up to size (at most kMostBuffer) bytes of from, advancing it; fewer where memory is short. kENOBUFS;
+// kEFAULT if the first byte could not be read; what was read before a fault is in the buffer.
 Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer = PBUF_RAW);
 
 // Buffers that cite a file's pages in the page cache, of which each holds its page, from offset on: as far as they are

@@ -96,18 +96,20 @@ final class GrpcCalls implements Library {
                 }
             }).start()))
             .addMethod(COUNT, ServerCalls.asyncServerStreamingCall((request, answers) ->
-                count(Integer.parseInt(new String(request)), (ServerCallStreamObserver<byte[]>) answers)))
+                count(new String(request).split(" "), (ServerCallStreamObserver<byte[]>) answers)))
             .addMethod(SUM, ServerCalls.asyncClientStreamingCall(answers -> new Adder(answers)))
             .addMethod(CHAT, ServerCalls.asyncBidiStreamingCall(answers -> new Echo(answers)))
             .build();
     }
 
-    /** No more at a time than the client's window takes. */
-    private static void count(int end, ServerCallStreamObserver<byte[]> answers) {
+    /** Numbers up to the first word, at least as wide as the second, and no more at a time than the window takes. */
+    private static void count(String[] request, ServerCallStreamObserver<byte[]> answers) {
+        int end = Integer.parseInt(request[0]);
+        String format = "%" + request[1] + "d";
         var next = new int[1];
         answers.setOnReadyHandler(() -> {
             while (next[0] < end && answers.isReady()) {
-                answers.onNext(bytes(next[0]++));
+                answers.onNext(bytes(String.format(format, next[0]++)));
             }
             if (next[0] == end) {
                 next[0]++;
@@ -236,10 +238,10 @@ final class GrpcCalls implements Library {
 
     private static Object serverStream(Channel channel, int count) {
         Iterator<byte[]> answers = ClientCalls.blockingServerStreamingCall(channel, COUNT, CallOptions.DEFAULT,
-                                                                           bytes(count));
+                                                                           bytes(count + " 1"));
         int expected = 0;
         while (answers.hasNext()) {
-            if (Integer.parseInt(new String(answers.next())) != expected++) {
+            if (Integer.parseInt(new String(answers.next()).trim()) != expected++) {
                 return "out of order at " + expected;
             }
         }
@@ -251,7 +253,7 @@ final class GrpcCalls implements Library {
         var before = context.attach();
         try {
             Iterator<byte[]> answers = ClientCalls.blockingServerStreamingCall(channel, COUNT, CallOptions.DEFAULT,
-                                                                               bytes(1_000_000));
+                                                                               bytes("1000000 10000"));
             for (int number = 0; number < 10; number++) {
                 answers.next();
             }
