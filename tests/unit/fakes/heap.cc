@@ -23,6 +23,8 @@ std::atomic<long> allocations_until_failure{-1};
 void fake::fail_heap_after(long allocations) { allocations_until_failure = allocations; }
 
 void initialise_heap() {}
+void set_memory_reclaimer(bool (*)()) {}
+bool reclaim_memory_if_allowed() { return false; }
 
 void* heap_allocate(std::size_t size, std::size_t alignment) {
   if (allocations_until_failure >= 0 && allocations_until_failure-- == 0) {
