@@ -21,11 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
 from system import confinement, kvm, network, stress, system, terminal  # noqa: E402
-<<<<<<< HEAD
 from system.netsuites import suite as netsuites  # noqa: E402
-=======
 from system.faults import suite as misbehaving  # noqa: E402
->>>>>>> faults
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
