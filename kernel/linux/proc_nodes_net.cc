@@ -164,14 +164,13 @@ Result<void> print_net_devices(TextSink& out, PseudoContext) {
 }
 
 Result<void> print_if_inet6(TextSink& out, PseudoContext) {
-  constexpr unsigned kPermanent = 0x80;
   return for_each_interface([&](const Interface& one) {
     for (std::size_t i = 0; i < one.address_count; ++i) {
       const InterfaceAddress& address = one.addresses[i];
       if (address.address.is_v4()) continue;
       for (const std::uint8_t byte : address.address.bytes) out.print("%02x", byte);
       const unsigned scope = address.address.is_loopback() ? 0x10 : address.address.is_link_local() ? 0x20 : 0;
-      out.print(" %02x %02x %02x %02x %8s\n", one.index, address.prefix, scope, kPermanent, one.name);
+      out.print(" %02x %02x %02x %02x %8s\n", one.index, address.prefix, scope, address.flags, one.name);
     }
   });
 }

@@ -29,7 +29,11 @@ std::uint8_t scope_of_address(const InetAddress& address) {
 
 void add_address(Interface& to, const InetAddress& address, unsigned prefix, const InetAddress& broadcast) {
   if (to.address_count == Interface::kMostAddresses) return;
-  to.addresses[to.address_count++] = {address, static_cast<std::uint8_t>(prefix), broadcast, scope_of_address(address)};
+  InterfaceAddress& added = to.addresses[to.address_count++];
+  added.address = address;
+  added.prefix = static_cast<std::uint8_t>(prefix);
+  added.broadcast = broadcast;
+  added.scope = scope_of_address(address);
 }
 
 void add_addresses(Interface& to, netif& record) REQUIRES(net_core_lock()) {
@@ -41,8 +45,11 @@ void add_addresses(Interface& to, netif& record) REQUIRES(net_core_lock()) {
                 to.is_loopback ? InetAddress::any(kFamilyIpv4) : InetAddress::from_v4(&broadcast));
   }
   for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
-    if (!ip6_addr_isvalid(netif_ip6_addr_state(&record, i))) continue;
+    const auto state = netif_ip6_addr_state(&record, i);
+    if (!ip6_addr_isvalid(state) && !ip6_addr_istentative(state)) continue;
+    const std::size_t before = to.address_count;
     add_address(to, InetAddress::from_v6(netif_ip6_addr(&record, i)->addr), to.is_loopback ? 128 : 64, {});
+    if (to.address_count != before && ip6_addr_istentative(state)) to.addresses[before].flags |= InterfaceAddress::kTentative;
   }
 }
 

@@ -15,10 +15,13 @@
 namespace mokapot {
 
 struct InterfaceAddress {
+  // Linux's IFA_F_ flags. A tentative address is being asked about and not in use yet (RFC 4862).
+  static constexpr std::uint8_t kTentative = 0x40, kPermanent = 0x80;
   InetAddress address;
   std::uint8_t prefix = 0;     // bits
   InetAddress broadcast;       // IPv4; any where there is none
   std::uint8_t scope = 0;      // rtnetlink's: 0 everywhere, 253 link, 254 host
+  std::uint8_t flags = kPermanent;
 };
 
 struct Interface {

@@ -34,7 +34,7 @@ struct RouteBody {
 static_assert(sizeof(LinkBody) == 16 && sizeof(AddressBody) == 8 && sizeof(RouteBody) == 12);
 
 constexpr std::uint16_t kArpEthernet = 1, kArpLoopback = 772;
-constexpr std::uint8_t kStateUnknown = 0, kStateDown = 2, kStateUp = 6, kPermanent = 0x80;
+constexpr std::uint8_t kStateUnknown = 0, kStateDown = 2, kStateUp = 6;
 
 struct LinkStatistics {
   std::uint64_t received_packets, sent_packets, received_bytes, sent_bytes, received_errors, sent_errors,
@@ -73,7 +73,7 @@ void write_link(NetlinkWriter& to, const Interface& one) {
 void write_address(NetlinkWriter& to, const Interface& one, const InterfaceAddress& address) {
   const bool v4 = address.address.is_v4();
   const auto family = static_cast<std::uint8_t>(v4 ? kFamilyIpv4 : kFamilyIpv6);
-  const AddressBody body{family, address.prefix, kPermanent, address.scope, one.index};
+  const AddressBody body{family, address.prefix, address.flags, address.scope, one.index};
   to.begin(kNewAddress, kNetlinkMulti, &body, sizeof(body));
   const std::uint8_t* bytes = address.address.bytes + (v4 ? 12 : 0);
   const std::size_t size = v4 ? 4 : 16;
@@ -85,7 +85,7 @@ void write_address(NetlinkWriter& to, const Interface& one, const InterfaceAddre
     }
     to.attribute(kAddressLabel, one.name, std::strlen(one.name) + 1);
   }
-  const std::uint32_t flags = kPermanent;
+  const std::uint32_t flags = address.flags;
   to.attribute(kAddressFlags, &flags, sizeof(flags));
   to.end();
 }

@@ -53,8 +53,10 @@ WakeReason Scheduler::block(Instant deadline, Interruptible interruptible) {
     timer.cancel();
   }
   const WakeReason reason = self.scheduling_.wake_reason;
-  // A signal wakes every waiter; for those that it may not end, that is a spurious wake-up.
-  if (reason == WakeReason::kInterrupted && interruptible == Interruptible::kNo) return WakeReason::kWoken;
+  // A signal wakes every waiter; for those that it may not end, that is a spurious wake-up. So is one that comes late: who
+  // interrupts sets the mark and then wakes, and in between the thread may have taken the signal and begun another wait.
+  const bool ends_wait = interruptible == Interruptible::kYes && self.interrupt_pending();
+  if (reason == WakeReason::kInterrupted && !ends_wait) return WakeReason::kWoken;
   return reason;
 }
 

@@ -51,7 +51,8 @@ class Vm:
     """Runs `words` and collects the program's lines and moka's events; ends it at the end of the block."""
 
     def __init__(self, words, patience=150, prefix=(), env=None, preexec=None):
-        self.command = [*prefix, MOKA, "run", "--output", "json", "-J", JVM_OPTION, *words]
+        is_java = any(word == "-cp" or word.endswith(".jar") for word in words)
+        self.command = [*prefix, MOKA, "run", "--output", "json", *(("-J", JVM_OPTION) if is_java else ()), *words]
         self.patience = patience
         self.lines = []   # of standard output
         self.events = []  # of moka

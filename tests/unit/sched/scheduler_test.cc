@@ -14,6 +14,7 @@
 #include "fakes/heap.h"
 #include "sched/fake_machine.h"
 #include "sched/mutex.h"
+#include "sched/scheduler.h"
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
 #include "sched/work_queue.h"
@@ -137,6 +138,16 @@ TEST_F(SchedulerTest, InterruptEndsInterruptibleWaitsOnly) {
   EXPECT_EQ(now() - begin, ms(100));
   self.clear_interrupt();
   EXPECT_TRUE(sleep_until(now() + ms(1), Interruptible::kYes).ok());
+}
+
+// Of an interrupt whose mark the thread has seen and cleared already.
+TEST_F(SchedulerTest, AnInterruptThatWakesLateEndsNoWait) {
+  Thread& self = current_thread();
+  TestThread late([&] { Scheduler::wake(self, WakeReason::kInterrupted); });
+  late.start();
+  const Instant begin = now();
+  EXPECT_TRUE(sleep_until(begin + ms(10), Interruptible::kYes).ok());
+  EXPECT_EQ(now() - begin, ms(10));
 }
 
 TEST_F(SchedulerTest, EqualThreadsShareTheCpu) {
