@@ -20,8 +20,13 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.MembershipKey;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /** Datagrams by the JDK's channels and sockets, to one machine and to groups. */
 final class Datagrams implements Library {
@@ -187,11 +192,31 @@ final class Datagrams implements Library {
         }
     }
 
-    private static InetAddress addressOf(NetworkInterface place, ProtocolFamily family) {
+    private static InetAddress addressOf(NetworkInterface place, ProtocolFamily family) throws IOException {
         Class<?> kind = family == StandardProtocolFamily.INET ? Inet4Address.class : Inet6Address.class;
-        // The kernel answers from a link-local address to an IPv6 group of the link, else from a wider one.
-        return place.getInterfaceAddresses().stream().map(InterfaceAddress::getAddress)
-            .filter(kind::isInstance).filter(address -> !address.isLinkLocalAddress()).findFirst().orElseThrow();
+        // A router's advertisement takes a moment to come, and what it gives another to be asked about (RFC 4862).
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (true) {
+            // The kernel answers from a link-local address to an IPv6 group of the link, else from a wider one.
+            var found = NetworkInterface.getByIndex(place.getIndex()).getInterfaceAddresses().stream()
+                .map(InterfaceAddress::getAddress).filter(kind::isInstance)
+                .filter(address -> !address.isLinkLocalAddress()).findFirst();
+            if (found.isPresent() && !isTentative(found.get())) {
+                return found.get();
+            }
+            if (System.nanoTime() > deadline) {
+                throw new IOException("no address of " + family + " on " + place.getName());
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+        }
+    }
+
+    private static boolean isTentative(InetAddress address) throws IOException {
+        String digits = HexFormat.of().formatHex(address.getAddress());
+        try (var lines = Files.lines(Path.of("/proc/net/if_inet6"))) {
+            return lines.map(line -> line.trim().split(" +"))
+                .anyMatch(words -> words[0].equals(digits) && (Integer.parseInt(words[4], 16) & 0x40) != 0);
+        }
     }
 
     /** Only from a source that the member named, and not from one that it blocks. */
