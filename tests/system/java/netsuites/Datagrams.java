@@ -59,7 +59,7 @@ final class Datagrams implements Library {
         try (DatagramSocket socket = new DatagramSocket()) {
             socket.setSoTimeout(3000);
             socket.connect(new InetSocketAddress(address, port));
-            for (int size : new int[] {0, 1, 1400, 1472, 8000}) {
+            for (int size : new int[] {1, 1400, 1472, 8000}) {
                 report.attempt("echo of " + size, () -> echo(socket, size));
             }
         }
