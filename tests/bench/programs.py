@@ -35,12 +35,12 @@ class Paths:
 
 def build_tomcat(out):
     """The program, its libraries and a file to be served; Unavailable where Tomcat cannot be fetched."""
-    reason = artifacts.fetch()
+    reason = artifacts.TOMCAT.fetch()
     if reason:
         raise Unavailable(reason)
     sources = sorted(map(str, (HERE / "programs" / "tomcat").glob("*.java")))
     shutil.rmtree(out, ignore_errors=True)
-    artifacts.link_embedded(out / "lib")
+    artifacts.TOMCAT.link(out / "lib", artifacts.EMBEDDED)
     subprocess.run(["javac", "--release", "17", "-proc:none", "-cp", f"{out}/lib/*", "-d", str(out / "classes"), *sources],
                    check=True)
     (out / "static").mkdir()
