@@ -116,6 +116,8 @@ class File : public RefCounted<File> {
 
   // The last descriptor went (mappings and calls under way may still hold the file).
   virtual void on_closed() {}
+  // Whether a write to what nobody reads any more raises SIGPIPE beside kEPIPE.
+  virtual bool raises_broken_pipe() const { return true; }
   virtual FileKind kind() const { return FileKind::kOther; }
   virtual Vnode* vnode() { return nullptr; }
   virtual Dentry* dentry() { return nullptr; }  // where it was opened, for paths relative to it
