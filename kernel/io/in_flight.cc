@@ -61,6 +61,12 @@ class InFlight {
     holder.for_each_queue(each_queue, &visit);
   }
 
+  using SpreadList = IntrusiveList<UnixSocketBase, &UnixSocketBase::spread_hook>;
+  static void reach(UnixSocketBase& socket, SpreadList& spreading) {
+    socket.reach_ = State::kReachable;
+    spreading.push_back(socket);
+  }
+
   Mutex mutex_{LockRank::kSocket};
   IntrusiveList<UnixSocketBase, &UnixSocketBase::in_flight_hook> sockets_ GUARDED_BY(mutex_);
 };
@@ -84,20 +90,17 @@ void InFlight::search(UnixMessageList& found) NO_THREAD_SAFETY_ANALYSIS {
       if (held.reach_ == State::kUnknown) --held.held_elsewhere_;
     });
   }
-  // Spreads what is reachable, one step of it at a time.
+  // Spreads what is reachable along the queues; each socket is looked into once.
+  SpreadList spreading;
   for (UnixSocketBase& socket : sockets_) {
-    if (socket.reach_ == State::kUnknown && socket.held_elsewhere_ != 0) socket.reach_ = State::kSpreading;
+    if (socket.reach_ == State::kUnknown && socket.held_elsewhere_ != 0) reach(socket, spreading);
   }
-  for (bool spread = true; spread;) {
-    spread = false;
-    for (UnixSocketBase& socket : sockets_) {
-      if (socket.reach_ != State::kSpreading) continue;
-      socket.reach_ = State::kReachable;
-      spread = true;
-      for_each_held(socket, [](UnixSocketBase& held) {
-        if (held.reach_ == State::kUnknown) held.reach_ = State::kSpreading;
-      });
-    }
+  while (!spreading.empty()) {
+    UnixSocketBase& socket = spreading.front();
+    spreading.pop_front();
+    for_each_held(socket, [&spreading](UnixSocketBase& held) {
+      if (held.reach_ == State::kUnknown) reach(held, spreading);
+    });
   }
   for (UnixSocketBase& socket : sockets_) {
     if (socket.reach_ != State::kUnknown) continue;

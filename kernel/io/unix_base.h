@@ -64,6 +64,7 @@ class UnixSocketBase : public SocketFile {
   virtual void for_each_queue(void (*visit)(UnixMessageQueue& queue, void* context), void* context) = 0;
 
   ListHook in_flight_hook;  // InFlight::sockets_
+  ListHook spread_hook;     // those that InFlight::search has still to look into
 
  protected:
   UnixSocketBase(int type, std::uint32_t flags) : SocketFile(flags), type_(type) {}
@@ -89,7 +90,7 @@ class UnixSocketBase : public SocketFile {
 
  private:
   friend class InFlight;
-  enum class Reach : std::uint8_t { kUnknown, kSpreading, kReachable };
+  enum class Reach : std::uint8_t { kUnknown, kReachable };
 
   static UnixSocketBase* find_abstract_locked(const SocketAddress& name, int type);
   void forget_abstract_name();
