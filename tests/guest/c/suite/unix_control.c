@@ -363,3 +363,40 @@ TEST(rights_of_a_listener) {
   close(ends[0]);
   close(ends[1]);
 }
+
+static int shared_end;
+static void* pass_in_circles(void* unused) {
+  for (int i = 0; i < 150; ++i) {
+    int type = kTypes[i % 3], ends[2], other[2];
+    if (socketpair(AF_UNIX, type, 0, ends) != 0 || socketpair(AF_UNIX, type, 0, other) != 0) return (void*)1;
+    int with[3] = {ends[i & 1], other[0], shared_end};
+    int sent = send_files(ends[0], "x", with, 3, 0) == 1 && send_files(other[0], "y", ends, 2, 0) == 1 &&
+               send_files(ends[1], "z", other, 2, 0) == 1;
+    if (!sent) return (void*)2;
+    if (i % 4 == 0) {
+      // Some are read again, while other threads look for those that nobody can read.
+      char text[8], control[256];
+      struct iovec piece = {text, sizeof text};
+      struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+      if (recvmsg(ends[1], &message, MSG_DONTWAIT) != 1) return (void*)3;
+      struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+      if (header == NULL || header->cmsg_len != CMSG_LEN(sizeof with)) return (void*)4;
+      memcpy(with, CMSG_DATA(header), sizeof with);
+      for (int n = 0; n < 3; ++n) close(with[n]);
+    }
+    for (int n = 0; n < 2; ++n) close(ends[n]), close(other[n]);
+  }
+  return unused;
+}
+
+TEST(rights_in_circles_of_many_threads) {
+  int pipe_ends[2];
+  unsigned long threads[4];
+  NEED(pipe(pipe_ends) == 0);
+  shared_end = pipe_ends[1];
+  for (int i = 0; i < 4; ++i) threads[i] = start_thread(pass_in_circles, NULL);
+  for (int i = 0; i < 4; ++i) VALUE((long)join_thread(threads[i]));
+  close(pipe_ends[1]);
+  VALUE(write_end_goes(pipe_ends[0]));
+  close(pipe_ends[0]);
+}
