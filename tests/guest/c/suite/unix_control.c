@@ -291,8 +291,8 @@ TEST(rights_in_circles) {
     int ends[2], pipe_ends[2];
     NEED(socketpair(AF_UNIX, kTypes[i], 0, ends) == 0 && pipe(pipe_ends) == 0);
     int with[2] = {ends[1], pipe_ends[1]};
-    NEED(send_files(ends[0], "x", with, 2, 0) == 1);
-    NEED(send_files(ends[1], "y", ends, 1, 0) == 1);
+    NEED(send_files(ends[1], "x", with, 2, 0) == 1);
+    NEED(send_files(ends[0], "y", ends, 1, 0) == 1);
     close(pipe_ends[1]);
     close(ends[1]);
     // Held from outside by one end: nothing is lost.
