@@ -19,7 +19,8 @@ static void on_pipe(int number) { (void)number; ++pipe_signals; }
 static socklen_t path_name(struct sockaddr_un* name, const char* file) {
   memset(name, 0, sizeof *name);
   name->sun_family = AF_UNIX;
-  snprintf(name->sun_path, sizeof name->sun_path, "%s", scratch(file));
+  // Not in the scratch directory, which may be a shared folder: those hold no sockets.
+  snprintf(name->sun_path, sizeof name->sun_path, "/tmp/suite-%d-%s", getpid(), file);
   return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name->sun_path) + 1);
 }
 static socklen_t abstract_name(struct sockaddr_un* name, const char* text) {
