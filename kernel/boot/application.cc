@@ -19,6 +19,7 @@
 #include "io/console.h"
 #include "io/control_channel.h"
 #include "io/epoll.h"
+#include "io/in_flight.h"
 #include "io/record_lock.h"
 #include "linux/fifo.h"
 #include "linux/proc_nodes.h"
@@ -164,6 +165,7 @@ void run_application(const BootInfo& info) {
     if (initrd.begin < initrd.end) add_memory(initrd);
   }
   initialise_epoll();
+  initialise_in_flight();
   initialise_record_locks();
   install_fifo_opener();
   start_console(configuration);

@@ -5,10 +5,11 @@
 
 namespace mokapot {
 
-Result<std::size_t> ByteRing::read(IoBuffer& into, Consume consume) {
+Result<std::size_t> ByteRing::read(IoBuffer& into, Consume consume, Companion* companion) {
   MutexGuard guard(mutex_);
   const std::size_t size = capacity();
-  std::size_t left = used_.load(std::memory_order_relaxed), at = head_, moved = 0;
+  const std::size_t used = used_.load(std::memory_order_relaxed);
+  std::size_t left = companion != nullptr ? companion->readable(position_, used) : used, at = head_, moved = 0;
   while (left > 0 && into.remaining() > 0) {
     const std::size_t piece = std::min(left, size - at);
     Result<std::size_t> copied = into.copy_in(&bytes_[at], piece);
@@ -22,14 +23,16 @@ Result<std::size_t> ByteRing::read(IoBuffer& into, Consume consume) {
     moved += count;
     if (count < piece) break;  // the buffer is full, or the rest of it faults
   }
+  if (companion != nullptr && moved != 0) companion->was_read(position_, moved, consume);
   if (consume == Consume::kYes) {
     head_ = at;
-    used_.store(left, std::memory_order_release);
+    position_ += moved;
+    used_.store(used - moved, std::memory_order_release);
   }
   return moved;
 }
 
-Result<std::size_t> ByteRing::write(IoBuffer& from, std::size_t least) {
+Result<std::size_t> ByteRing::write(IoBuffer& from, std::size_t least, Companion* companion) {
   MutexGuard guard(mutex_);
   const std::size_t size = capacity();
   if (!bytes_) {
@@ -51,6 +54,7 @@ Result<std::size_t> ByteRing::write(IoBuffer& from, std::size_t least) {
     moved += count;
     if (count < piece) break;
   }
+  if (companion != nullptr && moved != 0) companion->was_written(position_ + used - moved, moved);
   used_.store(used, std::memory_order_release);
   return moved;
 }

@@ -52,7 +52,7 @@ struct FileStatus {
 enum class Whence : std::uint8_t { kSet = 0, kCurrent = 1, kEnd = 2, kData = 3, kHole = 4 };
 
 // Which class a file is, for calls that work on one kind only (fcntl's F_SETPIPE_SZ, epoll_ctl, bind ...).
-enum class FileKind : std::uint8_t { kOther, kPipe, kEvent, kTimer, kEpoll, kSocket, kInotify };
+enum class FileKind : std::uint8_t { kOther, kPipe, kEvent, kTimer, kEpoll, kSocket, kInotify, kSignal };
 
 class Vnode;   // fs/; nullptr for pipes, sockets and the like
 class Dentry;  // fs/
@@ -116,6 +116,8 @@ class File : public RefCounted<File> {
 
   // The last descriptor went (mappings and calls under way may still hold the file).
   virtual void on_closed() {}
+  // Whether a write to what nobody reads any more raises SIGPIPE beside kEPIPE.
+  virtual bool raises_broken_pipe() const { return true; }
   virtual FileKind kind() const { return FileKind::kOther; }
   virtual Vnode* vnode() { return nullptr; }
   virtual Dentry* dentry() { return nullptr; }  // where it was opened, for paths relative to it

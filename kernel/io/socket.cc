@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "io/anonymous.h"
+#include "io/passed_files.h"
 
 namespace mokapot {
 namespace {
@@ -19,6 +20,9 @@ static_assert(sizeof(ControlHeader) == 16);
 constexpr std::size_t aligned(std::size_t size) { return align_up(size, sizeof(std::uint64_t)); }
 
 }  // namespace
+
+IncomingMessage::IncomingMessage() = default;
+IncomingMessage::~IncomingMessage() = default;
 
 void IncomingMessage::add_control(int level, int type, const void* data, std::size_t size) {
   const std::size_t at = control_size;  // aligned

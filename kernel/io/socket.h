@@ -30,6 +30,16 @@ struct SocketAddress {
 };
 
 class SocketFile;
+class PassedFiles;
+
+// struct ucred. Whoever did not say has none: Linux shows process 0 and its overflow ids.
+struct Credentials {
+  std::int32_t process = 0;
+  std::uint32_t user = 65534, group = 65534;
+  bool operator==(const Credentials&) const = default;
+};
+// There is one process and one user.
+inline constexpr Credentials kOwnCredentials{1, 0, 0};
 
 // What goes with the bytes of one message that is sent.
 struct OutgoingMessage {
@@ -37,15 +47,22 @@ struct OutgoingMessage {
   const SocketAddress* to = nullptr;      // null: to the peer
   SocketFile* target = nullptr;           // AF_UNIX: the socket that `to` names
   std::span<const std::uint8_t> control;  // struct cmsghdr, one after the other
+  PassedFiles* files = nullptr;              // AF_UNIX: SCM_RIGHTS
+  const Credentials* credentials = nullptr;  // AF_UNIX: SCM_CREDENTIALS
 };
 
 // What comes with the bytes of one message that is received.
 struct IncomingMessage {
+  IncomingMessage();
+  ~IncomingMessage();
   std::uint32_t flags = 0;           // MSG_ of the call
   std::uint32_t result_flags = 0;    // msg_flags
   SocketAddress* from = nullptr;     // filled in if the caller wants to know; size 0: not said
   std::span<std::uint8_t> control;   // room for struct cmsghdr
   std::size_t control_size = 0;      // filled of it
+  RefPtr<PassedFiles> files;         // AF_UNIX: SCM_RIGHTS, for the caller to turn into descriptors
+  bool has_credentials = false;      // AF_UNIX: SO_PASSCRED
+  Credentials credentials;
 
   // Appends one control message; what does not fit sets MSG_CTRUNC.
   void add_control(int level, int type, const void* data, std::size_t size);

@@ -2,20 +2,10 @@
 #include "io/unix_socket.h"
 
 #include <algorithm>
-#include <cstring>
-
 
 namespace mokapot {
 namespace {
 constexpr int kMostBacklog = 4096;  // net.core.somaxconn
-
-// Sockets with a name of the abstract space, in a chain through next_abstract_.
-constinit SpinLock abstract_lock{LockRank::kReadiness};
-constinit UnixSocket* first_abstract = nullptr;
-
-bool same_name(const SocketAddress& a, const SocketAddress& b) {
-  return a.size == b.size && std::memcmp(a.bytes, b.bytes, a.size) == 0;
-}
 }  // namespace
 
 void UnixConnection::notify(unsigned end, PollEvents events) {
@@ -38,14 +28,13 @@ void UnixSocket::attach(RefPtr<UnixConnection> connection, unsigned end) {
 
 Result<void> UnixSocket::connect_pair(UnixSocket& a, UnixSocket& b) {
   RefPtr<UnixConnection> connection = TRY(make_ref<UnixConnection>());
+  a.accepted_ = b.accepted_ = true;
   a.attach(connection, 0);
   b.attach(std::move(connection), 1);
   return {};
 }
 
 UnixSocket::~UnixSocket() {
-  forget_abstract_name();
-  if (node_name_) node_name_->forget();
   while (RefPtr<UnixSocket> refused = take_pending()) {
   }
   const Attachment mine = attachment();
@@ -58,10 +47,12 @@ UnixSocket::~UnixSocket() {
     connection.ends[mine.end] = nullptr;
     connection.last_name[mine.end] = name.value();
   }
-  if (connection.bytes[other].used() != 0) connection.reset[other].store(true, std::memory_order_release);
+  const bool unread = connection.bytes[other].used() != 0 || (type() != kSocketStream && connection.messages[other].count() != 0);
+  if (unread) connection.reset[other].store(true, std::memory_order_release);
   connection.write_ended[mine.end].store(true, std::memory_order_release);
   connection.read_ended[mine.end].store(true, std::memory_order_release);
   connection.notify(other, kPollAny);
+  connection.messages[other].close();  // nobody can read them any more
 }
 
 UnixSocket::Attachment UnixSocket::attachment() {
@@ -75,8 +66,9 @@ UnixSocket::State UnixSocket::state() {
 }
 
 Result<void> UnixSocket::listen(int backlog) {
+  if (!has_name()) return Errno::kEINVAL;
   SpinGuard guard(lock_);
-  if (name_.size == 0 || state_ == State::kConnected) return Errno::kEINVAL;
+  if (state_ == State::kConnected) return Errno::kEINVAL;
   state_ = State::kListening;
   // A negative or huge backlog means the most there is.
   backlog_ = static_cast<std::size_t>(
@@ -107,14 +99,16 @@ RefPtr<UnixSocket> UnixSocket::take_pending() {
   return taken;
 }
 
-Result<void> UnixSocket::connect_to(UnixSocket& listener) {
+Result<void> UnixSocket::connect_to(UnixSocketBase& target) {
+  auto& listener = static_cast<UnixSocket&>(target);
+  TRY(name_if_credentials_are_passed());
   switch (state()) {
     case State::kConnected: return Errno::kEISCONN;
     case State::kListening: return Errno::kEINVAL;
     case State::kUnconnected: break;
   }
   RefPtr<UnixConnection> connection = TRY(make_ref<UnixConnection>());
-  RefPtr<UnixSocket> server = TRY(make_ref<UnixSocket>(0u));
+  RefPtr<UnixSocket> server = TRY(make_ref<UnixSocket>(type(), 0u));
   TRY(server->set_name(TRY(listener.local_address())));
   server->attach(connection, 1);
   Result<void> result = Errno::kEAGAIN;
@@ -124,11 +118,12 @@ Result<void> UnixSocket::connect_to(UnixSocket& listener) {
   };
   if (non_blocking()) {
     attempt();
-  } else if (wait_until(listener.room_, time_limit(send_limit_), Interruptible::kYes, attempt) ==
+  } else if (wait_until(listener.room_, send_deadline(), Interruptible::kYes, attempt) ==
              WakeReason::kInterrupted) {
     return Errno::kRestart;
   }
   TRY(std::move(result));
+  accepted_.store(true, std::memory_order_relaxed);
   attach(std::move(connection), 0);
   listener.notify(kPollReadable);
   notify();  // the server may have spoken, or gone, before this end was in place
@@ -148,93 +143,16 @@ Result<RefPtr<SocketFile>> UnixSocket::accept(std::uint32_t flags) {
   };
   if (!attempt()) {
     if (non_blocking()) return Errno::kEAGAIN;
-    switch (wait_until(readiness(), time_limit(receive_limit_), Interruptible::kYes, attempt)) {
+    switch (wait_until(readiness(), receive_deadline(), Interruptible::kYes, attempt)) {
       case WakeReason::kWoken: break;
       case WakeReason::kTimedOut: return Errno::kEAGAIN;
       case WakeReason::kInterrupted: return Errno::kRestart;
     }
   }
   if (!listening) return Errno::kEINVAL;
+  accepted->accepted_.store(true, std::memory_order_relaxed);
   accepted->set_status_flags(flags);
   return RefPtr<SocketFile>(std::move(accepted));
-}
-
-// --- Names ------------------------------------------------------------------------------------------
-
-Result<void> UnixSocket::set_name(const SocketAddress& name) {
-  SpinGuard guard(lock_);
-  if (name_.size != 0) return Errno::kEINVAL;
-  name_ = name;
-  return {};
-}
-
-bool UnixSocket::has_name() {
-  SpinGuard guard(lock_);
-  return name_.size != 0;
-}
-
-RefPtr<UnixSocket> UnixSocketName::socket() {
-  SpinGuard guard(lock_);
-  if (socket_ == nullptr || !socket_->try_add_reference()) return nullptr;
-  return RefPtr<UnixSocket>::adopt(socket_);
-}
-
-void UnixSocketName::forget() {
-  SpinGuard guard(lock_);
-  socket_ = nullptr;
-}
-
-Result<RefPtr<UnixSocketName>> UnixSocket::name_for_node() {
-  RefPtr<UnixSocketName> name = TRY(make_ref<UnixSocketName>(this));
-  SpinGuard guard(lock_);
-  if (!node_name_) node_name_ = name;  // two threads may bind at once: both nodes lead here
-  return RefPtr<UnixSocketName>(node_name_);
-}
-
-UnixSocket* UnixSocket::find_abstract_locked(const SocketAddress& name) {
-  for (UnixSocket* socket = first_abstract; socket != nullptr; socket = socket->next_abstract_) {
-    if (same_name(socket->abstract_name_, name)) return socket;
-  }
-  return nullptr;
-}
-
-Result<void> UnixSocket::bind_abstract(const SocketAddress& name) {
-  if (has_name()) return Errno::kEINVAL;
-  {
-    SpinGuard guard(abstract_lock);
-    if (find_abstract_locked(name) != nullptr) return Errno::kEADDRINUSE;
-    if (is_abstract_) return Errno::kEINVAL;  // another thread was faster
-    abstract_name_ = name;
-    is_abstract_ = true;
-    next_abstract_ = first_abstract;
-    first_abstract = this;
-  }
-  return set_name(name);
-}
-
-RefPtr<UnixSocket> UnixSocket::find_abstract(const SocketAddress& name) {
-  SpinGuard guard(abstract_lock);
-  UnixSocket* found = find_abstract_locked(name);
-  if (found == nullptr || !found->try_add_reference()) return nullptr;
-  return RefPtr<UnixSocket>::adopt(found);
-}
-
-void UnixSocket::forget_abstract_name() {
-  SpinGuard guard(abstract_lock);
-  if (!is_abstract_) return;
-  UnixSocket** link = &first_abstract;
-  while (*link != this) link = &(*link)->next_abstract_;
-  *link = next_abstract_;
-  is_abstract_ = false;
-}
-
-Result<SocketAddress> UnixSocket::local_address() {
-  SpinGuard guard(lock_);
-  if (name_.size != 0) return name_;
-  SocketAddress unnamed;
-  unnamed.bytes[0] = kFamilyUnix;
-  unnamed.size = 2;
-  return unnamed;
 }
 
 Result<SocketAddress> UnixSocket::peer_address() {
@@ -249,6 +167,17 @@ Result<SocketAddress> UnixSocket::peer_address() {
     if (!peer->try_add_reference()) return Errno::kENOTCONN;
   }
   return RefPtr<UnixSocket>::adopt(peer)->local_address();
+}
+
+void UnixSocket::for_each_queue(void (*visit)(UnixMessageQueue& queue, void* context), void* context) {
+  const Attachment mine = attachment();
+  if (mine.connection) visit(mine.connection->messages[1 - mine.end], context);
+  // Connections that nobody has accepted are read by whoever has the listener. They stay where they are meanwhile: only a
+  // reader of the listener takes them off, and then the listener is no candidate of the search.
+  SpinGuard guard(lock_);
+  for (UnixSocket& waiting : pending_) {
+    visit(waiting.early_connection().messages[0], context);
+  }
 }
 
 }  // namespace mokapot

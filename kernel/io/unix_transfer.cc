@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The data side of AF_UNIX stream sockets: send, receive, shutdown, readiness, options.
+// The data side of AF_UNIX sockets with connections: send, receive, shutdown, readiness.
 #include <algorithm>
-#include <cstring>
 
+#include "io/in_flight.h"
 #include "io/terminal_requests.h"
 #include "io/unix_socket.h"
-#include "time/clock.h"
 
 namespace mokapot {
 namespace {
@@ -14,50 +13,176 @@ namespace {
 // Readiness for writing begins where a write of a page does not have to wait.
 constexpr std::size_t kRoomToWrite = 4096;
 
-// SOL_SOCKET's options, Linux's numbers.
-enum : int {
-  kReuseAddress = 2, kType = 3, kError = 4, kSendBuffer = 7, kReceiveBuffer = 8, kKeepAlive = 9, kLinger = 13,
-  kReusePort = 15, kPassCredentials = 16, kPeerCredentials = 17, kReceiveTimeLimit = 20, kSendTimeLimit = 21,
-  kAcceptsConnections = 30, kProtocol = 38, kDomain = 39,
+// The writer's side of what goes with bytes. The note, if any, is of the first bytes that go in.
+class StreamWriting final : public ByteRing::Companion {
+ public:
+  StreamWriting(UnixConnection& connection, unsigned end, const Credentials& credentials)
+      : connection_(connection), end_(end), credentials_(credentials) {}
+
+  void was_written(std::uint64_t position, std::size_t count) override {
+    const bool other_writer = !(connection_.writer[end_] == credentials_);
+    if (!note && !other_writer) return;
+    if (!note) {
+      // Where memory is short the bytes count as the former writer's.
+      Result<RefPtr<UnixMessage>> made = make_ref<UnixMessage>();
+      if (!made.ok()) return;
+      note = made.take();
+    }
+    connection_.writer[end_] = credentials_;
+    note->credentials = credentials_;
+    note->begin = position;
+    note->end = position + count;
+    // Refused where the reader has just gone: then nobody misses it.
+    (void)connection_.messages[end_].push(std::move(note)).ok();
+    note = nullptr;
+  }
+
+  RefPtr<UnixMessage> note;
+
+ private:
+  UnixConnection& connection_;
+  const unsigned end_;
+  const Credentials credentials_;
 };
 
-struct TimeValue {
-  std::int64_t seconds, microseconds;
+// The reader's side. One read ends where the credentials change, if it is told of them, and behind the bytes that files
+// came with.
+class StreamReading final : public ByteRing::Companion {
+ public:
+  StreamReading(UnixConnection& connection, unsigned writer, IncomingMessage& message)
+      : connection_(connection), writer_(writer), message_(message) {}
+
+  std::size_t readable(std::uint64_t position, std::size_t used) override {
+    std::size_t most = used;
+    Credentials seen = connection_.reader[writer_];
+    bool first = !started_;
+    connection_.messages[writer_].for_each([&](UnixMessage& note) {
+      if (note.begin >= position + most) return false;
+      if (note.begin > position) first = false;
+      if (first) {
+        seen = note.credentials;
+      } else if (message_.has_credentials && !(note.credentials == (started_ ? message_.credentials : seen))) {
+        most = note.begin - position;
+        return false;
+      }
+      if (!note.files) return true;
+      most = std::min<std::size_t>(most, note.end - position);
+      return false;
+    });
+    return most;
+  }
+
+  void was_read(std::uint64_t position, std::size_t count, ByteRing::Consume consume) override {
+    UnixMessageQueue& notes = connection_.messages[writer_];
+    Credentials seen = connection_.reader[writer_];
+    RefPtr<UnixMessage> last;
+    bool more = true;
+    while (more) {
+      RefPtr<UnixMessage> next;
+      notes.for_each([&](UnixMessage& note) {
+        if (last && note.begin <= last->begin) return true;
+        if (note.begin < position + count) next = RefPtr<UnixMessage>(&note);
+        return false;
+      });
+      more = static_cast<bool>(next);
+      if (!more) break;
+      if (next->begin == position) seen = next->credentials;
+      if (next->files) message_.files = next->files;
+      if (consume == ByteRing::Consume::kYes) {
+        connection_.reader[writer_] = next->credentials;
+        notes.take(*next);
+      }
+      last = std::move(next);
+    }
+    if (!started_) message_.credentials = seen;
+    started_ = true;
+  }
+
+ private:
+  UnixConnection& connection_;
+  const unsigned writer_;
+  IncomingMessage& message_;
+  bool started_ = false;  // the message has its credentials
 };
 
 }  // namespace
 
-Instant UnixSocket::time_limit(std::atomic<std::int64_t>& nanoseconds) {
-  const std::int64_t limit = nanoseconds.load(std::memory_order_relaxed);
-  return limit == 0 ? Instant::never() : now() + Duration::nanoseconds(limit);
+Credentials UnixSocket::credentials_over(const Attachment& mine, const OutgoingMessage& message) {
+  UnixConnection& connection = *mine.connection;
+  IrqSpinGuard guard(connection.ends_lock);
+  const UnixSocket* peer = connection.ends[1 - mine.end];
+  if (peer != nullptr && !peer->accepted_.load(std::memory_order_relaxed)) peer = nullptr;
+  return credentials_for(message, peer);
 }
 
 Result<std::size_t> UnixSocket::send(IoBuffer& from, const OutgoingMessage& message) {
-  const std::uint32_t message_flags = message.flags;
-  // A stream's peer is given by its connection.
-  if (message.to != nullptr) return attachment().connection ? Errno::kEISCONN : Errno::kEOPNOTSUPP;
-  if (!message.control.empty()) return Errno::kEINVAL;  // descriptors and credentials do not travel here
-  if ((message_flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   const Attachment mine = attachment();
+  const bool stream = type() == kSocketStream;
+  // The peer is given by the connection. Where there are messages, Linux does not even look at a name.
+  if (stream && message.to != nullptr) return mine.connection ? Errno::kEISCONN : Errno::kEOPNOTSUPP;
   if (!mine.connection) return Errno::kENOTCONN;
+  if ((message.flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
+  return stream ? send_bytes(from, message, mine) : send_message(from, message, mine);
+}
+
+Result<std::size_t> UnixSocket::send_message(IoBuffer& from, const OutgoingMessage& outgoing, const Attachment& mine) {
+  UnixConnection& connection = *mine.connection;
+  const unsigned me = mine.end, other = 1 - mine.end;
+  UnixMessageQueue& messages = connection.messages[me];
+  if (const std::int32_t error = take_error(); error != 0) return static_cast<Errno>(error);
+  const std::size_t size = from.remaining();
+  if (size + kMessageNeeds > send_buffer()) return Errno::kEMSGSIZE;
+  auto broken = [&] {
+    return connection.write_ended[me].load(std::memory_order_acquire) ||
+           connection.read_ended[other].load(std::memory_order_acquire);
+  };
+  auto ready = [&] { return broken() || messages.charge() < send_buffer(); };
+  if (!ready()) {
+    if (!waits(outgoing.flags)) return Errno::kEAGAIN;
+    switch (wait_until(readiness(), send_deadline(), Interruptible::kYes, ready)) {
+      case WakeReason::kWoken: break;
+      case WakeReason::kTimedOut: return Errno::kEAGAIN;
+      case WakeReason::kInterrupted: return Errno::kRestart;
+    }
+  }
+  if (broken()) return Errno::kEPIPE;
+  RefPtr<UnixMessage> message = TRY(UnixMessage::create(from, outgoing));
+  message->credentials = credentials_over(mine, outgoing);
+  if (has_name()) message->from = TRY(local_address());
+  Result<void> pushed = messages.push(std::move(message));
+  if (!pushed.ok()) return Errno::kEPIPE;
+  connection.notify(other, kPollReadable);
+  return size;
+}
+
+Result<std::size_t> UnixSocket::send_bytes(IoBuffer& from, const OutgoingMessage& message, const Attachment& mine) {
+  const std::uint32_t message_flags = message.flags;
   UnixConnection& connection = *mine.connection;
   const unsigned me = mine.end, other = 1 - mine.end;
   auto broken = [&] {
     return connection.write_ended[me].load(std::memory_order_acquire) ||
            connection.read_ended[other].load(std::memory_order_acquire);
   };
-  const bool waits = !non_blocking() && (message_flags & kMessageDontWait) == 0;
-  const Instant deadline = time_limit(send_limit_);
+  const bool may_wait = waits(message_flags);
+  const Instant deadline = send_deadline();
+  StreamWriting writing(connection, me, credentials_over(mine, message));
+  if (message.files != nullptr) {
+    Result<RefPtr<UnixMessage>> made = make_ref<UnixMessage>();
+    if (!made.ok()) return Errno::kENOBUFS;
+    writing.note = made.take();
+    writing.note->files = RefPtr<PassedFiles>(message.files);
+    launch(*writing.note);
+  }
   std::size_t total = 0;
   while (from.remaining() > 0) {
-    Result<std::size_t> moved = broken() ? Result<std::size_t>(Errno::kEPIPE) : connection.bytes[me].write(from, 1);
+    Result<std::size_t> moved = broken() ? Result<std::size_t>(Errno::kEPIPE) : connection.bytes[me].write(from, 1, &writing);
     if (moved.ok()) {
       total += moved.value();
       connection.notify(other, kPollReadable);
       continue;
     }
     Errno error = moved.error();
-    if (error == Errno::kEAGAIN && waits) {
+    if (error == Errno::kEAGAIN && may_wait) {
       const WakeReason reason = wait_until(readiness(), deadline, Interruptible::kYes,
                                            [&] { return broken() || connection.bytes[me].room() != 0; });
       if (reason == WakeReason::kWoken) continue;
@@ -70,10 +195,45 @@ Result<std::size_t> UnixSocket::send(IoBuffer& from, const OutgoingMessage& mess
 }
 
 Result<std::size_t> UnixSocket::receive(IoBuffer& into, IncomingMessage& message) {
-  const std::uint32_t message_flags = message.flags;
-  if ((message_flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   const Attachment mine = attachment();
-  if (!mine.connection) return Errno::kEINVAL;
+  if (!mine.connection) return type() == kSocketStream ? Errno::kEINVAL : Errno::kENOTCONN;
+  if ((message.flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
+  message.has_credentials = passes_credentials();
+  return type() == kSocketStream ? receive_bytes(into, message, mine) : receive_message(into, message, mine);
+}
+
+Result<std::size_t> UnixSocket::receive_message(IoBuffer& into, IncomingMessage& message, const Attachment& mine) {
+  UnixConnection& connection = *mine.connection;
+  const unsigned me = mine.end, other = 1 - mine.end;
+  UnixMessageQueue& messages = connection.messages[other];
+  const bool peek = (message.flags & kMessagePeek) != 0;
+  RefPtr<UnixMessage> found;
+  std::int32_t error = 0;
+  auto attempt = [&] {
+    error = take_error();
+    if (error != 0) return true;
+    // Looked at first: what was sent before the end still counts.
+    const bool ended = connection.write_ended[other].load(std::memory_order_acquire) ||
+                       connection.read_ended[me].load(std::memory_order_acquire);
+    found = peek ? messages.first() : messages.take();
+    return found || ended;
+  };
+  if (!attempt()) {
+    if (!waits(message.flags)) return Errno::kEAGAIN;
+    switch (wait_until(readiness(), receive_deadline(), Interruptible::kYes, attempt)) {
+      case WakeReason::kWoken: break;
+      case WakeReason::kTimedOut: return Errno::kEAGAIN;
+      case WakeReason::kInterrupted: return Errno::kRestart;
+    }
+  }
+  if (error != 0) return static_cast<Errno>(error);
+  if (!found) return std::size_t{0};
+  if (!peek) connection.notify(other, kPollWritable | kPollWriteBand);
+  return found->deliver(into, message);
+}
+
+Result<std::size_t> UnixSocket::receive_bytes(IoBuffer& into, IncomingMessage& message, const Attachment& mine) {
+  const std::uint32_t message_flags = message.flags;
   if (into.remaining() == 0) return std::size_t{0};
   UnixConnection& connection = *mine.connection;
   const unsigned me = mine.end, other = 1 - mine.end;
@@ -83,13 +243,14 @@ Result<std::size_t> UnixSocket::receive(IoBuffer& into, IncomingMessage& message
            connection.read_ended[me].load(std::memory_order_acquire);
   };
   const auto consume = (message_flags & kMessagePeek) != 0 ? ByteRing::Consume::kNo : ByteRing::Consume::kYes;
-  const bool waits = !non_blocking() && (message_flags & kMessageDontWait) == 0;
+  const bool may_wait = waits(message_flags);
   const bool wants_all = (message_flags & kMessageWaitAll) != 0 && consume == ByteRing::Consume::kYes;
-  const Instant deadline = time_limit(receive_limit_);
+  const Instant deadline = receive_deadline();
+  StreamReading reading(connection, other, message);
   std::size_t total = 0;
   while (true) {
     const bool at_end = ended();  // looked at first: what was sent before the end still counts
-    Result<std::size_t> moved = bytes.read(into, consume);
+    Result<std::size_t> moved = bytes.read(into, consume, &reading);
     if (!moved.ok()) {
       if (total != 0) return total;
       return moved.error();
@@ -97,14 +258,14 @@ Result<std::size_t> UnixSocket::receive(IoBuffer& into, IncomingMessage& message
     total += moved.value();
     if (moved.value() != 0) {
       if (consume == ByteRing::Consume::kYes) connection.notify(other, kPollWritable);
-      if (!wants_all || into.remaining() == 0) return total;
+      if (!wants_all || into.remaining() == 0 || message.files) return total;
       continue;
     }
     if (at_end) {
       if (total == 0 && connection.reset[me].exchange(false)) return Errno::kECONNRESET;
       return total;
     }
-    if (!waits) return total != 0 ? Result<std::size_t>(std::size_t{total}) : Result<std::size_t>(Errno::kEAGAIN);
+    if (!may_wait) return total != 0 ? Result<std::size_t>(std::size_t{total}) : Result<std::size_t>(Errno::kEAGAIN);
     const WakeReason reason = wait_until(readiness(), deadline, Interruptible::kYes,
                                          [&] { return ended() || bytes.used() != 0; });
     if (reason == WakeReason::kWoken) continue;
@@ -148,12 +309,16 @@ PollEvents UnixSocket::poll() {
   const unsigned me = mine.end, other = 1 - mine.end;
   const bool no_more_input = connection.write_ended[other].load() || connection.read_ended[me].load();
   const bool no_more_output = connection.write_ended[me].load() || connection.read_ended[other].load();
+  const bool stream = type() == kSocketStream;
+  const bool input = stream ? connection.bytes[other].used() != 0 : connection.messages[other].count() != 0;
+  const bool room = stream ? connection.bytes[me].room() >= kRoomToWrite
+                           : connection.messages[me].charge() * 4 <= send_buffer();
   PollEvents events = 0;
-  if (connection.bytes[other].used() != 0) events |= kPollReadable;
+  if (input) events |= kPollReadable;
   if (no_more_input) events |= kPollReadable | kPollReadHangUp;
   if (no_more_input && no_more_output) events |= kPollHangUp;
   if (connection.reset[me].load()) events |= kPollError;
-  if (no_more_output || connection.bytes[me].room() >= kRoomToWrite) events |= kPollWritable | kPollWriteBand;
+  if (no_more_output || room) events |= kPollWritable | kPollWriteBand;
   return events;
 }
 
@@ -161,87 +326,18 @@ Result<std::int64_t> UnixSocket::control(std::uint32_t request, std::uint64_t ar
   if (request != kFionread && request != kTiocoutq) return Errno::kENOTTY;
   const Attachment mine = attachment();
   if (!mine.connection) return Errno::kEINVAL;
-  const std::size_t count = mine.connection->bytes[request == kFionread ? 1 - mine.end : mine.end].used();
+  const unsigned writer = request == kFionread ? 1 - mine.end : mine.end;
+  const std::size_t count = type() == kSocketStream ? mine.connection->bytes[writer].used()
+                            : request == kFionread  ? mine.connection->messages[writer].bytes()
+                                                    : mine.connection->messages[writer].charge();
   TRY(write_application(VirtAddr(argument), static_cast<std::int32_t>(count)));
   return std::int64_t{0};
 }
 
-// --- Options ----------------------------------------------------------------------------------------
-
-Result<void> UnixSocket::set_option(int level, int name, std::span<const std::uint8_t> value) {
-  if (level != kLevelSocket) return Errno::kEOPNOTSUPP;
-  if (name == kReceiveTimeLimit || name == kSendTimeLimit) {
-    TimeValue time;
-    if (value.size() < sizeof(time)) return Errno::kEINVAL;
-    std::memcpy(&time, value.data(), sizeof(time));
-    if (time.microseconds < 0 || time.microseconds >= 1'000'000) return Errno::kEDOM;
-    // Negative is no wait at all, and so long that it does not count is no limit.
-    constexpr std::int64_t kMostSeconds = 1'000'000'000;
-    std::int64_t limit = time.seconds < 0 ? 1 : time.microseconds * 1000;
-    if (time.seconds > 0) limit = time.seconds > kMostSeconds ? 0 : limit + time.seconds * 1'000'000'000;
-    (name == kReceiveTimeLimit ? receive_limit_ : send_limit_).store(limit, std::memory_order_relaxed);
-    return {};
-  }
-  std::int32_t number = 0;
-  if (value.size() < sizeof(number)) return Errno::kEINVAL;
-  std::memcpy(&number, value.data(), sizeof(number));
-  switch (name) {
-    case kReuseAddress: reuse_address_ = number != 0; return {};
-    case kReusePort: reuse_port_ = number != 0; return {};
-    case kKeepAlive: keep_alive_ = number != 0; return {};
-    case kPassCredentials: pass_credentials_ = number != 0; return {};
-    case kSendBuffer:
-    case kReceiveBuffer:
-    case kLinger: return {};  // hints: the buffers are what they are, and closing loses nothing
-    case kType:
-    case kError:
-    case kPeerCredentials:
-    case kAcceptsConnections:
-    case kProtocol:
-    case kDomain:
-    default: return Errno::kENOPROTOOPT;
-  }
-}
-
-Result<std::size_t> UnixSocket::option(int level, int name, std::span<std::uint8_t> value) {
-  if (level != kLevelSocket) return Errno::kEOPNOTSUPP;
-  auto give = [&](const auto& what) -> Result<std::size_t> {
-    const std::size_t size = std::min(value.size(), sizeof(what));
-    std::memcpy(value.data(), &what, size);
-    return size;
-  };
-  auto give_number = [&](std::int64_t number) { return give(static_cast<std::int32_t>(number)); };
-  switch (name) {
-    case kReuseAddress: return give_number(reuse_address_ ? 1 : 0);
-    case kReusePort: return give_number(reuse_port_ ? 1 : 0);
-    case kKeepAlive: return give_number(keep_alive_ ? 1 : 0);
-    case kPassCredentials: return give_number(pass_credentials_ ? 1 : 0);
-    case kType: return give_number(kSocketStream);
-    case kError: {
-      const Attachment mine = attachment();
-      constexpr auto kReset = static_cast<std::int32_t>(Errno::kECONNRESET);
-      return give_number(mine.connection && mine.connection->reset[mine.end].exchange(false) ? kReset : 0);
-    }
-    case kSendBuffer:
-    case kReceiveBuffer: return give_number(UnixConnection::kBufferSize);
-    case kLinger: return give(std::uint64_t{0});
-    case kPeerCredentials: {
-      struct {
-        std::int32_t process, user, group;
-      } credentials{1, 0, 0};  // there is one process
-      if (!attachment().connection) credentials = {0, -1, -1};
-      return give(credentials);
-    }
-    case kReceiveTimeLimit:
-    case kSendTimeLimit: {
-      const std::int64_t limit = (name == kReceiveTimeLimit ? receive_limit_ : send_limit_).load();
-      return give(TimeValue{limit / 1'000'000'000, limit % 1'000'000'000 / 1000});
-    }
-    case kAcceptsConnections: return give_number(state() == State::kListening ? 1 : 0);
-    case kProtocol: return give_number(0);
-    case kDomain: return give_number(kFamilyUnix);
-    default: return Errno::kENOPROTOOPT;
-  }
+std::int32_t UnixSocket::take_error() {
+  const Attachment mine = attachment();
+  constexpr auto kReset = static_cast<std::int32_t>(Errno::kECONNRESET);
+  return mine.connection && mine.connection->reset[mine.end].exchange(false) ? kReset : 0;
 }
 
 }  // namespace mokapot

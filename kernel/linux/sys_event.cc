@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// eventfd(2), epoll(7) and timerfd_create(2).
+// eventfd(2), epoll(7), timerfd_create(2) and signalfd(2).
 #include "io/epoll.h"
 #include "io/event_file.h"
 #include "io/timer_file.h"
@@ -8,6 +8,7 @@
 #include "linux/temporary_mask.h"
 #include "linux/time_types.h"
 #include "process/descriptor_table.h"
+#include "process/signal_file.h"
 
 namespace mokapot {
 namespace {
@@ -71,7 +72,33 @@ ApplicationIntervalSpec to_application(const TimerFile::Setting& setting) {
   return {to_timespec(setting.interval), to_timespec(setting.value)};
 }
 
+// --- signalfd ---------------------------------------------------------------------------------------
+
+// A new one, or another mask for one that is there.
+SyscallResult set_signal_file(std::int32_t descriptor, VirtAddr mask_address, std::size_t set_size, std::uint64_t flags) {
+  if (set_size != sizeof(SignalSet)) return Errno::kEINVAL;
+  const auto mask = TRY(read_application<SignalSet>(mask_address));
+  if ((flags & ~std::uint64_t{kOpenCloseOnExec | kOpenNonBlock}) != 0) return Errno::kEINVAL;
+  if (descriptor != -1) {
+    RefPtr<File> file = TRY(descriptor_file(descriptor));
+    if (file->kind() != FileKind::kSignal) return Errno::kEINVAL;
+    static_cast<SignalFile&>(*file).set_mask(mask);
+    return descriptor;
+  }
+  RefPtr<File> file = TRY(make_ref<SignalFile>(
+      mask, kOpenReadWrite | static_cast<std::uint32_t>(flags & kOpenNonBlock)));
+  return TRY(install_descriptor(std::move(file), close_on_exec_of(flags)));
+}
+
 }  // namespace
+
+SyscallResult sys_signalfd(Descriptor descriptor, VirtAddr mask, std::size_t set_size) {
+  return set_signal_file(descriptor, mask, set_size, 0);
+}
+
+SyscallResult sys_signalfd4(Descriptor descriptor, VirtAddr mask, std::size_t set_size, Flags flags) {
+  return set_signal_file(descriptor, mask, set_size, flags);
+}
 
 SyscallResult sys_eventfd(unsigned initial) { return make_event_file(initial, 0); }
 SyscallResult sys_eventfd2(unsigned initial, Flags flags) { return make_event_file(initial, flags); }

@@ -3,6 +3,7 @@
 // Opening, closing and duplicating descriptors, ioctl, and what changes or secures a file's data.
 #include "io/terminal_requests.h"
 #include "linux/file_arguments.h"
+#include "net/inet_socket.h"
 #include "process/descriptor_table.h"
 
 namespace mokapot {
@@ -98,7 +99,10 @@ SyscallResult sys_ioctl(Descriptor descriptor, unsigned request, std::size_t arg
     default: break;
   }
   Result<std::int64_t> result = file->control(request, argument);
-  if (result.ok() || result.error() != Errno::kENOTTY || request != kFionread) return result;
+  if (result.ok() || result.error() != Errno::kENOTTY) return result;
+  // The C library asks AF_UNIX sockets about interfaces.
+  if (file->kind() == FileKind::kSocket) return interface_control(request, argument);
+  if (request != kFionread) return result;
   TRY(write_application(VirtAddr(argument), TRY(bytes_left(*file))));
   return 0;
 }

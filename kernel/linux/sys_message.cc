@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "io/unix_base.h"
 #include "linux/file_arguments.h"
 #include "linux/socket_arguments.h"
+#include "linux/socket_control.h"
 #include "linux/time_types.h"
 #include "vm/user_access.h"
 
@@ -28,9 +30,10 @@ struct ManyMessageHeader {
 static_assert(sizeof(ManyMessageHeader) == 64);
 constexpr unsigned kMostMessages = 1024;
 
-SyscallResult finish_send(Result<std::size_t> sent, std::uint32_t flags) {
+SyscallResult finish_send(const SocketFile& socket, Result<std::size_t> sent, std::uint32_t flags) {
   if (sent.ok()) return static_cast<std::int64_t>(sent.value());
-  if (sent.error() == Errno::kEPIPE && (flags & kMessageNoSignal) == 0) raise_broken_pipe();
+  const bool signals = socket.raises_broken_pipe() && (flags & kMessageNoSignal) == 0;
+  if (sent.error() == Errno::kEPIPE && signals) raise_broken_pipe();
   return sent.error();
 }
 
@@ -52,9 +55,11 @@ class ControlBuffer {
   std::unique_ptr<std::uint8_t[]> large_;
 };
 
-// AF_UNIX finds whom an address names here, since names lead through file systems.
-Result<RefPtr<SocketFile>> target_of(SocketFile& socket, const SocketAddress& address) {
+// AF_UNIX finds whom an address names here, since names lead through file systems. Those with connections do not care.
+Result<RefPtr<SocketFile>> target_of(SocketFile& socket, const SocketAddress& address, std::uint32_t flags) {
   if (socket.family() != kFamilyUnix) return RefPtr<SocketFile>();
+  if (static_cast<UnixSocketBase&>(socket).type() != kSocketDatagram) return RefPtr<SocketFile>();
+  if ((flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   return find_named_socket(socket, address);
 }
 
@@ -62,7 +67,7 @@ Result<std::size_t> send_to(SocketFile& socket, IoBuffer& buffer, OutgoingMessag
                             std::size_t name_size) {
   if (name.is_null() || name_size == 0) return socket.send(buffer, message);
   const SocketAddress address = TRY(read_socket_address(name, name_size));
-  RefPtr<SocketFile> target = TRY(target_of(socket, address));
+  RefPtr<SocketFile> target = TRY(target_of(socket, address, message.flags));
   message.to = &address;
   message.target = target.get();
   return socket.send(buffer, message);
@@ -81,9 +86,11 @@ SyscallResult send_message(SocketFile& socket, const MessageHeader& header, std:
     TRY(copy_from_application(bytes.data(), VirtAddr(header.control), bytes.size()));
     message.control = bytes;
   }
+  SentControl sent;
+  if (socket.family() == kFamilyUnix) TRY(sent.read(message));
   // Linux cuts a name that is too long here, and refuses it in sendto.
   const std::size_t name_size = std::min<std::size_t>(header.name_size, SocketAddress::kMost);
-  return finish_send(send_to(socket, buffer, message, VirtAddr(header.name), name_size), flags);
+  return finish_send(socket, send_to(socket, buffer, message, VirtAddr(header.name), name_size), flags);
 }
 
 // Fills in what the header reports about the message.
@@ -106,11 +113,12 @@ SyscallResult receive_message(SocketFile& socket, MessageHeader& header, std::ui
     TRY(copy_to_application(VirtAddr(header.name), from.bytes, std::min<std::size_t>(from.size, header.name_size)));
     header.name_size = static_cast<std::uint32_t>(from.size);
   }
+  write_received_control(message);
   if (message.control_size != 0) {
     TRY(copy_to_application(VirtAddr(header.control), message.control.data(), message.control_size));
   }
   header.control_size = message.control_size;
-  header.flags = message.result_flags;
+  header.flags = message.result_flags | (flags & kMessageCloseOnExec);
   return static_cast<std::int64_t>(received);
 }
 
@@ -122,7 +130,7 @@ SyscallResult sys_sendto(Descriptor descriptor, VirtAddr from, std::size_t size,
   const SocketArgument socket = TRY(socket_argument(descriptor));
   OutgoingMessage message;
   message.flags = static_cast<std::uint32_t>(flags);
-  return finish_send(send_to(*socket, buffer, message, address, address_size), message.flags);
+  return finish_send(*socket, send_to(*socket, buffer, message, address, address_size), message.flags);
 }
 
 SyscallResult sys_recvfrom(Descriptor descriptor, VirtAddr to, std::size_t size, Flags flags, VirtAddr address,

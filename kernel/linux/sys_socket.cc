@@ -4,7 +4,7 @@
 // AF_NETLINK; the others answer EAFNOSUPPORT, as a kernel without them does. Messages: sys_message.cc.
 #include <algorithm>
 
-#include "io/unix_socket.h"
+#include "io/unix_base.h"
 #include "net/inet_socket.h"
 #include "net/netlink_socket.h"
 #include "linux/file_arguments.h"
@@ -28,10 +28,15 @@ CloseOnExec close_on_exec_of(std::uint32_t type) {
   return (type & kOpenCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
 }
 
-Result<RefPtr<UnixSocket>> make_unix_socket(std::uint32_t type, int protocol) {
+Result<RefPtr<UnixSocketBase>> make_unix_socket(std::uint32_t type, int protocol) {
   if (protocol != 0 && protocol != kFamilyUnix) return Errno::kEPROTONOSUPPORT;
-  if ((type & kTypeMask) != kSocketStream) return Errno::kESOCKTNOSUPPORT;
-  return make_ref<UnixSocket>(type & kOpenNonBlock);
+  switch (const int kind = static_cast<int>(type & kTypeMask)) {
+    case kSocketStream:
+    case kSocketDatagram:
+    case kSocketSequenced: return UnixSocketBase::create(kind, type & kOpenNonBlock);
+    case kSocketRaw: return UnixSocketBase::create(kSocketDatagram, type & kOpenNonBlock);  // as Linux has it
+    default: return Errno::kESOCKTNOSUPPORT;
+  }
 }
 
 // Linux's order: unknown flags, then the family, then the type, then the protocol.
@@ -63,9 +68,9 @@ std::string_view path_of_name(const SocketAddress& address) {
   return whole.substr(0, whole.find('\0'));
 }
 
-Result<RefPtr<UnixSocket>> find_unix_socket(const SocketAddress& address) {
+Result<RefPtr<UnixSocketBase>> find_unix_socket(const SocketAddress& address, int type) {
   if (address.bytes[2] == 0) {
-    RefPtr<UnixSocket> found = UnixSocket::find_abstract(address);
+    RefPtr<UnixSocketBase> found = UnixSocketBase::find_abstract(address, type);
     if (!found) return Errno::kECONNREFUSED;
     return found;
   }
@@ -74,17 +79,18 @@ Result<RefPtr<UnixSocket>> find_unix_socket(const SocketAddress& address) {
   RefPtr<VnodeAttachment> attachment = dentry->vnode().attachment();
   if (!attachment) return Errno::kECONNREFUSED;
   // SAFETY: nothing else hangs attachments on socket nodes.
-  RefPtr<UnixSocket> found = static_cast<NamedSocket&>(*attachment).name->socket();
+  RefPtr<UnixSocketBase> found = static_cast<NamedSocket&>(*attachment).name->socket();
   if (!found) return Errno::kECONNREFUSED;
+  if (found->type() != type) return Errno::kEPROTOTYPE;
   return found;
 }
 
-Result<void> bind_unix(UnixSocket& socket, SocketAddress address) {
-  // Only a family: Linux makes up an abstract name of five digits.
-  if (address.size <= 2) return Errno::kEINVAL;
+Result<void> bind_unix(UnixSocketBase& socket, SocketAddress address) {
+  if (address.size == 2) return socket.bind_anywhere();
   if (address.bytes[2] == 0) return socket.bind_abstract(address);
-  if (socket.has_name()) return Errno::kEINVAL;
   const std::string_view path = path_of_name(address);
+  // Linux makes the node first, and only then finds that the socket has a name.
+  if (socket.has_name()) return vfs_resolve(nullptr, path).ok() ? Errno::kEADDRINUSE : Errno::kEINVAL;
   constexpr std::uint32_t kSocketPermissions = 0777;  // cut by the umask
   Result<RefPtr<Dentry>> made = vfs_make_node(nullptr, path, kModeSocket | kSocketPermissions, 0);
   if (!made.ok()) return made.error() == Errno::kEEXIST ? Errno::kEADDRINUSE : made.error();
@@ -114,10 +120,10 @@ SyscallResult accept_call(std::int32_t descriptor, VirtAddr address, VirtAddr si
 
 }  // namespace
 
-Result<RefPtr<SocketFile>> find_named_socket(SocketFile&, const SocketAddress& address) {
+Result<RefPtr<SocketFile>> find_named_socket(SocketFile& socket, const SocketAddress& address) {
   if (address.size < 2 || address.size > kUnixAddressSize || address.family() != kFamilyUnix) return Errno::kEINVAL;
   if (address.size == 2) return Errno::kEINVAL;
-  return RefPtr<SocketFile>(TRY(find_unix_socket(address)));
+  return RefPtr<SocketFile>(TRY(find_unix_socket(address, static_cast<UnixSocketBase&>(socket).type())));
 }
 
 SyscallResult sys_socket(int family, unsigned type, int protocol) {
@@ -131,9 +137,9 @@ SyscallResult sys_socketpair(int family, unsigned type, int protocol, VirtAddr t
     [[maybe_unused]] const RefPtr<SocketFile> unpaired = TRY(make_socket(family, type, protocol));
     return Errno::kEOPNOTSUPP;  // other families make no pairs
   }
-  RefPtr<UnixSocket> first = TRY(make_unix_socket(type, protocol));
-  RefPtr<UnixSocket> second = TRY(make_unix_socket(type, protocol));
-  TRY(UnixSocket::connect_pair(*first, *second));
+  RefPtr<UnixSocketBase> first = TRY(make_unix_socket(type, protocol));
+  RefPtr<UnixSocketBase> second = TRY(make_unix_socket(type, protocol));
+  TRY(UnixSocketBase::connect_pair(*first, *second));
   DescriptorReservation first_number = TRY(DescriptorReservation::create());
   DescriptorReservation second_number = TRY(DescriptorReservation::create());
   const std::int32_t numbers[2] = {first_number.number(), second_number.number()};
@@ -146,7 +152,7 @@ SyscallResult sys_socketpair(int family, unsigned type, int protocol, VirtAddr t
 SyscallResult sys_bind(Descriptor descriptor, VirtAddr address, unsigned size) {
   const SocketArgument socket = TRY(socket_argument(descriptor));
   if (socket->family() == kFamilyUnix) {
-    TRY(bind_unix(static_cast<UnixSocket&>(*socket), TRY(unix_address(address, size))));
+    TRY(bind_unix(static_cast<UnixSocketBase&>(*socket), TRY(unix_address(address, size))));
   } else {
     TRY(socket->bind(TRY(read_socket_address(address, size))));
   }
@@ -159,10 +165,16 @@ SyscallResult sys_connect(Descriptor descriptor, VirtAddr address, unsigned size
     TRY(socket->connect(TRY(read_socket_address(address, size))));
     return 0;
   }
+  auto& from = static_cast<UnixSocketBase&>(*socket);
+  const SocketAddress given = TRY(read_socket_address(address, size));
+  if (given.size >= 2 && given.family() == kFamilyUnspecified) {
+    TRY(from.disconnect());
+    return 0;
+  }
   const SocketAddress name = TRY(unix_address(address, size));
   if (name.size <= 2) return Errno::kEINVAL;
-  RefPtr<UnixSocket> listener = TRY(find_unix_socket(name));
-  TRY(static_cast<UnixSocket&>(*socket).connect_to(*listener));
+  RefPtr<UnixSocketBase> target = TRY(find_unix_socket(name, from.type()));
+  TRY(from.connect_to(*target));
   return 0;
 }
 

@@ -39,7 +39,7 @@ SyscallResult finish(File& file, Direction direction, Result<std::size_t> moved)
     }
     return static_cast<std::int64_t>(moved.value());
   }
-  if (direction == Direction::kWrite && moved.error() == Errno::kEPIPE) raise_broken_pipe();
+  if (direction == Direction::kWrite && moved.error() == Errno::kEPIPE && file.raises_broken_pipe()) raise_broken_pipe();
   return moved.error();
 }
 

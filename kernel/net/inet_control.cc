@@ -110,6 +110,10 @@ Result<void> give_configuration(VirtAddr at) {
 }  // namespace
 
 Result<std::int64_t> InetSocket::control(std::uint32_t request, std::uint64_t argument) {
+  return interface_control(request, argument);
+}
+
+Result<std::int64_t> interface_control(std::uint32_t request, std::uint64_t argument) {
   const VirtAddr at(argument);
   switch (request) {
     case kGetConfiguration: TRY(give_configuration(at)); return std::int64_t{0};

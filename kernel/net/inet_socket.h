@@ -19,6 +19,9 @@ namespace mokapot {
 
 inline constexpr int kProtocolIcmp = 1, kProtocolTcp = 6, kProtocolUdp = 17, kProtocolIcmp6 = 58;
 
+// Questions about interfaces, SIOCGIF...: any socket may be asked, whatever its family. kENOTTY: it is none of them.
+Result<std::int64_t> interface_control(std::uint32_t request, std::uint64_t argument);
+
 class InetSocket : public SocketFile {
  public:
   InetSocket(int family, int type, int protocol, std::uint32_t flags)

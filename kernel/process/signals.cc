@@ -10,6 +10,7 @@
 #include "base/global.h"
 #include "process/pending_signal.h"
 #include "process/process.h"
+#include "process/signal_file.h"
 #include "sync/spinlock.h"
 #include "vm/user_access.h"
 
@@ -54,14 +55,21 @@ void consider(Task& task, void* context) {
 
 }  // namespace
 
-void initialise_signals() { process_signals.construct(); }
+void initialise_signals() {
+  process_signals.construct();
+  initialise_signal_files();
+}
 
 Result<void> send_signal_to_process(const SignalInfo& info) {
   {
+    // What the first thread blocks is kept although nobody handles it: signalfd and sigwait are for that.
+    const RefPtr<Task> first = find_task(kProcessId);
+    const bool kept = first && blocks(*first, info.signal);
     IrqSpinGuard guard(process_signals->lock);
-    if (is_ignored_locked(info.signal)) return {};
+    if (!kept && is_ignored_locked(info.signal)) return {};
     TRY(queue_signal(process_signals->queue, info));
   }
+  tell_signal_files(info.signal);
   Choice choice{info.signal, {}};
   if (!arch::in_interrupt() && current_is_task() && !blocks(current_task(), info.signal))
     choice.task = RefPtr<Task>(&current_task());
@@ -77,6 +85,7 @@ Result<void> send_signal_to_task(Task& task, const SignalInfo& info) {
     if (is_ignored_locked(info.signal) && !blocks(task, info.signal)) return {};
     TRY(queue_signal(task.signals.queue, info));
   }
+  tell_signal_files(info.signal);
   if (!blocks(task, info.signal)) task.interrupt();
   return {};
 }

@@ -28,8 +28,10 @@ enum class LockRank : std::uint8_t {
   // Spinlocks.
   kPortTable = 95,      // who has which port; sockets are looked up and told under it
   kReadiness = 100,     // file readiness lists, pipes, consoles
+  kMessageQueue = 102,  // messages that wait in an AF_UNIX socket
   kSignals = 105,
   kFutexBucket = 110,
+  kSocketRoom = 117,    // senders that wait for a full receiver; waking them notifies files
   kStreamPort = 118,    // StreamPort::changed, whose callbacks notify files
   kConsole = 119,       // who has the console open
   kWaitQueue = 120,
