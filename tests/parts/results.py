@@ -4,6 +4,9 @@
 import threading
 
 
+MOST_LINES = 400  # of a failure's description: a JVM's report of a crash is long, and its beginning says most
+
+
 class Results:
     def __init__(self):
         self.part = ""
@@ -15,7 +18,7 @@ class Results:
             self._rows.append((self.part, name, outcome, detail))
             if outcome == "failed":
                 print(f"FAILED {self.part}: {name}", flush=True)
-                for line in (detail or "").rstrip().splitlines()[-60:]:
+                for line in (detail or "").rstrip().splitlines()[-MOST_LINES:]:
                     print(f"    {line}", flush=True)
 
     def passed(self, name, seconds=None):
