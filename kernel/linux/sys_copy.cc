@@ -8,14 +8,12 @@
 #include "io/socket.h"
 #include "linux/file_arguments.h"
 #include "process/descriptor_table.h"
-#include "vm/pressure.h"
 
 namespace mokapot {
 namespace {
 
 constexpr std::size_t kPiece = 65536;
 constexpr std::size_t kLeastPiece = 2048;
-constexpr std::uint64_t kReclaimedAtOnce = 64;
 
 // One side of a copy: a file at its own position or at one that the caller keeps.
 struct Side {
@@ -50,8 +48,8 @@ void return_unused(Side& from, std::size_t count) {
   [[maybe_unused]] const auto moved = from.file->seek(-static_cast<std::int64_t>(count), Whence::kCurrent);
 }
 
-// At most `size` bytes, which becomes what they are. The page cache may have taken all memory but single pages, and the
-// heap takes nothing from it: then pieces are smaller. Null where there is not even a page.
+// At most `size` bytes, which becomes what they are: fewer where free memory lies in single pages. Null where the heap
+// has nothing even after it has asked for memory back.
 std::unique_ptr<std::byte[]> allocate_piece(std::size_t& size) {
   while (true) {
     std::unique_ptr<std::byte[]> piece(new (std::nothrow) std::byte[size]);
@@ -64,7 +62,6 @@ Result<std::size_t> copy(Side& from, Side& to, std::size_t size) {
   std::size_t piece_size = std::min(size, kPiece);
   if (piece_size == 0) return std::size_t{0};
   std::unique_ptr<std::byte[]> piece = allocate_piece(piece_size);
-  if (!piece && reclaim_frames(kReclaimedAtOnce) != 0) piece = allocate_piece(piece_size);
   if (!piece) return Errno::kENOMEM;
   std::size_t total = 0;
   while (total < size) {

@@ -191,6 +191,7 @@ void* heap_allocate(std::size_t size, std::size_t alignment) {
     if (in_pieces || !reclaim_memory_if_allowed()) return nullptr;
   }
 }
+
 void heap_free(void* pointer) {
   if (pointer == nullptr) return;
   const PhysAddr page = from_direct_map(pointer).page_down();
