@@ -13,8 +13,6 @@ namespace mokapot {
 namespace {
 
 constinit Global<Mutex> core_lock;
-// Of the thread that holds the lock; written by it alone.
-constinit WakeList* current_wakes = nullptr;
 
 }  // namespace
 
@@ -50,16 +48,13 @@ void finish_batch() REQUIRES(net_core_lock()) {
   netif_poll_all();
   posted.run_all();
   for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
-  current_wakes = nullptr;
 }
 
 // Leaves it to the lock's holder, if there is one: it looks again when it has let go.
 void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
   while (posted.newest.load(std::memory_order_seq_cst) != nullptr) {
-    WakeList wakes;
     TryMutexGuard guard(net_core_lock());
     if (!guard.held()) return;
-    current_wakes = &wakes;
     finish_batch();
   }
 }
@@ -68,7 +63,7 @@ void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
 
 Mutex& net_core_lock() { return *core_lock; }
 
-NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) { current_wakes = &wakes_; }
+NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) {}
 
 NetCoreGuard::~NetCoreGuard() { finish_batch(); }
 
@@ -88,7 +83,5 @@ Result<void> initialise_stack() {
   lwip_init();
   return {};
 }
-
-void wake_after_net_core(Thread& thread) { current_wakes->add(thread); }
 
 }  // namespace mokapot

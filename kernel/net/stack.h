@@ -4,8 +4,8 @@
 // thread, does so inside a NetCoreGuard; callbacks of lwIP run inside the guard of the thread that caused them.
 // Buffers alone (pbuf_ref, pbuf_free, their contents) need no lock.
 //
-// Packets that were queued for sending, loopback's packets and wakes that were put off go out when the guard ends,
-// once for all of them: what a thread does under one guard is one batch.
+// Packets that were queued for sending, loopback's packets and posted work are seen to when the guard ends, once for all
+// of them: what a thread does under one guard is one batch.
 //
 // Lock: net_core_lock(), a sleeping one, rank kNetCore. Contexts: thread.
 #pragma once
@@ -16,7 +16,6 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "sched/mutex.h"
-#include "sched/wake_list.h"
 
 namespace mokapot {
 
@@ -53,16 +52,11 @@ class SCOPED_CAPABILITY NetCoreGuard {
   struct Latecomers {
     ~Latecomers();
   };
-  // Before guard_, so that they end after the lock is free: latecomers are served, then threads woken.
-  WakeList wakes_;
-  Latecomers latecomers_;
+  Latecomers latecomers_;  // before guard_, so that they are served after the lock is free
   MutexGuard guard_;
 };
 
 // Boot: the lock, lwIP's tables and the loopback interface; kENOMEM. Devices come with start_network().
 Result<void> initialise_stack();
-
-// Threads to be woken when the current guard ends, so that they do not run into the lock at once.
-void wake_after_net_core(Thread& thread) REQUIRES(net_core_lock());
 
 }  // namespace mokapot
