@@ -81,6 +81,17 @@ class UnixSocketBase : public SocketFile {
   Instant send_deadline() { return time_limit(send_limit_); }
   Instant receive_deadline() { return time_limit(receive_limit_); }
   bool waits(std::uint32_t message_flags) const { return !non_blocking() && (message_flags & kMessageDontWait) == 0; }
+  // Sleeps until ready() holds, if the call may sleep. kEAGAIN: it may not, or not that long; kRestart.
+  template <typename Ready>
+  Result<void> wait_for(WaitQueue& queue, std::uint32_t message_flags, Instant deadline, Ready ready) {
+    if (!waits(message_flags)) return Errno::kEAGAIN;
+    switch (wait_until(queue, deadline, Interruptible::kYes, ready)) {
+      case WakeReason::kWoken: return {};
+      case WakeReason::kTimedOut: return Errno::kEAGAIN;
+      case WakeReason::kInterrupted: return Errno::kRestart;
+    }
+    return {};
+  }
   // Whose credentials a message shows, said or not.
   Credentials credentials_for(const OutgoingMessage& message, const UnixSocketBase* receiver) const;
   // A socket that wants credentials has a name, so that it can be answered.

@@ -103,19 +103,9 @@ Result<std::size_t> UnixDatagramSocket::send(IoBuffer& from, const OutgoingMessa
   if (size + kMessageNeeds > send_buffer()) return Errno::kEMSGSIZE;
   if (const std::int32_t error = take_error(); error != 0) return static_cast<Errno>(error);
 
-  const bool may_wait = waits(outgoing.flags);
   const Instant deadline = send_deadline();
-  auto wait = [&](WaitQueue& queue, auto ready) -> Result<void> {
-    if (!may_wait) return Errno::kEAGAIN;
-    switch (wait_until(queue, deadline, Interruptible::kYes, ready)) {
-      case WakeReason::kWoken: return {};
-      case WakeReason::kTimedOut: return Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return Errno::kRestart;
-    }
-    return {};
-  };
   auto has_room = [&] { return inbox_->write_ended.load() || inbox_->sent() < send_buffer(); };
-  if (!has_room()) TRY(wait(readiness(), has_room));
+  if (!has_room()) TRY(wait_for(readiness(), outgoing.flags, deadline, has_room));
   if (inbox_->write_ended.load(std::memory_order_acquire)) return Errno::kEPIPE;
 
   RefPtr<UnixMessage> message = TRY(UnixMessage::create(from, outgoing));
@@ -130,7 +120,7 @@ Result<std::size_t> UnixDatagramSocket::send(IoBuffer& from, const OutgoingMessa
     if (pushed.ok()) return size;
     if (pushed.error() == Errno::kEAGAIN) {
       auto settled = [&] { return !to->is_full_for(*inbox_) || to->read_ended.load(std::memory_order_acquire); };
-      TRY(wait(to->room, settled));
+      TRY(wait_for(to->room, outgoing.flags, deadline, settled));
       continue;
     }
     // A peer that is gone is not remembered.
@@ -151,15 +141,8 @@ Result<std::size_t> UnixDatagramSocket::receive(IoBuffer& into, IncomingMessage&
     found = peek ? inbox_->messages.first() : inbox_->messages.take();
     return static_cast<bool>(found);
   };
-  if (!attempt()) {
-    if (!waits(message.flags)) return Errno::kEAGAIN;
-    switch (wait_until(readiness(), receive_deadline(), Interruptible::kYes,
-                       [&] { return attempt() || inbox_->read_ended.load(std::memory_order_acquire); })) {
-      case WakeReason::kWoken: break;
-      case WakeReason::kTimedOut: return Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return Errno::kRestart;
-    }
-  }
+  auto settled = [&] { return attempt() || inbox_->read_ended.load(std::memory_order_acquire); };
+  if (!attempt()) TRY(wait_for(readiness(), message.flags, receive_deadline(), settled));
   if (error != 0) return static_cast<Errno>(error);
   if (!found) return std::size_t{0};
   if (!peek) inbox_->after_taking();

@@ -141,14 +141,7 @@ Result<RefPtr<SocketFile>> UnixSocket::accept(std::uint32_t flags) {
     if (listening) accepted = take_pending();
     return !listening || accepted;
   };
-  if (!attempt()) {
-    if (non_blocking()) return Errno::kEAGAIN;
-    switch (wait_until(readiness(), receive_deadline(), Interruptible::kYes, attempt)) {
-      case WakeReason::kWoken: break;
-      case WakeReason::kTimedOut: return Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return Errno::kRestart;
-    }
-  }
+  if (!attempt()) TRY(wait_for(readiness(), 0, receive_deadline(), attempt));
   if (!listening) return Errno::kEINVAL;
   accepted->accepted_.store(true, std::memory_order_relaxed);
   accepted->set_status_flags(flags);

@@ -137,14 +137,7 @@ Result<std::size_t> UnixSocket::send_message(IoBuffer& from, const OutgoingMessa
            connection.read_ended[other].load(std::memory_order_acquire);
   };
   auto ready = [&] { return broken() || messages.charge() < send_buffer(); };
-  if (!ready()) {
-    if (!waits(outgoing.flags)) return Errno::kEAGAIN;
-    switch (wait_until(readiness(), send_deadline(), Interruptible::kYes, ready)) {
-      case WakeReason::kWoken: break;
-      case WakeReason::kTimedOut: return Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return Errno::kRestart;
-    }
-  }
+  if (!ready()) TRY(wait_for(readiness(), outgoing.flags, send_deadline(), ready));
   if (broken()) return Errno::kEPIPE;
   RefPtr<UnixMessage> message = TRY(UnixMessage::create(from, outgoing));
   message->credentials = credentials_over(mine, outgoing);
@@ -218,14 +211,7 @@ Result<std::size_t> UnixSocket::receive_message(IoBuffer& into, IncomingMessage&
     found = peek ? messages.first() : messages.take();
     return found || ended;
   };
-  if (!attempt()) {
-    if (!waits(message.flags)) return Errno::kEAGAIN;
-    switch (wait_until(readiness(), receive_deadline(), Interruptible::kYes, attempt)) {
-      case WakeReason::kWoken: break;
-      case WakeReason::kTimedOut: return Errno::kEAGAIN;
-      case WakeReason::kInterrupted: return Errno::kRestart;
-    }
-  }
+  if (!attempt()) TRY(wait_for(readiness(), message.flags, receive_deadline(), attempt));
   if (error != 0) return static_cast<Errno>(error);
   if (!found) return std::size_t{0};
   if (!peek) connection.notify(other, kPollWritable | kPollWriteBand);
