@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unit tests on the host: one result a GoogleTest case."""
+"""Unit tests on the host: one result a GoogleTest case, and the tests of the tests' own Python."""
 
 import concurrent.futures
 import json
 import os
 import pathlib
+import sys
 import tempfile
 
 from parts.process import run
@@ -41,7 +42,16 @@ def run_one(source):
     return rows
 
 
+def python_tests(results, only):
+    for source in sorted(pathlib.Path("tests/unit").rglob("*_test.py")):
+        if only not in str(source):
+            continue
+        outcome = run([sys.executable, "-m", "unittest", str(source.relative_to("tests"))], TIMEOUT, cwd="tests")
+        results.check(str(source.relative_to("tests/unit").with_suffix("")), "" if outcome.status == 0 else outcome.text())
+
+
 def unit_tests(results, options):
+    python_tests(results, options.only_case)
     sources = [s for s in sorted(pathlib.Path("tests/unit").rglob("*_test.cc")) if options.only_case in str(s)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for rows in pool.map(run_one, sources):

@@ -16,21 +16,39 @@ def crash_report(lines):
     return []
 
 
+LONGEST_INSTRUCTION = 15
+
+
+def code_byte(report, address):
+    """The byte of code that the report shows at an address, in two hexadecimal digits, or nothing."""
+    for line in re.finditer(r"^\s*0x([0-9a-f]{16}): +((?:[0-9a-f]{2} ?){1,16})\s*$", report, re.MULTILINE):
+        begin, code = int(line[1], 16), line[2].split()
+        if begin <= address < begin + len(code):
+            return code[address - begin]
+    return ""
+
+
 def torn_instruction(report):
     """Why a crash in `report` is the emulator's doing, or nothing.
 
     HotSpot makes a compiled method not entrant by writing a jump over its first instruction, in words that a processor
     fetches whole. QEMU's TCG translates by reading one byte after another while another virtual CPU writes, and may
     so put together an instruction that was never in memory: of the old bytes at first and of the new ones behind. The
-    report then shows a data access that faulted (ERR without the bit of an instruction fetch) at an address where a
-    jump stands, and a jump accesses no data.
+    report then shows one of two things that no processor can do. A data access faulted (ERR without the bit of an
+    instruction fetch) at an address where a jump stands, and a jump accesses no data. Or the fault is just behind a
+    method's entry, where a jump stands: whoever came in went elsewhere, and nobody else comes there.
     """
-    pc = re.search(r"SIG(?:SEGV|ILL) \(0x[0-9a-f]+\) at pc=0x([0-9a-f]{16})", report)
+    found = re.search(r"SIG(?:SEGV|ILL|BUS) \(0x[0-9a-f]+\) at pc=0x([0-9a-f]{16})", report)
     error = re.search(r"\bERR=0x([0-9a-f]{16})", report)
-    if not pc or not error or int(error[1], 16) & 0x10:
+    if not found or not error or int(error[1], 16) & 0x10:
         return ""
-    code = re.search(rf"0x{pc[1]}: +([0-9a-f]{{2}})(?: |$)", report, re.MULTILINE)
-    if not code or code[1] not in ("e9", "eb"):
-        return ""
-    return (f"QEMU's translator tore an instruction that HotSpot was replacing: a data access faulted at 0x{pc[1]}, "
-            "where a jump stands")
+    pc = int(found[1], 16)
+    if code_byte(report, pc) in ("e9", "eb"):
+        return (f"QEMU's translator tore an instruction that HotSpot was replacing: a data access faulted at {pc:#x}, "
+                "where a jump stands")
+    for entry in re.finditer(r"^\s*\[Verified Entry Point\](?:\s*#[^\n]*)*\s*0x([0-9a-f]{16}):", report, re.MULTILINE):
+        address = int(entry[1], 16)
+        if address < pc < address + LONGEST_INSTRUCTION and code_byte(report, address) == "e9":
+            return (f"QEMU's translator tore an instruction that HotSpot was replacing: a fault at {pc:#x}, just behind "
+                    f"the entry {address:#x} of a method that has become a jump")
+    return ""

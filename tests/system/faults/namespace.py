@@ -10,15 +10,21 @@ import sys
 import time
 import traceback
 
+from system.jvm_crash import BANNER
+
 # sysfs shows the namespace that it was mounted in, and moka looks for taps there.
 SET_UP = ["unshare", "--net", "--mount", "--propagation", "private", "--",
           "sh", "-c", 'mount -t sysfs sysfs /sys && exec "$@"', "sh"]
 
-EVIDENCE = 3500  # characters of what a VM said
+EVIDENCE = 3500  # characters of what a VM said, but for the report of a crash
 
 
 def say(title, problem, start):
     print(json.dumps({"title": title, "problem": problem, "seconds": time.monotonic() - start}), flush=True)
+
+
+def shortened(text):
+    return text if BANNER in text else text[-EVIDENCE:]
 
 
 def attempt(title, work, evidence=lambda: ""):
@@ -27,7 +33,7 @@ def attempt(title, work, evidence=lambda: ""):
         work()
     except Exception as error:  # of any kind: the other cases still count
         where = traceback.extract_tb(error.__traceback__)[-1]
-        problem = f"{type(error).__name__}: {error}\nat {where.filename}:{where.lineno}\n{evidence()[-EVIDENCE:]}"
+        problem = f"{type(error).__name__}: {error}\nat {where.filename}:{where.lineno}\n{shortened(evidence())}"
     say(title, problem, start)
     return not problem
 
