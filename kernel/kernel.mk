@@ -14,17 +14,21 @@ include kernel/net/lwip_port/lwip.mk
 
 KERNEL_CXX ?= g++
 KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include $(LWIP_INCLUDES)
+# The canary is the running thread's, in its CPU's block (arch_impl/cpu.h): never the application's at FS.
+STACK_PROTECTOR := -fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
+  -mstack-protector-guard-offset=72
 # No vector registers: the application's stay live across a system call. No red zone: interrupts
 # land below the stack pointer. PIE: the boot stub relocates the image to a random base.
 KERNEL_CXXFLAGS := -std=c++20 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone \
   -mgeneral-regs-only -fPIE -fvisibility=hidden -fno-omit-frame-pointer -fcf-protection=none \
-  -fno-threadsafe-statics -fno-stack-protector -fno-asynchronous-unwind-tables \
+  -fno-threadsafe-statics -fno-asynchronous-unwind-tables $(STACK_PROTECTOR) \
   -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Werror $(KERNEL_INCLUDES)
 KERNEL_ASFLAGS := -g -fPIE -fcf-protection=none $(KERNEL_INCLUDES)
 
-# DEBUG=1, with a BUILD of its own: the order of locks is checked, and freed memory is looked after.
+# DEBUG=1, with a BUILD of its own: the checking kernel (docs/concepts/testing.md).
 ifdef DEBUG
-KERNEL_CXXFLAGS += -DMOKAPOT_DEBUG
+KERNEL_CXXFLAGS += -DMOKAPOT_DEBUG -fsanitize=undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
+  -Wno-maybe-uninitialized  # the checks' own branches confuse GCC 12
 endif
 
 # Parsing the standard library and Boost takes most of a file's time: once for all.

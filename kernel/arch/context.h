@@ -13,6 +13,7 @@ namespace mokapot::arch {
 
 struct SwitchContext {
   std::uint64_t stack_pointer = 0;
+  std::uint64_t stack_canary = 0;  // what functions on that stack find at their frames' ends
 };
 
 // Makes context start entry(argument) on an empty stack that ends below stack_top. entry never returns.

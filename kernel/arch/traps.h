@@ -53,7 +53,8 @@ TrapFrame fresh_application_frame(VirtAddr entry, VirtAddr stack);
 TrapFrame& current_application_frame();
 
 // Sets up the calling CPU: descriptor tables, landing pads, control registers, SYSCALL. Interrupts off.
-// The stack is the one in use. Boot calls it once on each CPU, first of all.
+// The stack is the one in use. Boot calls it once on each CPU, first of all, from a function without a canary: there
+// is none before.
 struct CpuSetup {
   CpuId cpu;
   VirtAddr stack_bottom, stack_top;

@@ -48,6 +48,8 @@ void* memchr(const void* memory, int value, std::size_t size) {
 [[noreturn]] void __assert_fail(const char* condition, const char* file, unsigned line, const char*) {
   mokapot::panic("library assertion failed: %s (%s:%u)", condition, file, line);
 }
+// A function found its frame's canary changed: something wrote past the end of an array on the stack.
+[[noreturn]] void __stack_chk_fail() { mokapot::panic("a kernel stack was written past an array's end"); }
 [[noreturn]] void __cxa_pure_virtual() { mokapot::panic("pure virtual function called"); }
 
 }  // extern "C"

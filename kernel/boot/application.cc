@@ -28,9 +28,12 @@
 #include "net/inet_boot.h"
 #include "net/listen_report.h"
 #include "memory/frames.h"
+#include "memory/page_table.h"
+#include "memory/poison.h"
 #include "process/descriptor_table.h"
 #include "process/process.h"
 #include "process/signals.h"
+#include "sched/thread.h"
 #include "time/clock.h"
 #include "trace/log.h"
 
@@ -43,6 +46,19 @@ constexpr Duration kPatienceAtEnd = Duration::seconds(60);
 // An end that the kernel itself reports, before or instead of the program's.
 constexpr int kKernelStatus = 125;
 
+void report_stack_depth() {
+  std::uint64_t deepest = deepest_kernel_stack();
+  for_each_thread(
+      [](Thread& thread, void* context) {
+        auto& most = *static_cast<std::uint64_t*>(context);
+        const std::uint64_t depth = used_depth(thread.kernel_stack());
+        // The boot thread's stack was never painted.
+        if (depth < kKernelStackSize && depth > most) most = depth;
+      },
+      &deepest);
+  LOG_INFO("mokapot: kernel stacks were used to a depth of %lu of %lu bytes", deepest, kKernelStackSize);
+}
+
 [[noreturn]] void end_vm(const ProcessEnd& end) {
   const Instant deadline = now() + kPatienceAtEnd;
   drain_console(deadline);
@@ -52,6 +68,7 @@ constexpr int kKernelStatus = 125;
   line.by = end.by == EndedBy::kKernel ? "kernel" : "application";
   line.reason = end.reason;
   LOG_INFO("mokapot: the program ended with status %d %s", end.status, end.reason);
+  if constexpr (kPoisonFreed) report_stack_depth();
   if (!send_exit(line, deadline) && control_channel_present()) LOG_WARNING("the launcher did not acknowledge the end");
   power_off();
 }

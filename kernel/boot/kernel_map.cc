@@ -15,6 +15,7 @@ namespace {
 extern "C" const char image_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], image_end[];
 
 constexpr std::uint64_t kLoadBase = 0x200000;
+static_assert(kLoadBase == kHugePageSize);  // the image begins where the first MiBs' page ends
 constexpr std::uint64_t kFourGiB = std::uint64_t{4} << 30;
 constexpr std::uint64_t kKernelVirtualArea = 0xffff'c000'0000'0000;
 
@@ -72,7 +73,13 @@ void build_kernel_map(BootInfo& info) {
   const std::size_t count = info.usable_count;
   std::memcpy(ranges, info.usable, sizeof(ranges));
   builder.map_range(kDirectMapBase, 0, kHugePageSize, 1, data);
-  std::uint64_t mapped = kHugePageSize;
+  // The image's alias in it, page by page: text and constants are not writable there either.
+  const PhysAddr constants_begin = physical_of(text_start), constants_end = physical_of(rodata_end);
+  std::uint64_t mapped = align_up(physical_of(image_end).value(), kHugePageSize);
+  for (std::uint64_t page = kLoadBase; page < mapped; page += kPageSize) {
+    const bool is_constant = page >= constants_begin.value() && page < constants_end.value();
+    builder.map_range(kDirectMapBase + page, page, kPageSize, 0, is_constant ? constants : data);
+  }
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t begin = align_down(ranges[i].begin.value(), kHugePageSize);
     const std::uint64_t end = align_up(ranges[i].end.value(), kHugePageSize);

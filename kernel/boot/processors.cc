@@ -28,7 +28,7 @@ struct Start {
 constinit Start starts[kMaxCpus];
 
 // On the new CPU, with interrupts off, on the stack that its idle thread keeps.
-void run_processor(std::uint64_t index) {
+[[gnu::no_stack_protector]] void run_processor(std::uint64_t index) {
   const Start& start = starts[index];
   arch::initialise_cpu({start.cpu, start.stack.bottom, start.stack.top});
   initialise_cpu_local();

@@ -20,6 +20,7 @@
 #include "base/global.h"
 #include "memory/frames.h"
 #include "memory/poison.h"
+#include "memory/redzone.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -75,6 +76,7 @@ class Slab {
     return memory + left * object_size();
   }
   void give(void* object) {
+    redzone::expect_intact(object, object_size());
     poison(object, object_size());
     *static_cast<void**>(object) = frame_.owner;
     frame_.owner = object;
@@ -97,7 +99,7 @@ struct Heap {
 };
 Global<Heap> heap;
 
-void* allocate_small(std::size_t index) {
+void* allocate_small(std::size_t index, std::size_t size) {
   SizeClass& size_class = heap->classes[index];
   IrqSpinGuard guard(size_class.lock);
   if (size_class.with_room.empty()) {
@@ -110,6 +112,7 @@ void* allocate_small(std::size_t index) {
   Frame& frame = size_class.with_room.front();
   Slab slab(frame);
   void* object = slab.take(static_cast<char*>(direct_map(address_of(frame))));
+  redzone::draw(object, size, slab.object_size());
   if (slab.full()) size_class.with_room.pop_front();
   size_class.bytes_in_use.store(
       size_class.bytes_in_use.load(std::memory_order_relaxed) + slab.object_size(),
@@ -157,15 +160,15 @@ void free_large(PhysAddr begin, std::uint64_t frames) {
 }
 
 void* allocate_at_once(std::size_t size, std::size_t alignment) {
-  if (size > kLargestClass || alignment > kLargestClass) {
+  if (size + kRedzoneBytes > kLargestClass || alignment > kLargestClass) {
     // Frames are aligned to themselves, blocks to their size rounded up to a power of two.
     return allocate_large(std::max({size, alignment, std::size_t{1}}));
   }
-  std::size_t index = kClassTable.of[(size + 15) / 16];
+  std::size_t index = kClassTable.of[(size + kRedzoneBytes + 15) / 16];
   while (!is_aligned(kClassSizes[index], alignment)) {
     if (++index == kClasses) return allocate_large(alignment);
   }
-  return allocate_small(index);
+  return allocate_small(index, size);
 }
 
 using MemoryReclaimer = bool (*)();

@@ -5,9 +5,12 @@
 // thread's end needs no TLB shootdown.
 //
 // Lock: one spinlock (rank kKernelVirtual). Contexts: thread and no-preempt.
+#include <atomic>
+
 #include "memory/frames.h"
 #include "memory/heap.h"
 #include "memory/page_table.h"
+#include "memory/poison.h"
 #include "sync/spinlock.h"
 
 namespace mokapot {
@@ -26,6 +29,7 @@ std::uint64_t next_device GUARDED_BY(area_lock) = kDeviceArea;
 // is the stack's address.
 constinit Frame* unused_stacks GUARDED_BY(area_lock) = nullptr;
 std::size_t unused_count GUARDED_BY(area_lock) = 0;
+constinit std::atomic<std::uint64_t> deepest{0};
 
 PhysAddr frame_of_page(VirtAddr address) {
   const PageTableSlot* slot = existing_page_table_slot(address, 0);
@@ -59,16 +63,33 @@ void free_pages_below(VirtAddr bottom, std::uint64_t pages) {
   }
 }
 
+// Checking builds paint a stack, and see by the paint that is left how deep it was used.
+KernelStack painted(VirtAddr bottom) {
+  poison(bottom.as<void>(), kKernelStackSize);
+  return KernelStack{bottom, bottom + kKernelStackSize};
+}
+
 }  // namespace
+
+std::uint64_t used_depth(KernelStack stack) {
+  if constexpr (!kPoisonFreed) return 0;
+  const auto* word = stack.bottom.as<const std::uint64_t>();
+  const auto* end = stack.top.as<const std::uint64_t>();
+  while (word < end && *word == kPoison) ++word;
+  return static_cast<std::uint64_t>(end - word) * sizeof(*word);
+}
+
+std::uint64_t deepest_kernel_stack() { return deepest.load(std::memory_order_relaxed); }
 
 Result<KernelStack> allocate_kernel_stack() {
   VirtAddr bottom;
   {
     SpinGuard guard(area_lock);
-    if (Frame* record = take_unused_locked()) {
-      bottom = VirtAddr(record->index);
-      return KernelStack{bottom, bottom + kKernelStackSize};
-    }
+    if (Frame* record = take_unused_locked()) bottom = VirtAddr(record->index);
+  }
+  if (!bottom.is_null()) return painted(bottom);
+  {
+    SpinGuard guard(area_lock);
     bottom = VirtAddr(next_stack) + kPageSize;  // the guard page comes first
     next_stack += kStackSlot;
     ASSERT(next_stack < kDeviceArea);
@@ -82,10 +103,13 @@ Result<KernelStack> allocate_kernel_stack() {
       return Errno::kENOMEM;
     }
   }
-  return KernelStack{bottom, bottom + kKernelStackSize};
+  return painted(bottom);
 }
 
 void free_kernel_stack(KernelStack stack) {
+  const std::uint64_t depth = used_depth(stack);
+  std::uint64_t seen = deepest.load(std::memory_order_relaxed);
+  while (depth > seen && !deepest.compare_exchange_weak(seen, depth, std::memory_order_relaxed)) {}
   Frame& record = frame_at(frame_of_page(stack.bottom));
   SpinGuard guard(area_lock);
   record.index = stack.bottom.value();

@@ -61,6 +61,10 @@ struct KernelStack {
 };
 Result<KernelStack> allocate_kernel_stack();
 void free_kernel_stack(KernelStack stack);  // kept for reuse, so that no TLB shootdown is needed
+// How much of any freed stack was in use at the most, in bytes. Checking builds (MOKAPOT_DEBUG); else zero.
+std::uint64_t deepest_kernel_stack();
+// The same of one that is in use.
+std::uint64_t used_depth(KernelStack stack);
 // Unmaps up to count unused stacks. The caller flushes [begin, end) of each on every CPU, then frees the
 // frames with free_unmapped_stack.
 struct UnmappedStack {

@@ -62,8 +62,11 @@ Result<std::string> find_qemu() {
 }
 
 Result<std::string> find_kernel(const std::string& option) {
-  const std::string kernel =
-      option.empty() ? directory_of_this_program() + "/mokapot-kernel.elf" : absolute_path(option);
+  // MOKA_KERNEL: what the tests run on.
+  const char* chosen = std::getenv("MOKA_KERNEL");
+  std::string kernel = directory_of_this_program() + "/mokapot-kernel.elf";
+  if (chosen != nullptr && *chosen != '\0') kernel = chosen;
+  if (!option.empty()) kernel = absolute_path(option);
   if (::access(kernel.c_str(), R_OK) != 0)
     return Error{"no kernel: " + kernel +
                  " cannot be read; build it (make kernel) or name one by --kernel"};

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "arch/context.h"
+#include "arch/hardware_random.h"
 #include "arch/msr.h"
 #include "arch/traps.h"
 #include "arch/x64/cpu_setup.h"
@@ -62,7 +63,10 @@ constinit std::atomic<std::uint32_t> no_return_work{0};
 extern "C" const std::uint8_t vector_stubs[];
 extern "C" void syscall_entry();
 
-void build_idt() {
+// Before its CPU's GS has a base a function has no canary.
+#define BEFORE_GS [[gnu::no_stack_protector]]
+
+BEFORE_GS void build_idt() {
   for (unsigned vector = 0; vector < 256; ++vector) {
     const std::uint64_t target = VirtAddr(vector_stubs).value() + vector * 16;
     const std::uint64_t ist = vector == 8 ? 2 : vector == 2 ? 3 : vector == 18 ? 4 : 1;
@@ -73,7 +77,7 @@ void build_idt() {
   }
 }
 
-void load_tables(CpuTables& t) {
+BEFORE_GS void load_tables(CpuTables& t) {
   const std::uint64_t tss = VirtAddr(&t.tss).value();
   t.gdt[0] = 0;
   t.gdt[1] = 0x00af9b000000ffff;
@@ -93,6 +97,20 @@ void load_tables(CpuTables& t) {
       :
       : "m"(gdt_pointer), "m"(idt_pointer)
       : "rax", "memory");
+}
+
+// One for each stack. Its lowest byte is zero, so no string that runs over can write it. (The finaliser is that of
+// MurmurHash3: a canary that was read says nothing about those of other stacks.)
+BEFORE_GS std::uint64_t new_stack_canary() {
+  static constinit std::atomic<std::uint64_t> last{0};
+  std::uint64_t random = 0;
+  hardware_random(random);
+  std::uint64_t mixed = random ^ last.load(std::memory_order_relaxed) ^ cycle_counter();
+  mixed = (mixed ^ mixed >> 33) * 0xff51'afd7'ed55'8ccd;
+  mixed = (mixed ^ mixed >> 33) * 0xc4ce'b9fe'1a85'ec53;
+  mixed ^= mixed >> 33;
+  last.fetch_add(mixed, std::memory_order_relaxed);
+  return mixed & ~std::uint64_t{0xff};
 }
 
 void set_control_registers() {
@@ -122,7 +140,7 @@ bool prepare_cpu(CpuId cpu, VirtAddr trap_stacks) {
 
 CpuLocal& local_block_of(CpuId cpu) { return tables[cpu.index()].local; }
 
-void initialise_cpu(const CpuSetup& setup) {
+BEFORE_GS void initialise_cpu(const CpuSetup& setup) {
   CpuTables& t = tables[setup.cpu.index()];
   if (setup.cpu.index() == 0) {
     build_idt();
@@ -135,6 +153,7 @@ void initialise_cpu(const CpuSetup& setup) {
   t.tss.ist[3] = stacks.value() + 0x3000;  // #MC
   t.tss.io_map_base = sizeof(TaskStateSegment);
   t.local.self = &t.local;
+  t.local.stack_canary = new_stack_canary();
   t.local.return_work = &no_return_work;
   t.local.cpu_index = setup.cpu.index();
   t.local.emergency_stack_top = stacks.value() + 0x4000;
@@ -171,6 +190,7 @@ void prepare_context(SwitchContext& context, VirtAddr stack_top, void (*entry)(v
   *--stack = 0;
   *--stack = 0;
   context.stack_pointer = VirtAddr(stack).value();
+  context.stack_canary = new_stack_canary();
 }
 
 }  // namespace mokapot::arch

@@ -21,6 +21,7 @@
 .set GS_RESCHEDULE, 36
 .set GS_STACK_BOTTOM, 48
 .set GS_RETURN_WORK, 64
+.set GS_STACK_CANARY, 72
 .set GS_EMERGENCY_TOP, 56
 .set FRAME_SIZE, 176
 .set FRAME_R15, 0
@@ -242,6 +243,7 @@ syscall_exit_jump:                   // an interrupt here: the jump has been mad
     jmp return_from_trap
 
 // void arch_switch_stacks(SwitchContext* from, const SwitchContext* to)
+// A stack's frames hold its own canary, so the two change together.
 .global arch_switch_stacks
 arch_switch_stacks:
     pushq %rbp
@@ -250,6 +252,10 @@ arch_switch_stacks:
     pushq %r13
     pushq %r14
     pushq %r15
+    movq %gs:GS_STACK_CANARY, %rax
+    movq 8(%rsi), %rcx
+    movq %rax, 8(%rdi)
+    movq %rcx, %gs:GS_STACK_CANARY
     movq %rsp, (%rdi)
     movq (%rsi), %rsp
     popq %r15

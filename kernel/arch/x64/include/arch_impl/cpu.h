@@ -25,9 +25,11 @@ struct CpuLocal {
   std::uint64_t kernel_stack_bottom;   // 48: lowest usable address of the running thread's stack
   std::uint64_t emergency_stack_top;   // 56: for a kernel stack overflow
   const std::atomic<std::uint32_t>* return_work;  // 64: of the running thread
-  std::uint64_t pad_[7];
+  std::uint64_t stack_canary;          // 72: of the running thread; the compiler reads it (kernel.mk)
+  std::uint64_t pad_[6];
 };
-static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64);
+static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64 &&
+              offsetof(CpuLocal, stack_canary) == 72);
 
 // SAFETY (all asm below): single instructions on this CPU's own GS-relative block or flags; "memory"
 // clobbers keep the compiler from moving protected accesses across.
