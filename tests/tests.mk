@@ -12,8 +12,14 @@ include tests/unit/net/lwip.mk
 include tests/guest/guest.mk
 include tests/system/system.mk
 
+# The kernel that checks itself, for the part `checking`; MOKA_KERNEL runs all other tests on it, too.
+CHECKING_BUILD := $(BUILD)/checked
+.PHONY: checking-kernel
+checking-kernel:
+	+@$(MAKE_QUIETLY) BUILD=$(CHECKING_BUILD) DEBUG=1 kernel
+
 .PHONY: test soak bench test-kvm test-programs
-test-programs: unit-tests fuzzers guest-programs system-programs
+test-programs: unit-tests fuzzers guest-programs system-programs checking-kernel
 
 # -k: one broken test must not hide the results of the others.
 test soak:

@@ -9,6 +9,7 @@
 #include "boot/boot_info.h"
 #include "boot/kernel_map.h"
 #include "boot/processors.h"
+#include "boot/self_test.h"
 #include "boot/trap_wiring.h"
 #include "contract/vm_contract.h"
 #include "device/random.h"
@@ -110,6 +111,7 @@ extern "C" [[noreturn]] [[gnu::no_stack_protector]] void kernel_start(unsigned p
            platform.cpus.size(), clock_source().name(), now().nanoseconds() / 1000);
   probe_devices(platform);
   refine_clock();
+  commit_fault(command_line_option(command_line, contract::kOptionFail).value);
   run_application(boot_info);
 }
 

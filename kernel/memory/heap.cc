@@ -76,7 +76,6 @@ class Slab {
     return memory + left * object_size();
   }
   void give(void* object) {
-    redzone::expect_intact(object, object_size());
     poison(object, object_size());
     *static_cast<void**>(object) = frame_.owner;
     frame_.owner = object;
@@ -124,6 +123,7 @@ void free_small(Frame& frame, void* object) {
   SizeClass& size_class = heap->classes[frame.index & 0xff];
   IrqSpinGuard guard(size_class.lock);
   Slab slab(frame);
+  redzone::expect_intact(object, slab.object_size());
   ASSERT(slab.in_use() > 0);
   const bool was_full = slab.full();
   slab.give(object);
