@@ -24,6 +24,7 @@ from system import checking, confinement, kvm, network, stress, system, terminal
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
+from conformance import suite as conformance  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -42,6 +43,7 @@ PARTS = {
     "tomcat": tomcat.tomcat,
     "faults": misbehaving.faults,
     "load": misbehaving.load,
+    "conformance": conformance.conformance,
     "terminal": terminal.terminal,
     "stress": stress.stress,
     "matrix": system.matrix,

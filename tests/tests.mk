@@ -18,6 +18,12 @@ CHECKING_BUILD := $(BUILD)/checked
 checking-kernel:
 	+@$(MAKE_QUIETLY) BUILD=$(CHECKING_BUILD) DEBUG=1 kernel
 
+.PHONY: conformance
+conformance:
+	+@$(MAKE_QUIETLY) deps
+	+@$(MAKE_QUIETLY) all
+	@python3 tests/run.py --mode soak --only conformance $(TEST_OPTIONS)
+
 .PHONY: test soak bench test-kvm test-programs
 test-programs: unit-tests fuzzers guest-programs system-programs checking-kernel
 
