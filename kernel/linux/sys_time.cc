@@ -4,6 +4,7 @@
 // serves them. CPU time is not split into user and system time, since a system call is hardly more than a
 // function call: all of it is reported as user time.
 
+#include <limits>
 #include <optional>
 
 #include "exec/program.h"
@@ -61,9 +62,15 @@ static_assert(sizeof(ResourceUsage) == 144);
 
 namespace {
 
-void set_wall_clock(Duration time) {
+// As Linux: thirty years of running from there on must still be a number.
+constexpr std::int64_t kLatestSeconds = std::numeric_limits<std::int64_t>::max() / 1'000'000'000 - std::int64_t{30} * 365 * 24 * 3600;
+
+Result<void> set_wall_clock(Duration time) {
+  // Nor does the date come before the clock that runs since boot.
+  if (time.nanoseconds() / 1'000'000'000 >= kLatestSeconds || time < now() - Instant()) return Errno::kEINVAL;
   set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
   refresh_vdso_clock();  // programs read the clock there
+  return {};
 }
 
 }  // namespace
@@ -85,7 +92,7 @@ SyscallResult sys_clock_settime(int id, VirtAddr from) {
   if (clock.kind == ClockKind::kThreadCpu || clock.kind == ClockKind::kProcessCpu) return Errno::kEPERM;
   if (id != kClockRealtime) return Errno::kEINVAL;
   const Duration time = TRY(read_timespec(from));
-  set_wall_clock(time);
+  TRY(set_wall_clock(time));
   return 0;
 }
 
@@ -119,7 +126,7 @@ SyscallResult sys_settimeofday(VirtAddr time, VirtAddr zone) {
   std::optional<Duration> wall;
   if (!time.is_null()) wall = TRY(to_duration(TRY(read_application<ApplicationTimeval>(time))));
   if (!zone.is_null()) (void)TRY(read_application<std::int64_t>(zone));
-  if (wall) set_wall_clock(*wall);
+  if (wall) TRY(set_wall_clock(*wall));
   return 0;
 }
 

@@ -21,7 +21,7 @@ LONGEST_INSTRUCTION = 15
 
 def code_byte(report, address):
     """The byte of code that the report shows at an address, in two hexadecimal digits, or nothing."""
-    for line in re.finditer(r"^\s*0x([0-9a-f]{16}): +((?:[0-9a-f]{2} ?){1,16})\s*$", report, re.MULTILINE):
+    for line in re.finditer(r"^\s*(?:=>)?0x([0-9a-f]{16}): +((?:[0-9a-f]{2} ?){1,16})\s*$", report, re.MULTILINE):
         begin, code = int(line[1], 16), line[2].split()
         if begin <= address < begin + len(code):
             return code[address - begin]

@@ -2,6 +2,7 @@
 //
 // Sets the date, and asks for it by system call and through the vDSO. Not for the host, whose date it is.
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -30,6 +31,15 @@ int main(void) {
   show(4000000000);
   const struct timeval past = {1000000000, 0};
   say("settimeofday: %d", settimeofday(&past, NULL));
+  show(1000000000);
+  // Linux's limit: KTIME_SEC_MAX less thirty years.
+  const struct timeval latest = {9223372036 - 30LL * 365 * 24 * 3600, 0};
+  int result = settimeofday(&latest, NULL);
+  say("beyond what can be counted: %d, EINVAL %d", result, errno == EINVAL);
+  const struct timespec first = {0, 0};
+  errno = 0;
+  result = clock_settime(CLOCK_REALTIME, &first);
+  say("before the machine started: %d, EINVAL %d", result, errno == EINVAL);
   show(1000000000);
   clock_gettime(CLOCK_MONOTONIC, &after);
   say("the monotonic clock went on %d", after.tv_sec - before.tv_sec < 30 && after.tv_sec >= before.tv_sec);
