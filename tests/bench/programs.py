@@ -79,7 +79,8 @@ def build(out, hello_jar):
     tsc = compile_one("tsc_khz", ["gcc", "-O2", *WARNINGS, str(source / "tsc_khz.c")])
 
     classes, jar, new = out / "classes", out / "bench.jar", out / "bench.jar.new"
-    sources = sorted(map(str, (source / "java").glob("*.java")))
+    mix = HERE.parents[1] / "java" / "bench" / "src" / "main" / "java"
+    sources = sorted(map(str, [*(source / "java").glob("*.java"), *mix.rglob("*.java")]))
     subprocess.run(["javac", "--release", "17", "-Xlint:all,-options", "-Werror", "-d", str(classes), *sources], check=True)
     changed(jar, ["jar", "--create", "--date=2020-01-01T00:00:00Z", "--file", str(new), "-C", str(classes), "."], new)
     return Paths(micro, first, empty, init, tsc, jar, pathlib.Path(hello_jar).resolve(), echo, idle, load,

@@ -93,6 +93,8 @@ PROGRAMS = {
     "churn_parallel": case("Churn", jvm=("-XX:+UseParallelGC",), timeout=400),
     "churn_z": case("Churn", jvm=("-XX:+UseZGC",), timeout=600),
     "churn_shenandoah": case("Churn", jvm=("-XX:+UseShenandoahGC",), timeout=600),
+    "wholesale": Program(("build/java/mokapot-bench.jar", "--mode", "fixed", "--warehouses", "2", "--transactions", "1500"),
+                         seconds=15, timeout=240),
     "churn_full": case("Churn", timeout=3000),
 
     "threads": case("ManyThreads", timeout=240),
