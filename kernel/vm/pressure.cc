@@ -60,6 +60,7 @@ const char* use_name(FrameUse use) {
     case FrameUse::kAnonymous: return "application";
     case FrameUse::kPageCache: return "page cache";
     case FrameUse::kTmpfs: return "files in memory";
+    case FrameUse::kHugeTlb: return "MAP_HUGETLB";
     case FrameUse::kDevice: return "devices";
     case FrameUse::kReserved: return "reserved";
     case FrameUse::kCount: break;
@@ -101,6 +102,21 @@ Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents)
 Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free) {
   if (free_frame_estimate() < keep_free + arch::kEntriesPerTable) return Errno::kENOMEM;
   return allocate_frames(kHugeFrameOrder, use, FrameContents::kZeroed);
+}
+
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents) {
+  // Whoever asked for these pages by name gets them while anything can be taken from caches, but not the memory
+  // that everything else lives on.
+  const std::uint64_t kept =
+      std::max<std::uint64_t>(total_frame_count() / 16, (std::uint64_t{16} << 20) >> kPageShift);
+  while (true) {
+    if (free_frame_estimate() >= kept + arch::kEntriesPerTable) {
+      Result<PhysAddr> block = allocate_frames(kHugeFrameOrder, use, contents);
+      if (block.ok()) return block;
+    }
+    // A whole block's worth at a time: frames in one piece come together only if many go.
+    if (reclaim_frames(arch::kEntriesPerTable) == 0) return Errno::kENOMEM;
+  }
 }
 
 std::uint64_t reclaimable_frames() {

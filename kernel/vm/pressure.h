@@ -34,6 +34,8 @@ std::uint64_t reclaim_frames(std::uint64_t wanted);
 Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents);
 // The block of a 2 MiB page, or kENOMEM where memory is too short to be generous with: never reclaims.
 Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free);
+// The same for who asked for such pages by name (MAP_HUGETLB): asks the reclaimers before it fails. May block.
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents);
 std::uint64_t reclaimable_frames();
 // One report line per use, of who holds the memory; for the out-of-memory message.
 void log_memory_holders();
