@@ -74,12 +74,19 @@ Result<PhysAddr> FileCache::allocate_block() {
   return block;
 }
 
-// All 512 pages or none. kEAGAIN: some are there already, or the file ends before.
-Result<void> FileCache::insert_block(std::uint64_t first, PhysAddr block) {
-  SpinGuard guard(tree_lock_);
+// kEAGAIN: some of the pages are there already, or the file ends before.
+Result<void> FileCache::check_room(std::uint64_t first, Beyond beyond) {
   std::uint64_t found = 0;
   if (tree_.next(first, found) != nullptr && found < first + kPagesOfBlock) return Errno::kEAGAIN;
-  if (first + kPagesOfBlock > size() / kPageSize || has_lower_page(first)) return Errno::kEAGAIN;
+  if (beyond == Beyond::kRefuse && first + kPagesOfBlock > size() / kPageSize) return Errno::kEAGAIN;
+  if (has_lower_page(first)) return Errno::kEAGAIN;
+  return {};
+}
+
+// All 512 pages or none.
+Result<void> FileCache::insert_block(std::uint64_t first, PhysAddr block, Beyond beyond) {
+  SpinGuard guard(tree_lock_);
+  TRY(check_room(first, beyond));
   for (std::uint64_t i = 0; i < kPagesOfBlock; ++i) {
     Frame& frame = frame_at(block + (i << kPageShift));
     frame.owner = this;
@@ -96,16 +103,14 @@ Result<void> FileCache::insert_block(std::uint64_t first, PhysAddr block) {
   return {};
 }
 
-Result<void> FileCache::make_block(std::uint64_t first) {
+Result<void> FileCache::make_block(std::uint64_t first, Beyond beyond) {
   {
     SpinGuard guard(tree_lock_);
     if (whole_block(first) != nullptr) return {};
-    std::uint64_t found = 0;
-    if (tree_.next(first, found) != nullptr && found < first + kPagesOfBlock) return Errno::kEAGAIN;
-    if (first + kPagesOfBlock > size() / kPageSize || has_lower_page(first)) return Errno::kEAGAIN;
+    TRY(check_room(first, beyond));
   }
   const PhysAddr block = TRY(allocate_block());
-  Result<void> inserted = insert_block(first, block);
+  Result<void> inserted = insert_block(first, block, beyond);
   if (inserted.ok()) return {};
   free_parts(block);
   if (!huge_tlb_) uncharge(kPagesOfBlock);
@@ -117,7 +122,7 @@ Result<void> FileCache::make_block(std::uint64_t first) {
 
 Result<PhysAddr> FileCache::huge_frame_for_mapping(std::uint64_t first) {
   if (backing_ || lower_) return Errno::kEAGAIN;
-  TRY(make_block(first));
+  TRY(make_block(first, Beyond::kRefuse));
   SpinGuard guard(tree_lock_);
   Frame* head = whole_block(first);
   if (head == nullptr) return Errno::kEAGAIN;
@@ -131,7 +136,7 @@ Result<PhysAddr> FileCache::huge_frame_for_mapping(std::uint64_t first) {
 
 Result<void> FileCache::reserve(std::uint64_t first, std::uint64_t count) {
   for (std::uint64_t index = align_down(first, kPagesOfBlock); index < first + count; index += kPagesOfBlock) {
-    const Result<void> made = make_block(index);
+    const Result<void> made = make_block(index, Beyond::kRefuse);
     if (made.ok()) continue;
     if (made.error() == Errno::kEAGAIN) return {};  // the end of the file: touching what is behind is SIGBUS
     return made;

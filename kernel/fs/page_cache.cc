@@ -134,7 +134,7 @@ Result<PageHold> FileCache::make_memory_page(std::uint64_t index, Hole hole, Bey
     from_lower = has_lower_page(index);
   }
   if (huge_tlb_ && hole == Hole::kAllocate) {
-    TRY(make_block(align_down(index, kPagesOfBlock)));
+    TRY(make_block(align_down(index, kPagesOfBlock), beyond));
     if (PageHold made = find(index)) return made;
     return Errno::kENXIO;  // cut off meanwhile
   }

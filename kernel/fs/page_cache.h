@@ -167,8 +167,9 @@ class FileCache final : public PageSource {
 
   // Blocks of 2 MiB: page_block.cc.
   Result<PhysAddr> allocate_block();
-  Result<void> make_block(std::uint64_t first);
-  Result<void> insert_block(std::uint64_t first, PhysAddr block);
+  Result<void> make_block(std::uint64_t first, Beyond beyond);
+  Result<void> check_room(std::uint64_t first, Beyond beyond) REQUIRES(tree_lock_);
+  Result<void> insert_block(std::uint64_t first, PhysAddr block, Beyond beyond);
   Frame* whole_block(std::uint64_t first) REQUIRES(tree_lock_);
   void leave_block(Frame& frame) REQUIRES(tree_lock_);
 

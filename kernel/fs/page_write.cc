@@ -140,7 +140,6 @@ Result<void> FileCache::punch_hole(std::uint64_t first, std::uint64_t count) {
 }
 
 Result<void> FileCache::populate(std::uint64_t offset, std::uint64_t length) {
-  if (huge_tlb_) return reserve(offset / kPageSize, length / kPageSize);
   const std::uint64_t end = (offset + length + kPageSize - 1) / kPageSize;
   if (end - offset / kPageSize > total_frame_count()) return Errno::kENOSPC;
   for (std::uint64_t index = offset / kPageSize; index < end; ++index) {

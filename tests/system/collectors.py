@@ -90,6 +90,7 @@ def command_of(key, seconds):
     words = [f"Use{collector}GC=true", *setting.words]
     if collector == "Epsilon":
         words.append("nogc")
+        options.append("-Xlog:gc+init=error")  # it always warns of an initial size or of memory that is not touched
     if name == "uncommit":
         options += UNCOMMIT[collector]
     # HotSpot wants its code cache, 240 MiB, in large pages as well.

@@ -76,6 +76,13 @@ Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents)
   return allocate_frame(use, contents);
 }
 
+Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t) {
+  return allocate_frames(kHugeFrameOrder, use, FrameContents::kZeroed);
+}
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents) {
+  return allocate_frames(kHugeFrameOrder, use, contents);
+}
+
 // --- io, device -----------------------------------------------------------------------------------------
 void release_file_locks(File&) {}
 void detach_watches(File&) {}

@@ -288,25 +288,24 @@ public final class CollectorChurn {
   /** What the machine gets back of a heap that was full and is empty; waits for collectors that take their time. */
   private static void uncommit(int mebibytes) throws Exception {
     List<byte[]> blocks = new ArrayList<>();
-    for (int i = 0; i < mebibytes * 2; i++) {
-      byte[] block = new byte[500 << 10];
+    for (int i = 0; i < mebibytes * 10; i++) {
+      byte[] block = new byte[100 << 10];
       for (int at = 0; at < block.length; at += 4096) {
         block[at] = 1;
       }
       blocks.add(block);
     }
     long full = meminfoMebibytes("MemFree");
-    int count = blocks.size();
     blocks.clear();
     long gained = 0;
-    for (int i = 0; i < 600 && gained < mebibytes * 3L / 4; i++) {
+    for (int i = 0; i < 600 && gained < mebibytes / 2; i++) {
       if (i % 50 == 0) {
         System.gc();
       }
       Thread.sleep(100);
       gained = meminfoMebibytes("MemFree") - full;
     }
-    require(gained >= mebibytes * 3L / 4, gained + " MiB of " + count / 2 + " came back");
+    require(gained >= mebibytes / 2, gained + " MiB of " + mebibytes + " came back");
   }
 
   public static void main(String[] args) throws Exception {
@@ -337,7 +336,7 @@ public final class CollectorChurn {
     }
     System.err.println("rounds: " + rounds);
     if (words.contains("uncommit")) {
-      uncommit(3 * size);
+      uncommit(6 * size);
     }
     System.out.println("wrong: " + wrong.get());
   }
