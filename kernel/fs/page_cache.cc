@@ -91,21 +91,10 @@ Result<PageHold> FileCache::insert(std::uint64_t index, PhysAddr address, std::u
 
 bool FileCache::has_lower_page(std::uint64_t index) const { return lower_ && index < lower_pages_; }
 
-namespace {
-
-// Files in memory cannot be dropped, so the last of it is not theirs: who writes too much is told so, and
-// the page faults of everyone else still find a frame.
-bool memory_left_for_files() {
-  const std::uint64_t kept = std::max<std::uint64_t>(total_frame_count() / 16, 256);
-  const std::uint64_t free = free_frame_estimate();
-  return free >= kept || free + reclaimable_frames() >= kept;
-}
-
-}  // namespace
-
 // kENOSPC: the file system is full, or memory is.
 Result<PhysAddr> FileCache::allocate_memory_frame(bool zeroed) {
-  if (!memory_left_for_files()) [[unlikely]] return Errno::kENOSPC;
+  constexpr std::uint64_t kLastSixteenth = 16;
+  if (!memory_is_left(kLastSixteenth)) [[unlikely]] return Errno::kENOSPC;
   if (quota_ != nullptr && quota_->used.fetch_add(1, std::memory_order_relaxed) >= quota_->limit) {
     quota_->used.fetch_sub(1, std::memory_order_relaxed);
     return Errno::kENOSPC;

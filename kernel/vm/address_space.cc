@@ -75,7 +75,8 @@ Result<Region*> AddressSpace::insert_region(VirtAddr begin, VirtAddr end,
                                             const RegionProperties& properties,
                                             const RefPtr<PageSource>& source,
                                             std::uint64_t source_offset) {
-  if (regions_.size() >= kMaxRegions) return Errno::kENOMEM;
+  // As Linux counts: a new mapping may be the one above, a split may not.
+  if (regions_.size() > kMaxRegions) return Errno::kENOMEM;
   auto* region = new (std::nothrow) Region(begin, end);
   if (region == nullptr) return Errno::kENOMEM;
   region->properties = properties;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "memory/heap.h"
 #include "memory/page_table.h"
 #include "sync/context.h"
@@ -123,6 +124,25 @@ std::uint64_t reclaimable_frames() {
   std::uint64_t frames = stack_reclaimer.reclaimable();
   for (std::size_t i = 0; i < reclaimer_count; ++i) frames += reclaimers[i]->reclaimable();
   return frames;
+}
+
+bool memory_is_left(std::uint64_t fraction) {
+  const std::uint64_t kept = std::max<std::uint64_t>(total_frame_count() / fraction, 256);
+  const std::uint64_t free = free_frame_estimate();
+  return free >= kept || free + reclaimable_frames() >= kept;
+}
+
+std::size_t describe_largest_holder(char* text, std::size_t size) {
+  const FrameStatistics statistics = frame_statistics();
+  auto largest = FrameUse::kAnonymous;
+  for (std::size_t use = 0; use < static_cast<std::size_t>(FrameUse::kCount); ++use) {
+    if (static_cast<FrameUse>(use) == FrameUse::kFree) continue;
+    if (statistics.used_by[use] > statistics.used_by[static_cast<std::size_t>(largest)]) largest = static_cast<FrameUse>(use);
+  }
+  constexpr unsigned kPagesToMib = 8;
+  return format_to(text, size, "%s: %llu of %llu MiB", use_name(largest),
+                   static_cast<unsigned long long>(statistics.used_by[static_cast<std::size_t>(largest)] >> kPagesToMib),
+                   static_cast<unsigned long long>(statistics.total_frames >> kPagesToMib));
 }
 
 void log_memory_holders() {
