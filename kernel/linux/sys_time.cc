@@ -13,6 +13,7 @@
 #include "process/interruption.h"
 #include "process/task.h"
 #include "sched/wait_queue.h"
+#include "time/host_clock.h"
 #include "vm/address_space.h"
 
 namespace mokapot {
@@ -62,6 +63,7 @@ static_assert(sizeof(ResourceUsage) == 144);
 namespace {
 
 void set_wall_clock(Duration time) {
+  leave_wall_clock_alone();
   set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
   refresh_vdso_clock();  // programs read the clock there
 }
