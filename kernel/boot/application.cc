@@ -129,6 +129,7 @@ void start_console(const Configuration& configuration) {
     signal_info.code = kCodeKernel;
     (void)send_signal_to_process(signal_info).ok();
   };
+  handlers.wall_clock_changed = [] { refresh_vdso_clock(); };
   if (!initialise_control_channel(handlers).ok()) give_up("no memory for the control channel");
   for (const auto& [major, minor] : {std::pair{5u, 0u}, std::pair{5u, 1u}, std::pair{136u, 0u}})
     (void)register_char_device(major, minor, [](std::uint32_t flags, Vnode&) { return open_terminal(flags); }).ok();

@@ -52,7 +52,10 @@ void end_for_lack_of_memory() {
   how.status = 137;
   how.signal = kSigKill;
   how.by = EndedBy::kKernel;
-  format_to(how.reason, sizeof(how.reason), "out of memory: give the VM more with -m, or the JVM less with -Xmx");
+  char holder[64];
+  describe_largest_holder(holder, sizeof(holder));
+  format_to(how.reason, sizeof(how.reason), "out of memory (%s): give the VM more with -m, or the JVM less with -Xmx",
+            holder);
   end_process(how);
 }
 

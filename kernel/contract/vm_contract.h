@@ -74,11 +74,13 @@ inline constexpr const char* kHostSignal = "signal";    // signal N: deliver to 
 inline constexpr const char* kHostWindow = "winsize";   // winsize ROWS COLUMNS: then SIGWINCH
 inline constexpr const char* kHostEndOfInput = "eof";   // eof BYTES: stdin ends after that many bytes in all
 inline constexpr const char* kHostPing = "ping";        // answered by pong, to see that the kernel is alive
+inline constexpr const char* kHostClock = "clock";      // clock NANOSECONDS: Unix time; the answer, given at once, to the guest's
 inline constexpr const char* kHostAcknowledge = "ack";  // the exit line was read: power off
 
 // Control lines from the guest.
 inline constexpr const char* kGuestReady = "ready";      // the program's first instruction is next
 inline constexpr const char* kGuestPong = "pong";
+inline constexpr const char* kGuestClock = "clock";      // asks for the host's clock
 inline constexpr const char* kGuestWarning = "warning";  // warning TEXT-TO-END-OF-LINE: for the user to see
 inline constexpr const char* kGuestTermios = "termios";  // termios FLAGS CC as in kKeyTermios: apply to the host terminal
 // exit status=N signal=N by=application|kernel reason=TEXT-TO-END-OF-LINE

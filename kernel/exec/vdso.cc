@@ -56,7 +56,12 @@ void refresh_vdso_clock() {
   data.base_nanoseconds = tsc.base_nanoseconds;
   data.multiplier = tsc.multiplier;
   data.shift = tsc.shift;
-  data.wall_base = wall_clock_base();
+  const WallClockState wall = wall_clock_state();
+  data.wall_base = wall.base;
+  data.slew_begin = wall.begin.nanoseconds();
+  data.slew_end = wall.end.nanoseconds();
+  data.slew_shift = kSlewShift;
+  data.slew_backwards = wall.backwards;
   // The sequence is odd while the rest changes. A failure means that the application unmapped the page.
   static constinit std::uint32_t sequence = 0;
   const std::uint32_t odd = ++sequence;

@@ -58,7 +58,7 @@ class MemoryDeviceFile final : public File {
   Result<RefPtr<PageSource>> page_source() override {
     constexpr std::uint64_t kAnySize = std::uint64_t{1} << 46;
     if (kind_ != Kind::kZero) return Errno::kENODEV;
-    return create_shared_memory(kAnySize);
+    return create_shared_memory(kAnySize, 0);
   }
   Vnode* vnode() override { return node_.get(); }
 

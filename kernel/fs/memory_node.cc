@@ -26,6 +26,23 @@ bool is_before(const FileStatus::Time& a, const FileStatus::Time& b) {
   return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanoseconds < b.nanoseconds;
 }
 
+// What fallocate does to a hugetlb file, in whole blocks: it makes all that the range touches, and punches those that
+// lie wholly inside; what of others lies inside becomes zeros.
+Result<void> fit_to_blocks(FileCache& data, bool punch, std::uint64_t& offset, std::uint64_t& length) {
+  const std::uint64_t end = offset + length;
+  if (!punch) {
+    offset = align_down(offset, kHugePageSize);
+    length = align_up(end, kHugePageSize) - offset;
+    return {};
+  }
+  const std::uint64_t first = align_up(offset, kHugePageSize), last = align_down(end, kHugePageSize);
+  if (offset < first) TRY(data.clear(offset, std::min(end, first) - offset));
+  if (last < end && last >= offset) TRY(data.clear(last, end - last));
+  offset = first;
+  length = last > first ? last - first : 0;
+  return {};
+}
+
 }  // namespace
 
 void initialise_memory_files() { nameless.construct(next_device_number(), UINT64_MAX); }
@@ -131,6 +148,7 @@ Result<std::size_t> MemoryNode::write(IoBuffer& from, std::uint64_t& offset, boo
   if (!is_regular()) return Errno::kEINVAL;
   MutexGuard guard(lock_);
   RefPtr<FileCache> data = TRY(memory_cache_locked());
+  if (data->huge_tlb()) return Errno::kEINVAL;  // hugetlbfs has no write
   if (append) offset = data->size();
   if (from.remaining() == 0) return std::size_t{0};
   if (offset >= kLargestFile) return Errno::kEFBIG;
@@ -149,6 +167,7 @@ Result<void> MemoryNode::truncate(std::uint64_t size) {
   if ((size < data->size() && (seals_ & kSealShrink) != 0) || (size > data->size() && (seals_ & kSealGrow) != 0)) {
     return Errno::kEPERM;
   }
+  if (data->huge_tlb() && !is_aligned(size, kHugePageSize)) return Errno::kEINVAL;
   TRY(data->truncate(size));
   changed_locked(true);
   return {};
@@ -162,6 +181,8 @@ Result<void> MemoryNode::allocate(std::uint32_t mode, std::uint64_t offset, std:
   MutexGuard guard(lock_);
   if ((seals_ & kSealWrite) != 0 && mode != 0) return Errno::kEPERM;
   RefPtr<FileCache> data = TRY(memory_cache_locked());
+  if (data->huge_tlb()) TRY(fit_to_blocks(*data, punch, offset, length));
+  if (length == 0) return {};
   const std::uint64_t end = offset + length;
   const bool grows = (mode & kKeepSize) == 0 && end > data->size();
   if (grows && (seals_ & kSealGrow) != 0) return Errno::kEPERM;
@@ -219,6 +240,10 @@ Result<RefPtr<Vnode>> create_shared_memory_node(std::uint32_t flags) {
   auto node = TRY(MemoryNode::create_new(*nameless, kModeRegular | permissions, 0));
   MutexGuard guard(node->lock_);
   node->attributes_.links = 0;
+  if ((flags & kMemfdHugeTlb) != 0) {
+    node->attributes_.block_size = kHugePageSize;
+    node->cache_ = TRY(FileCache::create_huge_tlb({node->attributes_.device, node->attributes_.inode}));
+  }
   if ((flags & kMemfdNoExecSeal) != 0) node->seals_ = kSealExec;
   else if ((flags & kMemfdAllowSealing) == 0) node->seals_ = kSealSeal;
   return RefPtr<Vnode>(node);

@@ -28,19 +28,24 @@ void drop_page_reference(Frame& frame) {
   if (frame.references.fetch_sub(1, std::memory_order_acq_rel) == 1) free_frame(address_of(frame));
 }
 
-FileCache::FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity)
-    : backing_(std::move(backing)), lower_(std::move(lower)), quota_(quota), identity_(identity) {}
+FileCache::FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity,
+                     Pages pages)
+    : backing_(std::move(backing)),
+      lower_(std::move(lower)),
+      quota_(quota),
+      huge_tlb_(pages == Pages::kHugeTlb),
+      identity_(identity) {}
 
 Result<RefPtr<FileCache>> FileCache::create_backed(RefPtr<PageBacking> backing, std::uint64_t size,
                                                    Identity identity) {
-  auto cache = TRY(make_ref<FileCache>(std::move(backing), RefPtr<FileCache>(), nullptr, identity));
+  auto cache = TRY(make_ref<FileCache>(std::move(backing), RefPtr<FileCache>(), nullptr, identity, Pages::kSmall));
   cache->size_.store(size, std::memory_order_release);
   return cache;
 }
 
 Result<RefPtr<FileCache>> FileCache::create_memory(RefPtr<FileCache> lower, PageQuota* quota, Identity identity) {
   const std::uint64_t size = lower ? lower->size() : 0;
-  auto cache = TRY(make_ref<FileCache>(RefPtr<PageBacking>(), std::move(lower), quota, identity));
+  auto cache = TRY(make_ref<FileCache>(RefPtr<PageBacking>(), std::move(lower), quota, identity, Pages::kSmall));
   cache->writable_.store(true, std::memory_order_relaxed);
   cache->size_.store(size, std::memory_order_release);
   SpinGuard guard(cache->tree_lock_);
@@ -86,21 +91,10 @@ Result<PageHold> FileCache::insert(std::uint64_t index, PhysAddr address, std::u
 
 bool FileCache::has_lower_page(std::uint64_t index) const { return lower_ && index < lower_pages_; }
 
-namespace {
-
-// Files in memory cannot be dropped, so the last of it is not theirs: who writes too much is told so, and
-// the page faults of everyone else still find a frame.
-bool memory_left_for_files() {
-  const std::uint64_t kept = std::max<std::uint64_t>(total_frame_count() / 16, 256);
-  const std::uint64_t free = free_frame_estimate();
-  return free >= kept || free + reclaimable_frames() >= kept;
-}
-
-}  // namespace
-
 // kENOSPC: the file system is full, or memory is.
 Result<PhysAddr> FileCache::allocate_memory_frame(bool zeroed) {
-  if (!memory_left_for_files()) [[unlikely]] return Errno::kENOSPC;
+  constexpr std::uint64_t kLastSixteenth = 16;
+  if (!memory_is_left(kLastSixteenth)) [[unlikely]] return Errno::kENOSPC;
   if (quota_ != nullptr && quota_->used.fetch_add(1, std::memory_order_relaxed) >= quota_->limit) {
     quota_->used.fetch_sub(1, std::memory_order_relaxed);
     return Errno::kENOSPC;
@@ -127,6 +121,11 @@ Result<PageHold> FileCache::make_memory_page(std::uint64_t index, Hole hole, Bey
   {
     SpinGuard guard(tree_lock_);
     from_lower = has_lower_page(index);
+  }
+  if (huge_tlb_ && hole == Hole::kAllocate) {
+    TRY(make_block(align_down(index, kPagesOfBlock), beyond));
+    if (PageHold made = find(index)) return made;
+    return Errno::kENXIO;  // cut off meanwhile
   }
   PageHold lower_page;
   if (from_lower) lower_page = TRY(lower_->page(index, fault_ahead_));
@@ -221,6 +220,7 @@ void FileCache::remove_pages(std::uint64_t first, std::uint64_t end) {
           break;
         }
         tree_.remove(index);
+        leave_block(*frame);
         if (backing_) PageRecency::remove(*frame);
         batch[count++] = frame;
         first = index + 1;

@@ -61,6 +61,8 @@ class PageBacking : public RefCounted<PageBacking> {
   virtual BlockDevice& device() = 0;
 };
 
+inline constexpr std::uint64_t kPagesOfBlock = kHugePageSize / kPageSize;
+
 // How far one reader is; a hint, so races do no harm.
 struct ReadAhead {
   std::atomic<std::uint64_t> next{0};     // page that a sequential reader asks for next
@@ -97,6 +99,8 @@ class FileCache final : public PageSource {
   // Of a file in memory. Where it has no page of its own, the contents are lower's (if any), up to the size
   // that lower has, and then zeros. quota: of the mount, or null; outlives the cache.
   static Result<RefPtr<FileCache>> create_memory(RefPtr<FileCache> lower, PageQuota* quota, Identity identity);
+  // Of a hugetlb file: it has blocks of 2 MiB or holes, and its size and the ranges punched are multiples of that.
+  static Result<RefPtr<FileCache>> create_huge_tlb(Identity identity);
   ~FileCache() override;
 
   std::uint64_t size() const { return size_.load(std::memory_order_acquire); }
@@ -109,6 +113,7 @@ class FileCache final : public PageSource {
   // Memory files only, under the inode's lock. Mapped pages beyond the end are SIGBUS afterwards.
   Result<void> truncate(std::uint64_t size);
   Result<void> punch(std::uint64_t offset, std::uint64_t length);    // becomes a hole
+  Result<void> clear(std::uint64_t offset, std::uint64_t length);    // zeros, where there are pages
   Result<void> populate(std::uint64_t offset, std::uint64_t length); // has pages from now on, or kENOSPC; size unchanged
   // Backed files: their contents and size have become others. Pages are read anew, by mappings too, and those
   // beyond the end are SIGBUS.
@@ -134,10 +139,14 @@ class FileCache final : public PageSource {
   Identity identity() const override { return identity_; }
   std::size_t describe(char* buffer, std::size_t size) const override;
   Result<void> punch_hole(std::uint64_t first, std::uint64_t count) override;
+  Result<PhysAddr> huge_frame_for_mapping(std::uint64_t first) override;
+  Result<void> reserve(std::uint64_t first, std::uint64_t count) override;
+  bool huge_tlb() const override { return huge_tlb_; }
 
  private:
   friend class PageRecency;
-  FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity);
+  enum class Pages : std::uint8_t { kSmall, kHugeTlb };
+  FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity, Pages pages);
   template <typename T, typename... Args>
   friend Result<RefPtr<T>> make_ref(Args&&... args);
 
@@ -155,6 +164,14 @@ class FileCache final : public PageSource {
   void uncharge(std::uint64_t pages);
   void remove_pages(std::uint64_t first, std::uint64_t end);
   Result<void> clear_part(std::uint64_t offset, std::uint64_t end);  // within one page
+
+  // Blocks of 2 MiB: page_block.cc.
+  Result<PhysAddr> allocate_block();
+  Result<void> make_block(std::uint64_t first, Beyond beyond);
+  Result<void> check_room(std::uint64_t first, Beyond beyond) REQUIRES(tree_lock_);
+  Result<void> insert_block(std::uint64_t first, PhysAddr block, Beyond beyond);
+  Frame* whole_block(std::uint64_t first) REQUIRES(tree_lock_);
+  void leave_block(Frame& frame) REQUIRES(tree_lock_);
 
   // Disk files: page_read.cc.
   Result<void> read_window(std::uint64_t index, ReadAhead& ahead, bool mapping);
@@ -177,6 +194,7 @@ class FileCache final : public PageSource {
   // Pages below this show lower's contents where the tree has none. Only falls; under tree_lock_.
   std::uint64_t lower_pages_ GUARDED_BY(tree_lock_) = 0;
   PageQuota* const quota_;
+  const bool huge_tlb_;
   const Identity identity_;
   // How often the contents became others: what was read before that is not put into the tree.
   std::uint64_t renewals_ GUARDED_BY(tree_lock_) = 0;
@@ -195,8 +213,11 @@ enum PageFlag : std::uint8_t {
   kPageActive = 8,      // on the active list
   kPageAheadMark = 16,  // whoever gets here reads on
   kPageListed = 32,     // on a recency list; changed under the recency lock
+  kPageOfBlock = 64,    // came as a part of an aligned block of 2 MiB; changed under tree_lock_, as is the next
+  kPageWholeBlock = 128,  // the first of such a block, all of which is still where it came to
 };
 inline std::atomic_ref<std::uint8_t> page_flags(Frame& frame) { return std::atomic_ref<std::uint8_t>(frame.flags); }
+std::uint64_t huge_file_blocks();  // whole blocks of files in memory, without those of hugetlb files
 void drop_page_reference(Frame& frame);
 // Ends kPageBusy (with kPageFailed or not) and wakes who waits. Any context.
 void end_page_read(Frame& frame, bool failed);

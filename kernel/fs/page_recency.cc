@@ -32,6 +32,50 @@ struct Lists {
 };
 Global<Lists> lists;
 
+// Thrashing: memory is so short that programs' own code is dropped and read again all the time, and nothing else goes
+// on. Dropping pages looks like progress to whoever asks for a frame, so it has to be noticed here. Remembered
+// are the last pages that were dropped; a page that is read while it is remembered came back too soon. If nearly all
+// that is read over a long stretch are such pages, and the cache is small, it gives no more: then memory has run out.
+class Thrashing {
+ public:
+  void dropped(const Frame& frame) { place_of(frame).store(tag_of(frame), std::memory_order_relaxed); }
+
+  void read(const Frame& frame) {
+    const std::uint32_t tag = tag_of(frame);
+    std::atomic<std::uint32_t>& place = place_of(frame);
+    if (place.load(std::memory_order_relaxed) == tag) {
+      place.store(0, std::memory_order_relaxed);
+      came_back_.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      // One that is new outweighs several that came back.
+      const std::uint32_t so_far = came_back_.load(std::memory_order_relaxed);
+      came_back_.store(so_far > kNewOutweighs ? so_far - kNewOutweighs : 0, std::memory_order_relaxed);
+    }
+  }
+
+  bool hopeless(std::uint64_t cached) const {
+    constexpr std::uint64_t kSmallPart = 16;
+    return came_back_.load(std::memory_order_relaxed) > kLong && cached < total_frame_count() / kSmallPart;
+  }
+
+ private:
+  static constexpr std::size_t kRemembered = 1024;
+  static constexpr std::uint32_t kNewOutweighs = 8, kLong = 32 * kRemembered;
+
+  // Zero is no tag.
+  static std::uint32_t tag_of(const Frame& frame) {
+    std::uint64_t hash = (reinterpret_cast<std::uintptr_t>(frame.owner) >> 4) ^ (frame.index * 0x9e37'79b9'7f4a'7c15);
+    hash ^= hash >> 29;
+    return static_cast<std::uint32_t>(hash) | 1;
+  }
+  std::atomic<std::uint32_t>& place_of(const Frame& frame) { return tags_[tag_of(frame) / 2 % kRemembered]; }
+
+  // Relaxed everywhere: estimates.
+  std::atomic<std::uint32_t> tags_[kRemembered] = {};
+  std::atomic<std::uint32_t> came_back_{0};
+};
+constinit Thrashing thrashing;
+
 class PageCacheReclaimer final : public Reclaimer {
  public:
   const char* name() const override { return "page cache"; }
@@ -66,6 +110,7 @@ void balance_locked(Lists& l) REQUIRES(l.lock) {
 void PageRecency::initialise() { lists.construct(); }
 
 void PageRecency::add(Frame& frame) {
+  thrashing.read(frame);
   Lists& l = *lists;
   SpinGuard guard(l.lock);
   page_flags(frame).fetch_or(kPageListed, std::memory_order_relaxed);
@@ -96,6 +141,7 @@ std::uint64_t PageRecency::listed() {
 std::uint64_t PageRecency::reclaim(std::uint64_t wanted) {
   Lists& l = *lists;
   std::uint64_t freed = 0;
+  if (thrashing.hopeless(listed())) return 0;
   std::uint64_t fruitless = 0;  // pages looked at since one was dropped
   // Twice round both lists at most: once to unmap or demote, once to drop.
   for (std::uint64_t budget = 4 * listed() + 1; budget > 0 && freed < wanted; --budget, ++fruitless) {
@@ -151,6 +197,7 @@ bool FileCache::evict(std::uint64_t index, Frame* frame) {
     }
   }
   if (!in_use) {
+    thrashing.dropped(*frame);
     drop_page_reference(*frame);
     return true;
   }

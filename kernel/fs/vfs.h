@@ -74,8 +74,8 @@ Result<RefPtr<File>> vfs_open_dentry(Dentry& dentry, std::uint32_t flags);
 inline constexpr std::uint32_t kMemfdCloseOnExec = 1, kMemfdAllowSealing = 2, kMemfdHugeTlb = 4;
 inline constexpr std::uint32_t kMemfdNoExecSeal = 8, kMemfdExec = 0x10;
 Result<RefPtr<File>> vfs_create_memfd(std::string_view name, std::uint32_t flags);
-// MAP_SHARED|MAP_ANONYMOUS: pages of size bytes that live as long as the source.
-Result<RefPtr<PageSource>> create_shared_memory(std::uint64_t size);
+// MAP_SHARED|MAP_ANONYMOUS: pages of size bytes that live as long as the source. flags: 0 or kMemfdHugeTlb.
+Result<RefPtr<PageSource>> create_shared_memory(std::uint64_t size, std::uint32_t flags);
 
 // --- Names -----------------------------------------------------------------------------------------
 // All as the *at system call of that name. Modes are cut to 07777 and by the umask where Linux does.

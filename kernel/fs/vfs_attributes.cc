@@ -99,6 +99,13 @@ Result<FileSystemStatistics> vfs_statistics(Dentry& dentry) {
     constexpr std::uint64_t kTmpfsMagic = 0x01021994;
     FileSystemStatistics statistics;
     statistics.type = kTmpfsMagic;
+    // A memfd: its file system has no mount. With MFD_HUGETLB it is a hugetlbfs.
+    const FileStatus status = TRY(dentry.vnode().status());
+    if (status.block_size == kHugePageSize) {
+      constexpr std::uint64_t kHugetlbfsMagic = 0x958458f6;
+      statistics.type = kHugetlbfsMagic;
+      statistics.block_size = kHugePageSize;
+    }
     return statistics;
   }
   FileSystemStatistics statistics = dentry.mount().statistics();

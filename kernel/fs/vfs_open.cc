@@ -132,7 +132,8 @@ Result<RefPtr<File>> vfs_open(Dentry* base, std::string_view path, std::uint32_t
 }
 
 Result<RefPtr<File>> vfs_create_memfd(std::string_view name, std::uint32_t flags) {
-  constexpr std::uint32_t kKnown = kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdNoExecSeal | kMemfdExec;
+  constexpr std::uint32_t kKnown = kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdNoExecSeal | kMemfdExec |
+                                   kMemfdHugeTlb;
   constexpr std::size_t kMostName = 249;  // NAME_MAX less the prefix
   if ((flags & ~kKnown) != 0) return Errno::kEINVAL;
   if ((flags & kMemfdNoExecSeal) != 0 && (flags & kMemfdExec) != 0) return Errno::kEINVAL;
@@ -145,11 +146,11 @@ Result<RefPtr<File>> vfs_create_memfd(std::string_view name, std::uint32_t flags
   return dentry->vnode().open(*dentry, kOpenReadWrite | kOpenLargeFile);
 }
 
-Result<RefPtr<PageSource>> create_shared_memory(std::uint64_t size) {
-  auto node = TRY(create_shared_memory_node(0));
+Result<RefPtr<PageSource>> create_shared_memory(std::uint64_t size, std::uint32_t flags) {
+  auto node = TRY(create_shared_memory_node(flags));
   TRY(node->truncate(size));
   auto cache = TRY(node->cache());
-  cache->set_path("/dev/zero");
+  cache->set_path((flags & kMemfdHugeTlb) != 0 ? "/anon_hugepage" : "/dev/zero");
   cache->set_deleted();
   return RefPtr<PageSource>(std::move(cache));
 }

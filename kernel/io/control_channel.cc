@@ -2,10 +2,12 @@
 #include "io/control_channel.h"
 
 #include <atomic>
+#include <utility>
 
 #include "base/format.h"
 #include "base/global.h"
 #include "time/clock.h"
+#include "time/host_clock.h"
 #include "contract/vm_contract.h"
 #include "device/stream_port.h"
 #include "io/console.h"
@@ -23,6 +25,8 @@ struct ControlChannel {
   const ControlHandlers handlers;
   Mutex send_mutex{LockRank::kDevice};
   ControlLineAssembler assembler;  // the thread's
+  Instant clock_asked;             // the thread's
+  bool clock_is_asked = false;     // the thread's: one question at a time, so that the answer is to it
   std::atomic<bool> acknowledged{false};
   WaitQueue acknowledgement;
 };
@@ -51,6 +55,25 @@ void send_termios(const Termios& termios) {
   send_line(line.view());
 }
 
+// With each sign of life that the host asks for: a VM that was stopped finds the question when it goes on.
+void ask_for_clock() {
+  if (channel->clock_is_asked) return;
+  TextBuffer<16> line;
+  line.append("%s\n", contract::kGuestClock);
+  channel->clock_is_asked = true;
+  channel->clock_asked = now();
+  send_line(line.view());
+}
+
+void take_clock(std::int64_t nanoseconds) {
+  if (!std::exchange(channel->clock_is_asked, false)) return;
+  const ClockCorrection correction = follow_host_clock(channel->clock_asked, now(), nanoseconds);
+  if (correction == ClockCorrection::kStepped) LOG_INFO("clock: set by the host's");
+  if (correction != ClockCorrection::kNone && channel->handlers.wall_clock_changed != nullptr) {
+    channel->handlers.wall_clock_changed();
+  }
+}
+
 void carry_out(const ControlCommand& command) {
   switch (command.verb) {
     case ControlCommand::Verb::kSignal:
@@ -66,8 +89,10 @@ void carry_out(const ControlCommand& command) {
       TextBuffer<16> line;
       line.append("%s\n", contract::kGuestPong);
       send_line(line.view());
+      ask_for_clock();
       break;
     }
+    case ControlCommand::Verb::kClock: take_clock(static_cast<std::int64_t>(command.first)); break;
     case ControlCommand::Verb::kAcknowledge:
       channel->acknowledged.store(true, std::memory_order_release);
       channel->acknowledgement.wake_all();
@@ -77,6 +102,7 @@ void carry_out(const ControlCommand& command) {
 
 void run_channel(void*) {
   StreamPort& port = channel->port;
+  ask_for_clock();
   while (true) {
     char piece[128];
     const std::size_t size = port.try_read(piece, sizeof(piece));

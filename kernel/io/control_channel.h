@@ -18,6 +18,7 @@ namespace mokapot {
 struct ControlHandlers {
   void (*signal)(int signal) = nullptr;
   void (*window_changed)() = nullptr;  // after set_window_size: SIGWINCH is due
+  void (*wall_clock_changed)() = nullptr;
 };
 
 // Boot, after initialise_console: starts the thread. kENOMEM.

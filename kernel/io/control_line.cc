@@ -52,6 +52,9 @@ std::optional<ControlCommand> parse_control_line(std::string_view line) {
     first = take_number(line, 0, INT64_MAX);
   } else if (verb == contract::kHostPing) {
     command.verb = Verb::kPing;
+  } else if (verb == contract::kHostClock) {
+    command.verb = Verb::kClock;
+    first = take_number(line, 1, INT64_MAX);
   } else if (verb == contract::kHostAcknowledge) {
     command.verb = Verb::kAcknowledge;
   } else {

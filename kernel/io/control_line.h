@@ -12,9 +12,9 @@
 namespace mokapot {
 
 struct ControlCommand {
-  enum class Verb : std::uint8_t { kSignal, kWindow, kEndOfInput, kPing, kAcknowledge };
+  enum class Verb : std::uint8_t { kSignal, kWindow, kEndOfInput, kPing, kClock, kAcknowledge };
   Verb verb = Verb::kPing;
-  // signal: the number. winsize: rows, columns. eof: bytes.
+  // signal: the number. winsize: rows, columns. eof: bytes. clock: nanoseconds.
   std::uint64_t first = 0, second = 0;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The cgroup v2 tree: one group, which is the VM, without limits. The VM's own size is the limit, and HotSpot learns
-// that as the machine's memory and processors; a limit repeated here could only change what it chooses.
+// The cgroup v2 tree: one group, which is the VM. Its limits are the VM's size, so that whoever asks the cgroup
+// (container-aware runtimes, monitoring) and whoever asks the machine learn the same.
 
 #include "linux/proc_nodes_internal.h"
 #include "memory/frames.h"
@@ -20,6 +20,18 @@ Result<void> print_cpus(TextSink& out, PseudoContext) {
 Result<void> print_memory_current(TextSink& out, PseudoContext) {
   const FrameStatistics f = frame_statistics();
   out.print("%lu\n", static_cast<unsigned long>((f.total_frames - f.free_frames) * kPageSize));
+  return {};
+}
+
+Result<void> print_memory_max(TextSink& out, PseudoContext) {
+  out.print("%lu\n", static_cast<unsigned long>(frame_statistics().total_frames * kPageSize));
+  return {};
+}
+
+// Microseconds of processor time that the group may use in each period.
+Result<void> print_cpu_max(TextSink& out, PseudoContext) {
+  constexpr unsigned kPeriod = 100'000;
+  out.print("%u %u\n", cpu_count() * kPeriod, kPeriod);
   return {};
 }
 
@@ -63,7 +75,7 @@ constexpr PseudoEntry kEntries[] = {
     pseudo_text("cgroup.procs", "1\n"),
     pseudo_text("cgroup.subtree_control", "\n"),
     pseudo_text("cgroup.type", "domain\n"),
-    pseudo_text("cpu.max", "max 100000\n"),
+    pseudo_file("cpu.max", print_cpu_max),
     pseudo_file("cpu.stat", print_cpu_stat),
     pseudo_text("cpu.weight", "100\n"),
     pseudo_text("cpuset.cpus", "\n"),
@@ -75,12 +87,12 @@ constexpr PseudoEntry kEntries[] = {
     pseudo_text("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n"),
     pseudo_text("memory.high", "max\n"),
     pseudo_text("memory.low", "0\n"),
-    pseudo_text("memory.max", "max\n"),
+    pseudo_file("memory.max", print_memory_max),
     pseudo_text("memory.min", "0\n"),
     pseudo_file("memory.peak", print_memory_current),
     pseudo_file("memory.stat", print_memory_stat),
     pseudo_text("memory.swap.current", "0\n"),
-    pseudo_text("memory.swap.max", "max\n"),
+    pseudo_text("memory.swap.max", "0\n"),
     pseudo_file("pids.current", print_task_count),
     pseudo_text("pids.max", "max\n"),
     kPseudoEnd,

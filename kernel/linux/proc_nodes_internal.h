@@ -42,6 +42,11 @@ Result<void> print_smaps(TextSink& out, PseudoContext);
 Result<void> print_smaps_rollup(TextSink& out, PseudoContext);
 Result<void> print_statm(TextSink& out, PseudoContext);
 Result<void> print_meminfo(TextSink& out, PseudoContext);
+// Pages of 2 MiB for MAP_HUGETLB: all, and those of them that belong to mappings but are not populated.
+struct HugeTlbPages {
+  unsigned long total, reserved;
+};
+HugeTlbPages huge_tlb_pages();
 // proc_nodes_system.cc
 Result<void> print_cpuinfo(TextSink& out, PseudoContext);
 Result<void> print_stat(TextSink& out, PseudoContext);

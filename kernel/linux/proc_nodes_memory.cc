@@ -4,9 +4,11 @@
 
 #include "base/format.h"
 #include "base/vector.h"
+#include "fs/page_cache.h"
 #include "linux/proc_nodes_internal.h"
 #include "memory/frames.h"
 #include "vm/address_space.h"
+#include "vm/huge_pool.h"
 #include "vm/pressure.h"
 
 namespace mokapot::proc_nodes {
@@ -74,7 +76,7 @@ Result<std::uint64_t> resident_bytes(RegionRange range) {
 struct Listing {
   Vector<RegionRange> ranges;
   struct Kind {
-    bool anonymous, shared;
+    bool anonymous, shared, huge_tlb;
     Protection protection;
   };
   Vector<Kind> kinds;
@@ -89,7 +91,8 @@ Result<void> list_regions(Listing& listing) {
         if (!l.outcome.ok()) return;
         print_region(l.lines, region);
         l.outcome = l.ranges.push_back({region.begin, region.end});
-        if (l.outcome.ok()) l.outcome = l.kinds.push_back({region.source == nullptr, region.sharing == Sharing::kShared, region.protection});
+        if (l.outcome.ok()) l.outcome = l.kinds.push_back({region.source == nullptr, region.sharing == Sharing::kShared,
+                                                             region.huge_tlb, region.protection});
       },
       &listing);
   TRY(std::move(listing.outcome));
@@ -97,16 +100,16 @@ Result<void> list_regions(Listing& listing) {
   return {};
 }
 
-void print_smaps_values(TextSink& out, std::uint64_t size, std::uint64_t resident, std::uint64_t anonymous) {
-  if (size != 0) out.print("Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n", kib(size));
+// huge: of MAP_HUGETLB, which Linux leaves out of Rss.
+void print_smaps_values(TextSink& out, std::uint64_t resident, std::uint64_t anonymous, std::uint64_t huge) {
   out.print("Rss:            %8lu kB\nPss:            %8lu kB\n", kib(resident), kib(resident));
   out.print("Shared_Clean:          0 kB\nShared_Dirty:          0 kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n",
             kib(resident - anonymous), kib(anonymous));
   out.print("Referenced:     %8lu kB\nAnonymous:      %8lu kB\nLazyFree:              0 kB\nAnonHugePages:         0 kB\n",
             kib(resident), kib(anonymous));
-  out.write("ShmemPmdMapped:        0 kB\nFilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
-            "Private_Hugetlb:       0 kB\nSwap:                  0 kB\nSwapPss:               0 kB\n"
-            "Locked:                0 kB\n");
+  out.write("ShmemPmdMapped:        0 kB\nFilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n");
+  out.print("Private_Hugetlb:%8lu kB\nSwap:                  0 kB\nSwapPss:               0 kB\nLocked:                0 kB\n",
+            kib(huge));
 }
 
 }  // namespace
@@ -120,6 +123,12 @@ Result<void> print_maps(TextSink& out, PseudoContext) {
   return {};
 }
 
+HugeTlbPages huge_tlb_pages() {
+  const FrameStatistics f = frame_statistics();
+  return {static_cast<unsigned long>(f.used_by[static_cast<std::size_t>(FrameUse::kHugeTlb)] / kPagesOfBlock),
+          static_cast<unsigned long>(huge_pool_free())};
+}
+
 Result<void> print_smaps(TextSink& out, PseudoContext) {
   Listing listing;
   TRY(list_regions(listing));
@@ -130,11 +139,15 @@ Result<void> print_smaps(TextSink& out, PseudoContext) {
     lines.remove_prefix(end);
     const std::uint64_t resident = TRY(resident_bytes(listing.ranges[i]));
     const Listing::Kind& kind = listing.kinds[i];
-    print_smaps_values(out, listing.ranges[i].end - listing.ranges[i].begin, resident,
-                       kind.anonymous ? resident : 0);
-    out.print("THPeligible:           0\nVmFlags:%s%s%s%s mr mw me\n", permits(kind.protection, Protection::kRead) ? " rd" : "",
+    const unsigned page_kib = kind.huge_tlb ? kHugePageSize / 1024 : kPageSize / 1024;
+    out.print("Size:           %8lu kB\nKernelPageSize:     %4u kB\nMMUPageSize:        %4u kB\n",
+              kib(listing.ranges[i].end - listing.ranges[i].begin), page_kib, page_kib);
+    print_smaps_values(out, kind.huge_tlb ? 0 : resident, kind.anonymous && !kind.huge_tlb ? resident : 0,
+                       kind.huge_tlb ? resident : 0);
+    out.print("THPeligible:           0\nVmFlags:%s%s%s%s mr mw me%s\n", permits(kind.protection, Protection::kRead) ? " rd" : "",
               permits(kind.protection, Protection::kWrite) ? " wr" : "",
-              permits(kind.protection, Protection::kExecute) ? " ex" : "", kind.shared ? " sh" : "");
+              permits(kind.protection, Protection::kExecute) ? " ex" : "", kind.shared ? " sh" : "",
+              kind.huge_tlb ? " ht" : "");
   }
   return {};
 }
@@ -143,7 +156,7 @@ Result<void> print_smaps_rollup(TextSink& out, PseudoContext) {
   const AddressSpace::Statistics s = address_space().statistics();
   out.print("%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n",
             static_cast<unsigned long>(kApplicationBegin), static_cast<unsigned long>(kApplicationEnd));
-  print_smaps_values(out, 0, s.resident_anonymous + s.resident_file + s.resident_shared, s.resident_anonymous);
+  print_smaps_values(out, s.resident_anonymous + s.resident_file + s.resident_shared, s.resident_anonymous, 0);
   return {};
 }
 
@@ -200,14 +213,19 @@ Result<void> print_meminfo(TextSink& out, PseudoContext) {
   out.print("VmallocTotal:   34359738367 kB\n");
   line("VmallocUsed:", used(FrameUse::kKernel));
   line("VmallocChunk:", 0);
-  line("AnonHugePages:", 0);
-  line("ShmemHugePages:", 0);
+  constexpr std::uint64_t kHugeKib = kHugePageSize / 1024;
+  line("AnonHugePages:", static_cast<unsigned long>(address_space().statistics().huge_pages * kHugeKib));
+  line("ShmemHugePages:", static_cast<unsigned long>(huge_file_blocks() * kHugeKib));
   line("ShmemPmdMapped:", 0);
   line("FileHugePages:", 0);
   line("FilePmdMapped:", 0);
-  // No pages are set aside for MAP_HUGETLB.
-  out.write("HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\nHugePages_Surp:        0\n"
-            "Hugepagesize:       2048 kB\nHugetlb:               0 kB\n");
+  // None are set aside beforehand: all are surplus, as under vm.nr_overcommit_hugepages, and those that are free belong
+  // to mappings already.
+  const HugeTlbPages huge = huge_tlb_pages();
+  out.print("HugePages_Total:   %5lu\nHugePages_Free:    %5lu\nHugePages_Rsvd:    %5lu\nHugePages_Surp:    %5lu\n"
+            "Hugepagesize:       2048 kB\n",
+            huge.total, huge.reserved, huge.reserved, huge.total);
+  line("Hugetlb:", static_cast<unsigned long>(huge.total * kHugeKib));
   line("DirectMap4k:", 0);
   line("DirectMap2M:", static_cast<unsigned long>(f.total_frames * kPagesToKib));
   return {};

@@ -91,14 +91,32 @@ Result<void> print_node_meminfo(TextSink& out, PseudoContext) {
   const auto free = static_cast<unsigned long>(f.free_frames * kPagesToKib);
   out.print("Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\nNode 0 MemUsed:        %8lu kB\n", total,
             free, total - free);
-  out.write("Node 0 HugePages_Total:     0\nNode 0 HugePages_Free:      0\nNode 0 HugePages_Surp:      0\n");
+  const HugeTlbPages huge = huge_tlb_pages();
+  out.print("Node 0 HugePages_Total: %5lu\nNode 0 HugePages_Free:  %5lu\nNode 0 HugePages_Surp:  %5lu\n", huge.total,
+            huge.reserved, huge.total);
+  return {};
+}
+
+Result<void> print_huge_total(TextSink& out, PseudoContext) {
+  out.print("%lu\n", huge_tlb_pages().total);
+  return {};
+}
+
+Result<void> print_huge_reserved(TextSink& out, PseudoContext) {
+  out.print("%lu\n", huge_tlb_pages().reserved);
+  return {};
+}
+
+// Nobody has to set pages aside: mappings may take what memory there is.
+Result<void> print_huge_overcommit(TextSink& out, PseudoContext) {
+  out.print("%lu\n", static_cast<unsigned long>(frame_statistics().total_frames * kPageSize / kHugePageSize));
   return {};
 }
 
 constexpr PseudoEntry kHugeSize[] = {
-    pseudo_text("free_hugepages", "0\n"),     pseudo_text("nr_hugepages", "0\n"),
-    pseudo_text("nr_overcommit_hugepages", "0\n"), pseudo_text("resv_hugepages", "0\n"),
-    pseudo_text("surplus_hugepages", "0\n"),  kPseudoEnd,
+    pseudo_file("free_hugepages", print_huge_reserved), pseudo_file("nr_hugepages", print_huge_total),
+    pseudo_file("nr_overcommit_hugepages", print_huge_overcommit),
+    pseudo_file("resv_hugepages", print_huge_reserved), pseudo_file("surplus_hugepages", print_huge_total), kPseudoEnd,
 };
 constexpr PseudoEntry kHugeSizes[] = {pseudo_directory("hugepages-2048kB", kHugeSize), kPseudoEnd};
 
@@ -130,7 +148,7 @@ constexpr PseudoEntry kTransparent[] = {
     pseudo_text("defrag", "always defer defer+madvise [madvise] never\n"),
     pseudo_text("enabled", "always [madvise] never\n"),
     pseudo_text("hpage_pmd_size", "2097152\n"),
-    pseudo_text("shmem_enabled", "always within_size advise [never] deny force\n"),
+    pseudo_text("shmem_enabled", "always within_size [advise] never deny force\n"),
     pseudo_text("use_zero_page", "0\n"),
     kPseudoEnd,
 };

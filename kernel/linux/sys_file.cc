@@ -182,6 +182,11 @@ SyscallResult sys_memfd_create(Path name, unsigned flags) {
                                    kMemfdExec;
   const std::uint32_t known = (flags & kMemfdHugeTlb) != 0 ? kKnown | kHugeSizeMask : kKnown;
   if ((flags & ~known) != 0) return Errno::kEINVAL;
+  if ((flags & kMemfdHugeTlb) != 0) {
+    const std::uint32_t shift = flags >> 26;  // the size of page that is asked for; 0: the default
+    if (shift != 0 && shift != kHugePageShift) return Errno::kENODEV;
+    flags &= ~kHugeSizeMask;
+  }
   if ((flags & kMemfdNoExecSeal) != 0 && (flags & kMemfdExec) != 0) return Errno::kEINVAL;
   constexpr std::size_t kNameSize = 250;  // with NUL; "memfd:" goes before it
   char text[kNameSize];

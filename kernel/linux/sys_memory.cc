@@ -5,6 +5,7 @@
 // NUMA policy is in sys_numa.cc.
 #include <algorithm>
 
+#include "fs/vfs.h"
 #include "irq/irq.h"
 #include "linux/syscall_types.h"
 #include "process/descriptor_table.h"
@@ -67,6 +68,35 @@ Result<void> request_anonymous(MapRequest& request, std::uint64_t flags) {
   }
 }
 
+// The size of page that MAP_HUGETLB and MFD_HUGETLB ask for stands as its logarithm in bits 26 to 31; 0: the default.
+bool is_huge_page_size(std::uint64_t flags) {
+  const std::uint64_t shift = (flags & kMapHugeSizeMask) >> 26;
+  return shift == 0 || shift == kHugePageShift;
+}
+
+bool is_huge_tlb(File& file) {
+  const Result<RefPtr<PageSource>> source = file.page_source();
+  return source.ok() && source.value()->huge_tlb();
+}
+
+Result<void> request_huge_pages(MapRequest& request, std::uint64_t flags) {
+  if (!is_huge_page_size(flags)) return Errno::kEINVAL;
+  request.huge_tlb = true;
+  request.stack = false;
+  if (request.sharing == Sharing::kShared) {
+    request.source = TRY(create_shared_memory(align_up(request.size, kHugePageSize), kMemfdHugeTlb));
+  }
+  return {};
+}
+
+// A mapping of a hugetlb file fails now if there is no memory for it, and not when it is touched.
+Result<void> check_huge_file(MapRequest& request) {
+  if (!is_aligned(request.source_offset, kHugePageSize)) return Errno::kEINVAL;
+  request.huge_tlb = true;
+  request.size = align_up(request.size, kHugePageSize);
+  return request.source->reserve(request.source_offset >> kPageShift, request.size >> kPageShift);
+}
+
 Result<void> check_range_mapped(VirtAddr begin, std::uint64_t size) {
   constexpr std::int32_t kAdviceNormal = 0;  // does nothing but find holes
   return address_space().advise(begin, size, kAdviceNormal);
@@ -96,7 +126,7 @@ SyscallResult sys_mmap(VirtAddr address, std::size_t size, Flags protection, Fla
   RefPtr<File> file;
   if ((flags & kMapAnonymous) == 0) {
     file = TRY(descriptor_file(descriptor));
-    if ((flags & kMapHugeTlb) != 0) return Errno::kEINVAL;  // only for files of hugetlbfs
+    if ((flags & kMapHugeTlb) != 0 && !is_huge_tlb(*file)) return Errno::kEINVAL;
   }
   if (size == 0) return Errno::kEINVAL;
   const std::uint64_t length = align_up(size, kPageSize);
@@ -111,14 +141,15 @@ SyscallResult sys_mmap(VirtAddr address, std::size_t size, Flags protection, Fla
   request.placement = placement_of(flags, address);
   request.no_reserve = (flags & kMapNoReserve) != 0;
   request.stack = (flags & (kMapStack | kMapGrowsDown)) != 0;
-  request.huge_tlb = (flags & kMapHugeTlb) != 0;
   request.populate = (flags & kMapLocked) != 0 || (flags & (kMapPopulate | kMapNonBlock)) == kMapPopulate;
   if (file) {
     request.source_offset = static_cast<std::uint64_t>(offset);
     TRY(request_file(request, flags, *file));
   } else {
     TRY(request_anonymous(request, flags));
+    if ((flags & kMapHugeTlb) != 0) TRY(request_huge_pages(request, flags));
   }
+  if (request.source && request.source->huge_tlb()) TRY(check_huge_file(request));
   const VirtAddr place = TRY(address_space().map(request));
   return static_cast<std::int64_t>(place.value());
 }

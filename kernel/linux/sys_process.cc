@@ -11,6 +11,7 @@
 #include "process/signals.h"
 #include "process/task.h"
 #include "vm/address_space.h"
+#include "vm/pressure.h"
 #include "vm/user_access.h"
 
 namespace mokapot {
@@ -40,6 +41,9 @@ SyscallResult clone_task(const CloneRequest& request) {
     return contradictory ? Errno::kEINVAL : Errno::kENOSYS;
   }
   if ((request.flags & ~kKnownFlags) != 0) return Errno::kEINVAL;
+  // The threads that there are will touch more of their stacks.
+  constexpr std::uint64_t kLastPart = 32;
+  if (!memory_is_left(kLastPart)) return Errno::kEAGAIN;
   Task& parent = current_task();
   RefPtr<Task> child = TRY(make_ref<Task>(parent.name()));
   const auto initialised = child->initialise(run_new_task, nullptr);

@@ -14,6 +14,7 @@
 #include "process/interruption.h"
 #include "process/task.h"
 #include "sched/wait_queue.h"
+#include "time/host_clock.h"
 #include "vm/address_space.h"
 
 namespace mokapot {
@@ -68,6 +69,7 @@ constexpr std::int64_t kLatestSeconds = std::numeric_limits<std::int64_t>::max()
 Result<void> set_wall_clock(Duration time) {
   // Nor does the date come before the clock that runs since boot.
   if (time.nanoseconds() / 1'000'000'000 >= kLatestSeconds || time < now() - Instant()) return Errno::kEINVAL;
+  leave_wall_clock_alone();
   set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
   refresh_vdso_clock();  // programs read the clock there
   return {};

@@ -22,7 +22,8 @@ namespace mokapot {
 
 // What a frame is used for: the out-of-memory report and /proc/meminfo count by it.
 enum class FrameUse : std::uint8_t {
-  kFree, kKernel, kPageTable, kKernelStack, kHeap, kAnonymous, kPageCache, kTmpfs, kDevice, kReserved, kCount
+  kFree, kKernel, kPageTable, kKernelStack, kHeap, kAnonymous, kPageCache, kTmpfs, kHugeTlb, kDevice, kReserved,
+  kCount
 };
 enum class FrameContents : std::uint8_t { kZeroed, kUninitialised };
 

@@ -46,9 +46,21 @@ ClockEvent& clock_event();
 
 Instant now();  // monotonic, since boot
 
-// Wall clock: nanoseconds of Unix time at Instant 0, set by boot from the RTC or kvm-clock.
-void set_wall_clock_base(std::int64_t nanoseconds_at_boot);
-std::int64_t wall_clock_base();
+// Wall clock: an offset on the monotonic clock, set by boot from the RTC or kvm-clock. While it is slewed the offset
+// changes by one nanosecond in 2^kSlewShift (488 ppm), so that the clock neither jumps nor runs backwards:
+//   wall = t + base +/- ((clamp(t, begin, end) - begin) >> kSlewShift), t being the monotonic clock.
+struct WallClockState {
+  std::int64_t base = 0;
+  Instant begin, end;
+  bool backwards = false;
+
+  std::int64_t offset_at(Instant time) const;
+};
+inline constexpr unsigned kSlewShift = 11;
+WallClockState wall_clock_state();
+void set_wall_clock_base(std::int64_t nanoseconds_at_boot);  // at once; ends a slew
+void slew_wall_clock(Duration by);                           // ends an earlier slew where it is
+std::int64_t wall_clock_base();                              // the offset now
 std::int64_t wall_clock_nanoseconds();
 
 }  // namespace mokapot

@@ -75,7 +75,8 @@ Result<Region*> AddressSpace::insert_region(VirtAddr begin, VirtAddr end,
                                             const RegionProperties& properties,
                                             const RefPtr<PageSource>& source,
                                             std::uint64_t source_offset) {
-  if (regions_.size() >= kMaxRegions) return Errno::kENOMEM;
+  // As Linux counts: a new mapping may be the one above, a split may not.
+  if (regions_.size() > kMaxRegions) return Errno::kENOMEM;
   auto* region = new (std::nothrow) Region(begin, end);
   if (region == nullptr) return Errno::kENOMEM;
   region->properties = properties;
@@ -97,6 +98,7 @@ void AddressSpace::remove_region(Region& region, RegionChange& change) {
     region.source->mappings_.erase(region.source->mappings_.iterator_to(region));
   }
   regions_.erase(region);
+  if (region.properties.huge_tlb && !region.source) change.give_up_huge_blocks(region.size() / kHugePageSize);
   count_mapped(-static_cast<std::int64_t>(region.size()));
   regions_changed();
   change.doom(region);
@@ -214,12 +216,16 @@ Result<void> AddressSpace::unmap_locked(VirtAddr begin, VirtAddr end, RegionChan
   Region* region = regions_.first_ending_above(begin);
   if (region == nullptr || region->begin() >= end) return {};
   // Everything that can fail comes first, so that a failure leaves the mapping as it was.
+  const Region* at_end = regions_.find(end - 1);
+  if ((region->contains(begin) && !region->may_end_at(begin)) || (at_end != nullptr && !at_end->may_end_at(end))) {
+    return Errno::kEINVAL;
+  }
   if (region->begin() < begin) {
-    TRY(split_huge_page(begin, region->properties.protection, change.gather));
+    TRY(split_huge_page(*region, begin, change.gather));
     region = TRY(split_region(*region, begin));
   }
   if (Region* last = regions_.find(end - 1); last != nullptr && last->end() > end) {
-    TRY(split_huge_page(end, last->properties.protection, change.gather));
+    TRY(split_huge_page(*last, end, change.gather));
     TRY(split_region(*last, end));
   }
   note_peak_resident();
@@ -242,7 +248,7 @@ Result<void> AddressSpace::unmap_locked(VirtAddr begin, VirtAddr end, RegionChan
 
 Result<VirtAddr> AddressSpace::choose_place(const MapRequest& request, std::uint64_t size) {
   VirtAddr place;
-  const VirtAddr hint = request.address.page_down();
+  const VirtAddr hint(align_down(request.address.value(), request.huge_tlb ? kHugePageSize : kPageSize));
   if (request.placement == Placement::kHint && in_bounds(hint, size) &&
       regions_.is_free(hint, hint + size)) {
     return hint;
@@ -251,13 +257,15 @@ Result<VirtAddr> AddressSpace::choose_place(const MapRequest& request, std::uint
     if (in_bounds(hint, size) && hint + size <= kLow32End && regions_.is_free(hint, hint + size)) {
       return hint;
     }
-    if (regions_.find_place(size, kLow32Begin, kLow32End, kPageSize, place)) return place;
+    const std::uint64_t alignment = request.huge_tlb ? kHugePageSize : kPageSize;
+    if (regions_.find_place(size, kLow32Begin, kLow32End, alignment, place)) return place;
     return Errno::kENOMEM;
   }
   // Large anonymous memory begins where 2 MiB pages can, as long as that leaves room for all.
-  const bool wants_huge = !request.source && !request.stack && size >= kHugePageSize;
+  const bool wants_huge = request.huge_tlb || (!request.source && !request.stack && size >= kHugePageSize);
   const VirtAddr low(kApplicationBegin);
   if (wants_huge && regions_.find_place(size, low, mapping_top_, kHugePageSize, place)) return place;
+  if (request.huge_tlb) return Errno::kENOMEM;
   if (regions_.find_place(size, low, mapping_top_, kPageSize, place)) return place;
   // Above the random top as a last resort.
   if (regions_.find_place(size, low, VirtAddr(kApplicationEnd), kPageSize, place)) return place;
@@ -281,6 +289,7 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, std::uint64
       .sharing = request.sharing,
       .no_reserve = request.no_reserve,
       .stack = request.stack,
+      .huge_tlb = request.huge_tlb,
       .name = request.name,
   };
   Region* region = TRY(
@@ -292,13 +301,12 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, std::uint64
 Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
   ASSERT_MAY_BLOCK();
   if (request.size == 0) return Errno::kEINVAL;
-  const std::uint64_t size = align_up(request.size, kPageSize);
+  const std::uint64_t size = align_up(request.size, request.huge_tlb ? kHugePageSize : kPageSize);
   if (size == 0 || size > kApplicationEnd) return Errno::kENOMEM;
-  if (request.huge_tlb) return Errno::kENOMEM;  // no pages are set aside for hugetlb, as by default
   const bool fixed = request.placement == Placement::kFixed ||
                      request.placement == Placement::kFixedNoReplace;
   if (fixed) {
-    if (!request.address.is_page_aligned()) return Errno::kEINVAL;
+    if (!is_aligned(request.address.value(), request.huge_tlb ? kHugePageSize : kPageSize)) return Errno::kEINVAL;
     if (request.address.value() > kApplicationEnd - size) return Errno::kENOMEM;
     if (request.address.value() < kApplicationBegin) return Errno::kEPERM;  // vm.mmap_min_addr
   }
@@ -308,11 +316,15 @@ Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
     complete.source = TRY(SharedMemory::create(size >> kPageShift));
     complete.source_offset = 0;
   }
+  // Before the lock, since reclaimers may block.
+  const std::uint64_t blocks = request.huge_tlb && !complete.source ? size / kHugePageSize : 0;
+  TRY(reserve_huge_blocks(blocks));
   Result<VirtAddr> place = Errno::kENOMEM;
   {
     RegionChange change(lock_);
     place = map_locked(complete, size, change);
   }
+  if (!place.ok()) release_huge_blocks(blocks);
   if (place.ok() && request.populate) populate_new(place.value(), place.value() + size);
   return place;
 }

@@ -41,7 +41,7 @@ struct MapRequest {
   bool no_reserve = false;
   bool populate = false;
   bool stack = false;                            // MAP_STACK, MAP_GROWSDOWN: 4 KiB pages
-  bool huge_tlb = false;                         // MAP_HUGETLB: 2 MiB pages or kENOMEM
+  bool huge_tlb = false;                         // MAP_HUGETLB: 2 MiB pages, all of them now, or kENOMEM
   RefPtr<PageSource> source;                     // none: anonymous
   std::uint64_t source_offset = 0;               // bytes, page aligned
   Protection maximum = Protection::kAll;         // mprotect may not go beyond (shared, file opened for reading)
@@ -88,6 +88,7 @@ class AddressSpace {
     Sharing sharing;
     std::uint64_t source_offset;
     PageSource* source;  // valid during the visit
+    bool huge_tlb;
     const char* name;
   };
   // Ascending; visit must not map, unmap or fault.
@@ -98,6 +99,7 @@ class AddressSpace {
     std::uint64_t mapped_bytes, peak_mapped_bytes;
     std::uint64_t resident_anonymous, resident_file, resident_shared, peak_resident;  // bytes
     std::uint64_t region_count;
+    std::uint64_t huge_pages;  // anonymous, of 2 MiB, without MAP_HUGETLB's
     std::uint64_t faults_minor, faults_major;
   };
   Statistics statistics();

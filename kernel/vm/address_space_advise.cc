@@ -73,8 +73,9 @@ Result<void> AddressSpace::discard(VirtAddr begin, VirtAddr end, std::int32_t ad
   if (inside_huge_page(begin) || inside_huge_page(end)) {
     RegionChange change(lock_);
     for (const VirtAddr at : {begin, end}) {
-      if (const Region* region = regions_.find(at)) {
-        TRY(split_huge_page(at, region->properties.protection, change.gather));
+      const Region* region = regions_.find(at);
+      if (region != nullptr && !region->properties.huge_tlb) {
+        TRY(split_huge_page(*region, at, change.gather));
       }
     }
   }
@@ -86,12 +87,16 @@ Result<void> AddressSpace::discard(VirtAddr begin, VirtAddr end, std::int32_t ad
   for (const Region* region = regions_.first_ending_above(begin);
        region != nullptr && region->begin() < end; region = RegionTree::next(*region)) {
     hole |= region->begin() > at;
-    if (advice == kFree && !region->is_private_anonymous()) {
+    if (advice == kFree && (!region->is_private_anonymous() || region->properties.huge_tlb)) {
       gather.flush();
       return Errno::kEINVAL;
     }
     const VirtAddr from = std::max(begin, region->begin());
     const VirtAddr to = std::min(end, region->end());
+    if (!region->may_end_at(from) || !region->may_end_at(to)) {
+      gather.flush();
+      return Errno::kEINVAL;
+    }
     // A 2 MiB page that came since, and reaches beyond these, stays whole.
     take_pages(*region, from, to, Discard::kAll, gather);
     at = region->end();
@@ -111,13 +116,14 @@ Result<void> AddressSpace::set_huge_pages(VirtAddr begin, VirtAddr end, HugePage
     hole |= region->begin() > at;
     const VirtAddr from = std::max(begin, region->begin());
     const VirtAddr to = std::min(end, region->end());
+    if (region->properties.huge_tlb) return Errno::kEINVAL;
     if (region->properties.huge_pages != preference) {
       // A 2 MiB page that straddles the new bound keeps working; later changes split it.
       if (from > region->begin()) {
-        TRY(split_huge_page(from, region->properties.protection, change.gather));
+        TRY(split_huge_page(*region, from, change.gather));
       }
       if (to < region->end()) {
-        TRY(split_huge_page(to, region->properties.protection, change.gather));
+        TRY(split_huge_page(*region, to, change.gather));
       }
       region = TRY(isolate(*region, from, to));
       region->properties.huge_pages = preference;
@@ -145,6 +151,7 @@ Result<void> AddressSpace::remove_backing(VirtAddr begin, VirtAddr end) {
         return Errno::kEACCES;
       }
       const VirtAddr stop = std::min(end, region->end());
+      if (!region->may_end_at(at) || !region->may_end_at(stop)) return Errno::kEINVAL;
       source = region->source;
       first = region->source_page(at);
       count = (stop - at) >> kPageShift;

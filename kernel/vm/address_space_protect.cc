@@ -25,14 +25,15 @@ Result<void> AddressSpace::protect(VirtAddr address, std::uint64_t size, Protect
     if (region == nullptr || region->begin() > at) return Errno::kENOMEM;
     const VirtAddr stop = std::min(end, region->end());
     if (region->properties.protection != protection) {
+      if (!region->may_end_at(at) || !region->may_end_at(stop)) return Errno::kEINVAL;
       if (!permits(region->properties.maximum, protection)) return Errno::kEACCES;
       TRY(check_commitment(stop - at, protection, region->properties.sharing,
                            region->properties.no_reserve));
       if (at > region->begin()) {
-        TRY(split_huge_page(at, region->properties.protection, change.gather));
+        TRY(split_huge_page(*region, at, change.gather));
       }
       if (stop < region->end()) {
-        TRY(split_huge_page(stop, region->properties.protection, change.gather));
+        TRY(split_huge_page(*region, stop, change.gather));
       }
       RegionProperties properties = region->properties;
       properties.protection = protection;

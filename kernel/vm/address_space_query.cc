@@ -21,6 +21,7 @@ AddressSpace::RegionInformation information_of(const Region& region) {
       .sharing = region.properties.sharing,
       .source_offset = region.source_offset,
       .source = region.source.get(),
+      .huge_tlb = region.properties.huge_tlb,
       .name = region.properties.name,
   };
 }
@@ -125,6 +126,7 @@ AddressSpace::Statistics AddressSpace::statistics() {
       .resident_shared = resident.of[static_cast<std::size_t>(ResidentKind::kShared)],
       .peak_resident = resident.peak,
       .region_count = regions_.size(),
+      .huge_pages = huge_page_count(),
       .faults_minor = minor_faults(),
       .faults_major = major_faults(),
   };

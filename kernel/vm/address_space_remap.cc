@@ -46,8 +46,8 @@ Result<VirtAddr> AddressSpace::move_mapping(Region& region, VirtAddr old_address
                        region.properties.protection, region.properties.sharing,
                        region.properties.no_reserve));
   if (old_size > 0) {
-    TRY(split_huge_page(old_address, region.properties.protection, change.gather));
-    TRY(split_huge_page(old_end, region.properties.protection, change.gather));
+    TRY(split_huge_page(region, old_address, change.gather));
+    TRY(split_huge_page(region, old_end, change.gather));
   }
   Region* moved =
       TRY(insert_region(new_address, new_address + new_size, region.properties, region.source,
@@ -83,6 +83,7 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr old_address, std::uint64_t old_siz
   RegionChange change(lock_);
   Region* region = regions_.find(old_address);
   if (region == nullptr) return Errno::kEFAULT;
+  if (region->properties.huge_tlb) return Errno::kEINVAL;
 
   if (fixed) {
     if (!new_address.is_page_aligned() || !fits_below_end(new_address, new_size)) {

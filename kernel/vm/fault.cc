@@ -17,11 +17,16 @@
 #include "sync/context.h"
 #include "vm/address_space.h"
 #include "vm/fault.h"
+#include "vm/huge_pool.h"
 #include "vm/page_edit.h"
 #include "vm/pressure.h"
 #include "vm/resident.h"
 
 namespace mokapot {
+
+namespace {
+constexpr auto kPagesOfHugePage = static_cast<std::int64_t>(arch::kEntriesPerTable);
+}
 
 bool FaultHandler::permitted() const {
   const Protection have = region_.properties.protection;
@@ -46,7 +51,9 @@ std::optional<FaultOutcome> FaultHandler::run() {
     slot_ = page_table_slots(entry.frame()) + arch::table_index(page_, 0);
   } else {
     if (entry.page(1)) return settle_present(*upper, entry, 1);
+    if (region_.properties.huge_tlb && !region_.source) return populate_huge_tlb(*upper);
     if (huge_page_fits() && populate_huge(*upper)) return FaultOutcome::kResolved;
+    if (huge_source_page_fits() && populate_huge_from_source(*upper)) return FaultOutcome::kResolved;
     const Result<PageTableSlot*> made = page_table_slot_reclaiming(page_, 0);
     if (!made.ok()) {
       // A 2 MiB page got there first: look again.
@@ -87,9 +94,22 @@ bool FaultHandler::populate_huge(PageTableSlot& upper) {
     free_frames(block.value(), kHugeFrameOrder);
     return false;
   }
-  count_populating_fault(ResidentKind::kAnonymous, static_cast<std::int64_t>(arch::kEntriesPerTable),
-                         false);
+  count_populating_fault(ResidentKind::kAnonymous, kPagesOfHugePage, false);
+  count_huge_pages(1);
   return true;
+}
+
+// Never a 4 KiB page, and never for lack of memory: the block is there since the mapping is.
+std::optional<FaultOutcome> FaultHandler::populate_huge_tlb(PageTableSlot& upper) {
+  const PhysAddr block = take_reserved_huge_block();
+  std::uint64_t expected = 0;
+  const Entry entry = Entry::make(block, true, true, region_.properties.protection, 1);
+  if (!upper.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
+    return_huge_block(block);
+    return std::nullopt;
+  }
+  count_populating_fault(ResidentKind::kAnonymous, kPagesOfHugePage, false);
+  return FaultOutcome::kResolved;
 }
 
 std::optional<FaultOutcome> FaultHandler::populate_anonymous() {
@@ -117,6 +137,7 @@ std::optional<FaultOutcome> FaultHandler::settle_present(PageTableSlot& slot, En
     count_fault(false);
     return FaultOutcome::kResolved;
   }
+  if (level == 1 && !entry.owned()) return take_out_huge(slot);
   if (entry.withdrawn() || entry.owned()) {
     // The region's protection decides.
     std::uint64_t expected = entry.raw();
@@ -130,6 +151,46 @@ std::optional<FaultOutcome> FaultHandler::settle_present(PageTableSlot& slot, En
 }
 
 // --- Files -------------------------------------------------------------------------------------------
+
+bool FaultHandler::huge_source_page_fits() const {
+  const RegionProperties& properties = region_.properties;
+  if (!region_.source || region_.is_private()) return false;
+  if (!properties.huge_tlb && properties.huge_pages != HugePages::kPreferred) return false;
+  const VirtAddr begin(align_down(page_.value(), kHugePageSize));
+  return begin >= region_.begin() && begin + kHugePageSize <= region_.end() &&
+         region_.source_page(begin) % arch::kEntriesPerTable == 0;
+}
+
+// Writable at once if the region is: what has such blocks lives in memory, where nobody counts first writes.
+bool FaultHandler::populate_huge_from_source(PageTableSlot& upper) {
+  const VirtAddr begin(align_down(page_.value(), kHugePageSize));
+  seen_unmaps_ = unmap_count();
+  const Result<PhysAddr> block = region_.source->huge_frame_for_mapping(region_.source_page(begin));
+  if (!block.ok()) return false;
+  if (install(upper, Entry::make(block.value(), false, true, region_.properties.protection, 1))) {
+    count_populating_fault(resident_kind(block.value(), false), kPagesOfHugePage, false);
+    return true;
+  }
+  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
+    region_.source->release_frame(block.value() + (i << kPageShift), false);
+  }
+  return false;
+}
+
+// A source's 2 MiB page whose rights are not the region's any more: the next look maps it anew.
+std::optional<FaultOutcome> FaultHandler::take_out_huge(PageTableSlot& upper) {
+  TlbGather gather;
+  Entry taken(0);
+  {
+    SourceLock lock(region_.source.get());
+    const Entry now(upper);
+    // With the source's lock held nobody else takes it out; other faults only change its rights.
+    if (!now.page(1) || now.owned()) return std::nullopt;
+    taken = Entry(upper.exchange(0, std::memory_order_acq_rel));
+  }
+  gather.take_page(VirtAddr(align_down(page_.value(), kHugePageSize)), taken, 1, region_.source.get());
+  return std::nullopt;
+}
 
 std::optional<FaultOutcome> FaultHandler::outcome_of(Errno error) {
   return error == Errno::kENOMEM ? FaultOutcome::kOutOfMemory : FaultOutcome::kBusError;

@@ -25,6 +25,10 @@ class FaultHandler {
  private:
   bool huge_page_fits() const;
   bool populate_huge(PageTableSlot& upper);
+  bool huge_source_page_fits() const;
+  bool populate_huge_from_source(PageTableSlot& upper);
+  std::optional<FaultOutcome> populate_huge_tlb(PageTableSlot& upper);
+  std::optional<FaultOutcome> take_out_huge(PageTableSlot& upper);
   std::optional<FaultOutcome> populate_anonymous();
   std::optional<FaultOutcome> settle_present(PageTableSlot& slot, Entry entry, int level);
   std::optional<FaultOutcome> populate_from_source();

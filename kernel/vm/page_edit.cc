@@ -91,7 +91,7 @@ VirtAddr take_pages_locked(const Region& region, VirtAddr begin, VirtAddr end, D
     if (!gather.room()) return false;
     // A 2 MiB page that a fault made since the caller looked for such at the bounds: more than was asked for lies in
     // it, and what was asked for was not there when the call began.
-    if (level == 1 && !covers_huge_page(address, end)) return true;
+    if (level == 1 && source == nullptr && !covers_huge_page(address, end)) return true;
     take_entry(slot, address, level, what, source, gather);
     return true;
   });
@@ -130,20 +130,31 @@ bool inside_huge_page(VirtAddr address) {
   return upper != nullptr && Entry(*upper).page(1);
 }
 
-Result<void> split_huge_page(VirtAddr address, Protection protection, TlbGather& gather) {
+Result<void> split_huge_page(const Region& region, VirtAddr address, TlbGather& gather) {
   if (!inside_huge_page(address)) return {};
   PageTableSlot* upper = existing_page_table_slot(address, 1);
   const PhysAddr table =
       TRY(allocate_frame_reclaiming(FrameUse::kPageTable, FrameContents::kZeroed));
   PageTableSlot* slots = page_table_slots(table);
-  // The records first: an entry of the new table may be taken out, and its frame freed, at once.
-  split_allocated_block(Entry(*upper).frame(), kHugeFrameOrder);
+  // A source may take the page back at any time, but not with its lock in our hands.
+  SourceLock lock(region.source.get());
+  const Entry whole(*upper);
+  if (!whole.page(1)) {
+    free_frame(table);
+    return {};
+  }
+  if (whole.owned()) {
+    // The records first: an entry of the new table may be taken out, and its frame freed, at once. A source's
+    // frames are single ones already, and each part takes over the reference that the whole held for it.
+    split_allocated_block(whole.frame(), kHugeFrameOrder);
+    count_huge_pages(-1);
+  }
   Entry replacement(0);
   update_entry(
       *upper,
       [&](Entry huge) {
         for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
-          slots[i].store(huge.part(i, protection).raw(), std::memory_order_relaxed);
+          slots[i].store(huge.part(i, region.properties.protection).raw(), std::memory_order_relaxed);
         }
         return Entry(arch::PageTableEntry::table(table).raw());
       },
@@ -161,8 +172,7 @@ Result<void> move_pages(const Region& region, VirtAddr from, VirtAddr to, std::u
     const VirtAddr stop = std::min(huge_end(at), end);
     const bool huge = Entry(*upper).page(1);
     if (huge && !whole) {
-      TRY(split_huge_page(VirtAddr(align_down(at.value(), kHugePageSize)) + kPageSize,
-                          region.properties.protection, gather));
+      TRY(split_huge_page(region, VirtAddr(align_down(at.value(), kHugePageSize)) + kPageSize, gather));
     }
     // The stretch may straddle two tables on the other side.
     const int level = huge && whole ? 1 : 0;

@@ -5,7 +5,8 @@
 //
 // Entries change by atomic operations, since faults and discards of other CPUs run at the same time
 // where the address space's lock is only shared; entries of source pages change under the source's lock.
-// Ranges are page aligned and lie inside the region; a 2 MiB page is either wholly inside or was split first.
+// Ranges are page aligned and lie inside the region; an anonymous 2 MiB page is either wholly inside or was split
+// first. One of a source goes whole even where only a part was asked for: a fault brings the rest back.
 #pragma once
 
 #include <optional>
@@ -35,7 +36,7 @@ void protect_pages(VirtAddr begin, VirtAddr end, Protection protection, TlbGathe
 // Whether a 2 MiB page covers address and does not begin there.
 bool inside_huge_page(VirtAddr address);
 // If so, breaks it into 4 KiB pages. The address space's lock is held exclusively. kENOMEM.
-Result<void> split_huge_page(VirtAddr address, Protection protection, TlbGather& gather);
+Result<void> split_huge_page(const Region& region, VirtAddr address, TlbGather& gather);
 
 // Moves the pages of [from, from + size) to to, where nothing is mapped. Moves 2 MiB pages whole where
 // both sides are aligned, else splits them first. kENOMEM before anything has moved.

@@ -42,6 +42,20 @@ class PageSource : public RefCounted<PageSource> {
   // For mapping neighbours of a faulting page.
   virtual Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) = 0;
   virtual void release_frame(PhysAddr frame, bool dirty) = 0;
+  // The pages [first, first + 512), first being a multiple of 512, where they lie in one aligned block or can be
+  // made so, with one reference taken for each of them. Only for shared mappings of sources that need not hear of
+  // first writes. kEAGAIN: not in one piece. May block; called with the address space's lock held shared.
+  virtual Result<PhysAddr> huge_frame_for_mapping(std::uint64_t first) {
+    (void)first;
+    return Errno::kEAGAIN;
+  }
+  // Pages come in such blocks only (hugetlb files), so mappings and offsets are aligned to them.
+  virtual bool huge_tlb() const { return false; }
+  // Makes the pages, as far as the file goes, for a mapping of a hugetlb file. kENOMEM. May block.
+  virtual Result<void> reserve(std::uint64_t first, std::uint64_t count) {
+    (void)first, (void)count;
+    return {};
+  }
 
   // MAP_SHARED and PROT_WRITE together permitted? (read-only file systems, descriptors opened for reading)
   virtual bool writable() const = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "memory/heap.h"
 #include "memory/page_table.h"
 #include "sync/context.h"
@@ -60,6 +61,7 @@ const char* use_name(FrameUse use) {
     case FrameUse::kAnonymous: return "application";
     case FrameUse::kPageCache: return "page cache";
     case FrameUse::kTmpfs: return "files in memory";
+    case FrameUse::kHugeTlb: return "MAP_HUGETLB";
     case FrameUse::kDevice: return "devices";
     case FrameUse::kReserved: return "reserved";
     case FrameUse::kCount: break;
@@ -103,10 +105,44 @@ Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free) {
   return allocate_frames(kHugeFrameOrder, use, FrameContents::kZeroed);
 }
 
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents) {
+  // Whoever asked for these pages by name gets them while anything can be taken from caches, but not the memory
+  // that everything else lives on.
+  const std::uint64_t kept =
+      std::max<std::uint64_t>(total_frame_count() / 16, (std::uint64_t{16} << 20) >> kPageShift);
+  while (true) {
+    if (free_frame_estimate() >= kept + arch::kEntriesPerTable) {
+      Result<PhysAddr> block = allocate_frames(kHugeFrameOrder, use, contents);
+      if (block.ok()) return block;
+    }
+    // A whole block's worth at a time: frames in one piece come together only if many go.
+    if (reclaim_frames(arch::kEntriesPerTable) == 0) return Errno::kENOMEM;
+  }
+}
+
 std::uint64_t reclaimable_frames() {
   std::uint64_t frames = stack_reclaimer.reclaimable();
   for (std::size_t i = 0; i < reclaimer_count; ++i) frames += reclaimers[i]->reclaimable();
   return frames;
+}
+
+bool memory_is_left(std::uint64_t fraction) {
+  const std::uint64_t kept = std::max<std::uint64_t>(total_frame_count() / fraction, 256);
+  const std::uint64_t free = free_frame_estimate();
+  return free >= kept || free + reclaimable_frames() >= kept;
+}
+
+std::size_t describe_largest_holder(char* text, std::size_t size) {
+  const FrameStatistics statistics = frame_statistics();
+  auto largest = FrameUse::kAnonymous;
+  for (std::size_t use = 0; use < static_cast<std::size_t>(FrameUse::kCount); ++use) {
+    if (static_cast<FrameUse>(use) == FrameUse::kFree) continue;
+    if (statistics.used_by[use] > statistics.used_by[static_cast<std::size_t>(largest)]) largest = static_cast<FrameUse>(use);
+  }
+  constexpr unsigned kPagesToMib = 8;
+  return format_to(text, size, "%s: %llu of %llu MiB", use_name(largest),
+                   static_cast<unsigned long long>(statistics.used_by[static_cast<std::size_t>(largest)] >> kPagesToMib),
+                   static_cast<unsigned long long>(statistics.total_frames >> kPagesToMib));
 }
 
 void log_memory_holders() {

@@ -34,7 +34,15 @@ std::uint64_t reclaim_frames(std::uint64_t wanted);
 Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents);
 // The block of a 2 MiB page, or kENOMEM where memory is too short to be generous with: never reclaims.
 Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free);
+// The same for who asked for such pages by name (MAP_HUGETLB): asks the reclaimers before it fails. May block.
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents);
 std::uint64_t reclaimable_frames();
+// Whether as much as one part in fraction of memory, and at least 1 MiB, is free or can be made so. For those who
+// take memory that does not come back by itself (files in memory, threads): they are refused while the page faults of
+// everyone else still find a frame.
+bool memory_is_left(std::uint64_t fraction);
+// Whoever has most memory but could not give any: "the application holds 200 of 256 MiB". For one line.
+std::size_t describe_largest_holder(char* text, std::size_t size);
 // One report line per use, of who holds the memory; for the out-of-memory message.
 void log_memory_holders();
 

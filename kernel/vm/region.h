@@ -30,6 +30,7 @@ struct RegionProperties {
   HugePages huge_pages = HugePages::kDefault;
   bool no_reserve = false;
   bool stack = false;
+  bool huge_tlb = false;  // MAP_HUGETLB: 2 MiB pages of the pool, or of the source; bounds are aligned to them
   const char* name = nullptr;
   friend bool operator==(const RegionProperties&, const RegionProperties&) = default;
 };
@@ -44,6 +45,10 @@ class Region : public MappingNode {
   bool contains(VirtAddr address) const { return address >= begin_ && address < end_; }
   bool is_private() const { return properties.sharing == Sharing::kPrivate; }
   bool is_private_anonymous() const { return is_private() && !source; }
+  // Whether address may become a bound of a region inside this one.
+  bool may_end_at(VirtAddr address) const {
+    return !properties.huge_tlb || is_aligned(address.value(), kHugePageSize);
+  }
   // Number of the source's page under address.
   std::uint64_t source_page(VirtAddr address) const {
     return (source_offset + (address - begin_)) >> kPageShift;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "sched/mutex.h"
+#include "vm/huge_pool.h"
 #include "vm/region.h"
 #include "vm/tlb_gather.h"
 
@@ -19,6 +20,7 @@ class SCOPED_CAPABILITY RegionChange {
   explicit RegionChange(RwLock& lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS { guard_.emplace(lock); }
   ~RegionChange() RELEASE() NO_THREAD_SAFETY_ANALYSIS {
     gather.flush();
+    if (huge_blocks_ > 0) release_huge_blocks(huge_blocks_);  // the populated ones have just come back
     guard_.reset();
     while (doomed_ != nullptr) {
       Region* region = doomed_;
@@ -35,11 +37,15 @@ class SCOPED_CAPABILITY RegionChange {
     doomed_ = &region;
   }
 
+  // So many pages of MAP_HUGETLB are mapped no longer.
+  void give_up_huge_blocks(std::uint64_t count) { huge_blocks_ += count; }
+
   TlbGather gather;
 
  private:
   std::optional<WriteGuard> guard_;
   Region* doomed_ = nullptr;
+  std::uint64_t huge_blocks_ = 0;
 };
 
 }  // namespace mokapot

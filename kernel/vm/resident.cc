@@ -20,6 +20,7 @@ constexpr std::size_t kKinds = static_cast<std::size_t>(ResidentKind::kCount);
 struct Counters {
   std::atomic<std::int64_t> pages[kKinds] = {};
   std::atomic<std::int64_t> faults[2] = {};
+  std::atomic<std::int64_t> huge_pages = 0;
 };
 constinit PerCpu<Counters> counters;
 constinit std::atomic<std::uint64_t> peak_bytes{0};
@@ -42,14 +43,21 @@ std::uint64_t sum(Pick pick) {
 
 ResidentKind resident_kind(PhysAddr frame, bool owned) {
   if (owned) return ResidentKind::kAnonymous;
-  return is_managed(frame) && frame_at(frame).use == FrameUse::kTmpfs ? ResidentKind::kShared
-                                                                      : ResidentKind::kFile;
+  if (!is_managed(frame)) return ResidentKind::kFile;
+  const FrameUse use = frame_at(frame).use;
+  return use == FrameUse::kTmpfs || use == FrameUse::kHugeTlb ? ResidentKind::kShared : ResidentKind::kFile;
 }
 
 void count_resident(ResidentKind kind, std::int64_t pages) {
   PreemptGuard guard;
   add(counters.mine().pages[static_cast<std::size_t>(kind)], pages);
 }
+
+void count_huge_pages(std::int64_t pages) {
+  PreemptGuard guard;
+  add(counters.mine().huge_pages, pages);
+}
+std::uint64_t huge_page_count() { return sum([](Counters& c) -> auto& { return c.huge_pages; }); }
 
 void note_peak_resident() { (void)resident_bytes(); }
 

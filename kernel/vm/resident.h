@@ -21,6 +21,9 @@ struct ResidentBytes {
 
 ResidentKind resident_kind(PhysAddr frame, bool owned);
 void count_resident(ResidentKind kind, std::int64_t pages);
+// Anonymous 2 MiB pages, which count_resident has counted as well.
+void count_huge_pages(std::int64_t pages);
+std::uint64_t huge_page_count();
 // Call before memory is taken away, so that the peak is not missed.
 void note_peak_resident();
 ResidentBytes resident_bytes();

@@ -10,6 +10,7 @@
 #include "irq/irq.h"
 #include "irq/lazy_flush.h"
 #include "sync/spinlock.h"
+#include "vm/huge_pool.h"
 #include "vm/resident.h"
 
 namespace mokapot {
@@ -32,11 +33,13 @@ void TlbGather::take_page(VirtAddr address, Entry entry, int level, PageSource* 
   const std::int64_t pages = level == 0 ? 1 : static_cast<std::int64_t>(arch::kEntriesPerTable);
   taken_[static_cast<std::size_t>(resident_kind(entry.frame(), entry.owned()))] += pages;
   if (entry.owned()) {
+    if (level == 1 && !is_huge_pool_block(entry.frame())) count_huge_pages(-1);
     free_after_flush(entry.frame());
     return;
   }
   ASSERT(source != nullptr && room());
-  pages_[source_pages_++] = {source, entry.frame().value() | (entry.dirty() ? 1 : 0)};
+  pages_[source_pages_++] = {
+      source, entry.frame().value() | (entry.dirty() ? kDirtyPage : 0) | (level == 1 ? kHugePage : 0)};
 }
 
 void TlbGather::flush_this_cpu(void* argument) {
@@ -67,12 +70,19 @@ void TlbGather::flush() {
   while (!blocks_.empty()) {
     Frame& frame = blocks_.front();
     blocks_.pop_front();
-    free_frames(address_of(frame), frame.order);
+    if (frame.order == kHugeFrameOrder && (frame.flags & kHugePoolBlock) != 0) {
+      return_huge_block(address_of(frame));
+    } else {
+      free_frames(address_of(frame), frame.order);
+    }
   }
   for (std::size_t i = 0; i < source_pages_; ++i) {
     const SourcePage& page = pages_[i];
-    page.source->release_frame(PhysAddr(page.frame_and_dirty & ~std::uint64_t{1}),
-                               (page.frame_and_dirty & 1) != 0);
+    const PhysAddr frame(align_down(page.frame_and_bits, kPageSize));
+    const std::uint64_t frames = (page.frame_and_bits & kHugePage) != 0 ? arch::kEntriesPerTable : 1;
+    for (std::uint64_t part = 0; part < frames; ++part) {
+      page.source->release_frame(frame + (part << kPageShift), (page.frame_and_bits & kDirtyPage) != 0);
+    }
   }
   source_pages_ = 0;
 }

@@ -43,9 +43,10 @@ class TlbGather {
  private:
   static constexpr std::size_t kMaxAddresses = 32;  // beyond, flushing all is cheaper
   static constexpr std::size_t kMaxSourcePages = 64;
+  static constexpr std::uint64_t kDirtyPage = 1, kHugePage = 2;
   struct SourcePage {
     PageSource* source;
-    std::uint64_t frame_and_dirty;
+    std::uint64_t frame_and_bits;
   };
 
   static void flush_this_cpu(void* gather);

@@ -78,7 +78,11 @@ void Monitor::take_line(std::string_view line) {
     return;
   }
   // The event does not say whether it was our own doing or an error that QEMU cannot go on from.
-  if (text_in(message, "event") == "STOP") return execute("query-status");
+  if (text_in(message, "event") == "RESUME") is_paused_ = false;
+  if (text_in(message, "event") == "STOP") {
+    is_paused_ = true;
+    return execute("query-status");
+  }
   if (const auto answer = message.find("return"); answer != message.end() && answer->is_object())
     if (text_in(*answer, "status") == kInternalError) stop_reason_ = kInternalError;
   const auto id = message.find("id");

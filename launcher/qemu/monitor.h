@@ -44,6 +44,8 @@ class Monitor {
   // kInternalError where the hypervisor could not go on with it; else "".
   static constexpr const char* kInternalError = "internal-error";
   const std::string& stop_reason() const { return stop_reason_; }
+  // Between QEMU's events STOP and RESUME.
+  bool is_paused() const { return is_paused_; }
 
   // One line of protocol; anything unexpected is passed over.
   void take_line(std::string_view line);
@@ -56,6 +58,7 @@ class Monitor {
   std::string unsent_;
   std::string unread_;
   std::string stop_reason_;
+  bool is_paused_ = false;
   std::uint64_t last_number_ = 0;
   std::vector<Reply> replies_;
 };

@@ -87,16 +87,20 @@ void QemuProcess::kill() {
   if (pid_ > 0 && !end_) ::kill(pid_, SIGKILL);
 }
 
-long QemuProcess::cpu_milliseconds() const {
+// Its line of /proc from the third field on: the second, the command's name, may hold blanks and parentheses.
+std::string QemuProcess::statistics() const {
   const Result<std::string> text = read_file("/proc/" + std::to_string(pid_) + "/stat", 65536);
-  if (!text) return 0;
-  // The command's name, field 2, may hold blanks; count from behind its parenthesis.
+  if (!text) return "";
   const std::size_t name_end = text.value().rfind(')');
-  if (name_end == std::string::npos) return 0;
+  return name_end == std::string::npos ? "" : text.value().substr(name_end + 1);
+}
+
+bool QemuProcess::is_stopped() const { return statistics().starts_with(" T"); }
+
+long QemuProcess::cpu_milliseconds() const {
   unsigned long user = 0;
   unsigned long system = 0;
-  if (std::sscanf(text.value().c_str() + name_end + 1,
-                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+  if (std::sscanf(statistics().c_str(), " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
     return 0;
   return static_cast<long>((user + system) * 1000 /
                            static_cast<unsigned long>(::sysconf(_SC_CLK_TCK)));

@@ -32,6 +32,8 @@ class QemuProcess {
   std::optional<int> poll_end();
   void kill();
 
+  // A signal has stopped it (SIGSTOP).
+  bool is_stopped() const;
   // Processor time that all its threads have used, in milliseconds; 0 where that is not known.
   long cpu_milliseconds() const;
 
@@ -39,6 +41,7 @@ class QemuProcess {
   pid_t pid() const { return pid_; }
 
  private:
+  std::string statistics() const;
   QemuProcess(pid_t pid, UniqueFd output) : pid_(pid), output_(std::move(output)) {}
 
   pid_t pid_;

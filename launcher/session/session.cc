@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 
 #include "contract/vm_contract.h"
@@ -192,6 +193,10 @@ void Session::handle_line(const ControlChannel::Line& line) {
     is_ready_ = true;
   } else if (line.verb == contract::kGuestPong) {
     is_interrupt_unanswered_ = false;
+  } else if (line.verb == contract::kGuestClock) {
+    const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+    control_.send(std::string(contract::kHostClock) + " " +
+                  std::to_string(std::chrono::nanoseconds(unix_time).count()));
   } else if (line.verb == contract::kGuestTermios) {
     terminal_.apply(line.rest);
   } else if (line.verb == contract::kGuestWarning) {
@@ -266,6 +271,8 @@ void Session::handle_tick() {
     if (++hung_ticks_ > kTicksToSayWhy) give_up_on_hung_vm();
     return;
   }
+  // Somebody paused it by a monitor or a signal: it cannot answer, and is not to.
+  if (monitor_.is_paused() || qemu_.is_stopped()) return watchdog_.answered();
   switch (watchdog_.tick(qemu_.cpu_milliseconds())) {
     case Watchdog::Advice::kNothing:
       break;

@@ -5,7 +5,7 @@
 // file is looked at, and nothing may be touched outside what was read.
 // sources: kernel/fs/erofs_volume.cc kernel/fs/erofs_inode.cc kernel/fs/erofs_directory.cc
 // sources: kernel/fs/inotify.cc kernel/io/anonymous.cc
-// sources: kernel/fs/erofs_xattr.cc kernel/fs/page_cache.cc kernel/fs/page_read.cc kernel/fs/page_write.cc
+// sources: kernel/fs/erofs_xattr.cc kernel/fs/page_cache.cc kernel/fs/page_read.cc kernel/fs/page_write.cc kernel/fs/page_block.cc
 // sources: kernel/fs/page_recency.cc kernel/fs/dentry.cc kernel/fs/vnode.cc kernel/fs/vnode_file.cc
 // sources: kernel/fs/path_walk.cc kernel/fs/mount.cc kernel/fs/vfs_open.cc kernel/fs/vfs_names.cc
 // sources: kernel/fs/vfs_attributes.cc kernel/fs/memory_node.cc kernel/fs/memory_directory.cc

@@ -66,6 +66,7 @@ PROGRAMS = {
                                expect_stdout=expected_file("no_second_process")),
     "files_fill_memory": guest("files_fill_memory", host_too=False, expect_status=0,
                                expect_stdout=expected_file("files_fill_memory")),
+    "huge_pages": guest("huge_pages", host_too=False, expect_status=0, expect_stdout=expected_file("huge_pages")),
     "sets_clock": guest("sets_clock", host_too=False, expect_status=0, expect_stdout=expected_file("sets_clock")),
     "no_vectors": guest("no_vectors", "a", "b"),
     **{f"ending_{how}": guest("ending", how) for how in ENDINGS},

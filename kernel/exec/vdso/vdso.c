@@ -33,7 +33,9 @@ static int read_clock(int64_t* monotonic, int64_t* wall_base) {
     __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
     const uint64_t ticks = (((uint64_t)high << 32) | low) - vvar.tsc_base;
     *monotonic = vvar.base_nanoseconds + (int64_t)(((unsigned __int128)ticks * vvar.multiplier) >> vvar.shift);
-    *wall_base = vvar.wall_base;
+    const int64_t until = *monotonic < vvar.slew_end ? *monotonic : vvar.slew_end;
+    const int64_t slewed = until > vvar.slew_begin ? (until - vvar.slew_begin) >> vvar.slew_shift : 0;
+    *wall_base = vvar.slew_backwards ? vvar.wall_base - slewed : vvar.wall_base + slewed;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
   } while ((sequence & 1) != 0 || __atomic_load_n(&vvar.sequence, __ATOMIC_RELAXED) != sequence);
   return 1;

@@ -14,6 +14,10 @@ struct vdso_data {
   uint32_t multiplier;
   uint32_t shift;
   int64_t wall_base;         // Unix time at monotonic 0, nanoseconds
+  int64_t slew_begin;        // time/clock.h: WallClockState
+  int64_t slew_end;
+  uint32_t slew_shift;
+  uint32_t slew_backwards;
 };
 
 #endif

@@ -96,6 +96,12 @@ void free_frames(PhysAddr address, unsigned order) {
 
 void free_frame(PhysAddr address) { free_frames(address, 0); }
 
+void split_allocated_block(PhysAddr address, unsigned order) {
+  State& s = state();
+  const std::lock_guard guard(s.mutex);
+  for (std::size_t i = 0; i < std::size_t{1} << order; ++i) s.frames[number_of(address) + i].order = 0;
+}
+
 Frame& frame_at(PhysAddr address) { return state().frames[number_of(address)]; }
 
 PhysAddr address_of(const Frame& frame) {

@@ -70,10 +70,18 @@ void PageSource::unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCo
 bool PageSource::is_mapped() const { return true; }
 void register_reclaimer(Reclaimer* r) { reclaimer = r; }
 std::uint64_t reclaimable_frames() { return 0; }
+bool memory_is_left(std::uint64_t fraction) { return frame_statistics().free_frames >= total_frame_count() / fraction; }
 Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents) {
   auto frame = allocate_frame(use, contents);
   if (frame.ok() || reclaimer == nullptr || reclaimer->reclaim(16) == 0) return frame;
   return allocate_frame(use, contents);
+}
+
+Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t) {
+  return allocate_frames(kHugeFrameOrder, use, FrameContents::kZeroed);
+}
+Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents) {
+  return allocate_frames(kHugeFrameOrder, use, contents);
 }
 
 // --- io, device -----------------------------------------------------------------------------------------

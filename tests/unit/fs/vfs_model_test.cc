@@ -4,7 +4,7 @@
 // sources: kernel/fs/inotify.cc kernel/io/anonymous.cc
 // sources: kernel/fs/mount.cc kernel/fs/vfs_open.cc kernel/fs/vfs_names.cc kernel/fs/vfs_attributes.cc
 // sources: kernel/fs/memory_node.cc kernel/fs/memory_directory.cc kernel/fs/page_cache.cc
-// sources: kernel/fs/page_read.cc kernel/fs/page_write.cc kernel/fs/page_recency.cc
+// sources: kernel/fs/page_read.cc kernel/fs/page_write.cc kernel/fs/page_block.cc kernel/fs/page_recency.cc
 // sources: kernel/fs/erofs_volume.cc kernel/fs/erofs_inode.cc kernel/fs/erofs_directory.cc
 // sources: kernel/fs/erofs_xattr.cc kernel/fs/device_node.cc kernel/fs/memory_devices.cc
 // sources: kernel/fs/pseudo.cc kernel/fs/file_systems.cc kernel/io/file.cc kernel/vm/user_access.cc

@@ -3,13 +3,14 @@
 // sources: kernel/vm/address_space.cc kernel/vm/address_space_protect.cc kernel/vm/address_space_remap.cc
 // sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/fault.cc
 // sources: kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc kernel/vm/region_tree.cc
-// sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc
+// sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc kernel/vm/huge_pool.cc
 // sources: kernel/memory/frames.cc kernel/memory/buddy.cc kernel/memory/frame_map.cc
 // sources: kernel/memory/page_table.cc kernel/memory/kernel_area.cc tests/unit/vm/fake_kernel.cc
 //
 // What mmap, munmap, mprotect, mremap, madvise and brk answer, case by case; 2 MiB pages.
 
 #include "vm/address_space_fixture.h"
+#include "vm/huge_pool.h"
 #include "vm/page_edit.h"
 
 namespace mokapot {
@@ -62,9 +63,10 @@ TEST_F(AddressSpaceTest, MapErrors) {
   EXPECT_EQ(space().map(request).error(), Errno::kEPERM);
   request.address = VirtAddr(kApplicationEnd);
   EXPECT_EQ(space().map(request).error(), Errno::kENOMEM);
-  request = anonymous(2 * kMiB);
+  request = anonymous(1024 * kMiB);  // more than the arena has
   request.huge_tlb = true;
   EXPECT_EQ(space().map(request).error(), Errno::kENOMEM);
+  EXPECT_EQ(huge_pool_free(), 0u);
   map_at(kBase, kPageSize);
   request = anonymous(2 * kPageSize);
   request.address = kBase - kPageSize;
@@ -231,6 +233,31 @@ TEST_F(AddressSpaceTest, LargePlainDataGetsHugePages) {
   ASSERT_TRUE(space().advise(kBase + 4 * kMiB, 2 * kMiB, kNoHugePage).ok());
   ASSERT_EQ(write_word(kBase + 4 * kMiB, 5), FaultOutcome::kResolved);
   EXPECT_FALSE(is_huge(kBase + 4 * kMiB));
+}
+
+TEST_F(AddressSpaceTest, HugeTlbMappingsOwnTheirPagesFromTheStart) {
+  MapRequest request = anonymous(6 * kMiB - kPageSize);
+  request.huge_tlb = true;
+  const VirtAddr place = space().map(request).take();
+  EXPECT_TRUE(is_aligned(place.value(), kHugePageSize));
+  EXPECT_EQ(huge_pool_free(), 3u);
+  EXPECT_EQ(write_word(place + 3 * kMiB, 9), FaultOutcome::kResolved);
+  EXPECT_TRUE(is_huge(place + 3 * kMiB));
+  EXPECT_EQ(huge_pool_free(), 2u);
+  EXPECT_EQ(huge_page_count(), 0u);
+  // A discarded page goes back to the mapping's reservation, cleared when it is touched again.
+  ASSERT_TRUE(space().advise(place + 2 * kMiB, 2 * kMiB, kDontNeed).ok());
+  EXPECT_EQ(huge_pool_free(), 3u);
+  EXPECT_EQ(value_at(place + 3 * kMiB), 0u);
+  // Only whole pages are cut.
+  EXPECT_EQ(space().unmap(place, kPageSize).error(), Errno::kEINVAL);
+  EXPECT_EQ(space().protect(place, 3 * kMiB, Protection::kRead).error(), Errno::kEINVAL);
+  EXPECT_EQ(space().advise(place + kMiB, kMiB, kDontNeed).error(), Errno::kEINVAL);
+  ASSERT_TRUE(space().unmap(place + 2 * kMiB, 2 * kMiB).ok());
+  EXPECT_EQ(huge_pool_free(), 2u);
+  ASSERT_TRUE(space().unmap(place, 6 * kMiB).ok());
+  EXPECT_EQ(huge_pool_free(), 0u);
+  EXPECT_EQ(frame_statistics().used_by[static_cast<std::size_t>(FrameUse::kHugeTlb)], 0u);
 }
 
 TEST_F(AddressSpaceTest, AdviceGivesHugePagesToCode) {

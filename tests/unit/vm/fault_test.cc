@@ -3,7 +3,7 @@
 // sources: kernel/vm/address_space.cc kernel/vm/address_space_protect.cc kernel/vm/address_space_remap.cc
 // sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/fault.cc
 // sources: kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc kernel/vm/region_tree.cc
-// sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc
+// sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc kernel/vm/huge_pool.cc
 // sources: kernel/memory/frames.cc kernel/memory/buddy.cc kernel/memory/frame_map.cc
 // sources: kernel/memory/page_table.cc kernel/memory/kernel_area.cc tests/unit/vm/fake_kernel.cc
 //

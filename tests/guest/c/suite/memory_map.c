@@ -179,7 +179,7 @@ TEST(mmap_private_file_is_copy_on_write) {
   unlink(scratch("cow"));
 }
 
-TEST(mmap_populate_grows_and_hugetlb) {
+TEST(mmap_populate_and_stack) {
   char* p = mmap(NULL, 64 * kPage, kReadWrite, kAnonymous | MAP_POPULATE, -1, 0);
   TRUTH(p != MAP_FAILED);
   unsigned char resident[64];
@@ -192,7 +192,6 @@ TEST(mmap_populate_grows_and_hugetlb) {
   p = mmap(NULL, 64 * kPage, kReadWrite, kAnonymous | MAP_STACK | MAP_NORESERVE, -1, 0);
   TRUTH(p != MAP_FAILED);
   munmap(p, 64 * kPage);
-  OUTCOME(mmap(NULL, 2 << 20, kReadWrite, kAnonymous | MAP_HUGETLB, -1, 0));
 }
 
 TEST(brk_grows_and_shrinks) {
