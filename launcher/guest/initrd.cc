@@ -7,45 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "contract/vm_contract.h"
 #include "support/files.h"
 
 namespace moka {
-namespace {
-
-constexpr std::string_view kTrailerName = "TRAILER!!!";
-constexpr std::size_t kAlignment = 4;
-constexpr unsigned kRegularPrivate = 0100600;
-
-void pad(std::string& archive) {
-  archive.append((kAlignment - archive.size() % kAlignment) % kAlignment, '\0');
-}
-
-// One member: a header of 13 fields of 8 hexadecimal digits, the name with its NUL, the content;
-// name and content each padded to 4 bytes. cpio(5), "New ASCII Format".
-void append_member(std::string& archive, std::string_view name, unsigned mode,
-                   std::string_view content) {
-  char header[6 + 13 * 8 + 1];
-  std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-                content.empty() ? 0u : 1u,               // inode
-                mode, 0u, 0u,                            // mode, user, group
-                1u, 0u,                                  // links, time
-                static_cast<unsigned>(content.size()),   // size
-                0u, 0u, 0u, 0u,                          // device numbers
-                static_cast<unsigned>(name.size() + 1),  // name with its NUL
-                0u);                                     // checksum, unused in this variant
-  archive += header;
-  archive += name;
-  archive += '\0';
-  pad(archive);
-  archive += content;
-  pad(archive);
-}
-
-}  // namespace
-
 Result<std::string> encode_config(const GuestConfig& config) {
   namespace contract = mokapot::contract;
   std::string records;
@@ -83,13 +49,6 @@ Result<std::string> encode_config(const GuestConfig& config) {
   put_optional(contract::kKeyWindow, config.window_size);
   if (has_nul) return Error{"an argument or environment value holds a NUL character; remove it"};
   return records;
-}
-
-std::string cpio_archive(std::string_view name, std::string_view content) {
-  std::string archive;
-  append_member(archive, name, kRegularPrivate, content);
-  append_member(archive, kTrailerName, 0, {});
-  return archive;
 }
 
 Result<UniqueFd> memory_file(std::string_view name, std::string_view content) {

@@ -36,9 +36,6 @@ struct GuestConfig {
 // The records of the configuration file. Fails on a value with a NUL in it.
 Result<std::string> encode_config(const GuestConfig& config);
 
-// A newc archive of one regular file, mode 0600.
-std::string cpio_archive(std::string_view name, std::string_view content);
-
 // A sealed memory file with these bytes, close-on-exec.
 Result<UniqueFd> memory_file(std::string_view name, std::string_view content);
 

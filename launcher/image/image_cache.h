@@ -25,12 +25,14 @@ class ImageCache {
   // the file's name, for humans.
   Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times) const;
 
+  // For directories in the cache that are worked in; what a crash left goes after a day.
+  static constexpr const char* kTemporaryPrefix = "building.";
+
   const std::string& directory() const { return directory_; }
 
  private:
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
-  Result<void> build(const TreePlan& plan, const std::string& key, const std::string& image,
-                     FileTimes times) const;
+  Result<void> build(const TreePlan& plan, const std::string& image, FileTimes times) const;
   void drop_unused() const;
 
   std::string directory_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/run_command.h"
 
-#include <limits.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "cli/run_options.h"
 #include "contract/vm_contract.h"
+#include "guest/cpio.h"
 #include "guest/environment.h"
 #include "guest/initrd.h"
 #include "guest/memory_plan.h"
@@ -24,6 +24,7 @@
 #include "qemu/accelerator_probe.h"
 #include "qemu/qemu_command.h"
 #include "run/host_network.h"
+#include "run/kernel_file.h"
 #include "run/target.h"
 #include "session/messages.h"
 #include "session/session.h"
@@ -45,12 +46,6 @@ unsigned usable_cpus() {
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
 
-std::string directory_of_this_program() {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  return length > 0 ? parent_path(std::string(path, static_cast<std::size_t>(length))) : ".";
-}
-
 Result<std::string> find_qemu() {
   // MOKA_QEMU: another QEMU, or a stand-in for tests.
   const char* chosen = std::getenv("MOKA_QEMU");
@@ -59,15 +54,6 @@ Result<std::string> find_qemu() {
   if (program.empty())
     return Error{name + " is not installed: install it (Debian: qemu-system-x86)"};
   return program;
-}
-
-Result<std::string> find_kernel(const std::string& option) {
-  const std::string kernel =
-      option.empty() ? directory_of_this_program() + "/mokapot-kernel.elf" : absolute_path(option);
-  if (::access(kernel.c_str(), R_OK) != 0)
-    return Error{"no kernel: " + kernel +
-                 " cannot be read; build it (make kernel) or name one by --kernel"};
-  return kernel;
 }
 
 Result<MemoryPlan> plan_memory(const RunOptions& options) {
@@ -202,7 +188,7 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
                                    Terminal& terminal) {
   const std::string records = MOKA_TRY(encode_config(prepared.config));
   const UniqueFd initrd = MOKA_TRY(
-      memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
+      memory_file("mokapot-initrd", cpio_archive({{mokapot::contract::kConfigFile, records}})));
   QemuChannels& channels = prepared.qemu.channels;
   channels.initrd = initrd.get();
   std::vector<UniqueFd> theirs;

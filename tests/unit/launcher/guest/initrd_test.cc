@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/guest/host_folder.cc launcher/guest/initrd.cc launcher/support/files.cc
+// sources: launcher/guest/host_folder.cc launcher/guest/initrd.cc launcher/guest/cpio.cc launcher/support/files.cc
 
 #include "guest/initrd.h"
+
+#include "guest/cpio.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,7 +17,7 @@ namespace moka {
 namespace {
 
 TEST(CpioArchive, HasTheHeaderNameAndContentAtTheRightPlaces) {
-  const std::string archive = cpio_archive("mokapot.conf", "hello");
+  const std::string archive = cpio_archive({{"mokapot.conf", "hello"}});
   EXPECT_EQ(archive.substr(0, 6), "070701");
   EXPECT_EQ(archive.substr(14, 8), "00008180");          // a regular file, 0600
   EXPECT_EQ(archive.substr(6 + 6 * 8, 8), "00000005");   // size

@@ -22,7 +22,7 @@
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
-// sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
+// sources: launcher/support/command.cc launcher/support/interruption.cc launcher/support/files.cc launcher/support/hash.cc
 // libs: -lz -lutil
 
 #include <gtest/gtest.h>

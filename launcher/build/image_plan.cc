@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "build/image_plan.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "contract/vm_contract.h"
+#include "guest/cpio.h"
+#include "guest/environment.h"
+#include "guest/initrd.h"
+#include "guest/memory_plan.h"
+#include "image/relocation.h"
+#include "image/runtime_image.h"
+#include "run/kernel_file.h"
+#include "run/target.h"
+#include "support/digest.h"
+#include "support/files.h"
+#include "support/hash.h"
+
+namespace moka {
+namespace {
+
+namespace contract = mokapot::contract;
+
+constexpr int kManifestVersion = 1;
+constexpr std::size_t kLargestKernel = 64u << 20;
+
+// Of the host nothing is passed on: the image will run elsewhere. Java's charset follows LANG.
+std::vector<std::string> image_environment(const BuildOptions& options,
+                                           const std::string& working_directory) {
+  return guest_environment({"LANG=C.UTF-8"}, false, working_directory, options.run.environment);
+}
+
+// The heap's limit for memory that is known; where it is not, the kernel chooses at each start.
+MemoryPlan memory_plan(const RunOptions& options) {
+  return {options.memory_mib.value_or(0), false, 0};
+}
+
+// The command line with the paths that things have in the image. Behind the options, of which the
+// last `user_words` words are the program's arguments.
+std::vector<std::string> relocate_arguments(const Target& target, std::size_t user_words,
+                                            const Relocation& relocation) {
+  std::vector<std::string> words = target.arguments;
+  const std::size_t end = words.size() - user_words;
+  if (!target.jdk) {
+    words.front() = relocation.path(words.front());
+    return words;
+  }
+  for (std::size_t index = 1; index < end; ++index) {
+    const std::string& before = words[index - 1];
+    if (before == "-jar") {
+      words[index] = relocation.path(words[index]);
+    } else if (before == "-cp") {
+      words[index] = relocation.path_list(words[index]);
+    } else {
+      words[index] = relocation.option(words[index]);
+    }
+  }
+  return words;
+}
+
+Result<LayerFile> layer_of(const ImageCache& cache, const TreePlan& plan, const char* name) {
+  LayerFile layer;
+  layer.name = name;
+  // All times are those of 1970: an image does not depend on when its parts were made.
+  layer.path = MOKA_TRY(cache.image_of(plan, name, FileTimes::kZero));
+  layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  std::error_code error;
+  layer.size = std::filesystem::file_size(layer.path, error);
+  if (error) return Error{"cannot read " + layer.path + ": " + error.message()};
+  layer.partition = Guid::from_digest(layer.sha256);
+  return layer;
+}
+
+std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const Target& target,
+                        const BuildOptions& options) {
+  nlohmann::ordered_json manifest;
+  manifest["mokapotImage"] = kManifestVersion;
+  manifest["contract"] = contract::kVersion;
+  manifest["program"] = config.program;
+  manifest["arguments"] = config.arguments;
+  manifest["workingDirectory"] = config.working_directory;
+  if (target.jdk) {
+    manifest["java"]["version"] = target.jdk->version;
+    manifest["java"]["home"] = target.jdk->home;
+  }
+  if (options.run.memory_mib) manifest["memoryMiB"] = *options.run.memory_mib;
+  manifest["kernel"]["bytes"] = plan.kernel.size();
+  manifest["kernel"]["options"] = plan.kernel_options;
+  for (const LayerFile& layer : plan.layers)
+    manifest["layers"].push_back({{"name", layer.name},
+                                  {"partition", layer.partition.text()},
+                                  {"bytes", layer.size},
+                                  {"sha256", layer.sha256}});
+  return manifest.dump(2) + "\n";
+}
+
+}  // namespace
+
+Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache) {
+  ImagePlan plan;
+  const std::string kernel = MOKA_TRY(find_kernel(options.run.kernel));
+  plan.kernel = MOKA_TRY(read_file(kernel, kLargestKernel));
+  if (options.run.is_verbose) plan.kernel_options = contract::kOptionVerbose;
+
+  const std::string here = absolute_path(".");
+  Target target = MOKA_TRY(resolve_target(options.run, memory_plan(options.run),
+                                          image_environment(options, here), here));
+  target.files.boundary = cache.directory();
+  // It is the host's, and holds nothing of the application's unless --dir says so.
+  target.files.working_directory.clear();
+  const TreePlan application = MOKA_TRY(plan_application(target.files));
+  const Relocation relocation(application, target.files);
+
+  GuestConfig config;
+  config.working_directory =
+      options.run.folder.empty() ? kApplicationFolder : relocation.path(here);
+  config.program = target.jdk ? target.program : relocation.path(target.program);
+  config.arguments = relocate_arguments(target, options.run.arguments.size(), relocation);
+  config.environment = image_environment(options, config.working_directory);
+  for (std::string& variable : config.environment)
+    for (const std::string_view name : {"CLASSPATH=", "LD_LIBRARY_PATH="})
+      if (variable.starts_with(name))
+        variable = std::string(name) + relocation.path_list(variable.substr(name.size()));
+  config.standard_input = contract::kStreamNull;
+  config.standard_output = contract::kStreamPipe;
+  config.standard_error = contract::kStreamPipe;
+  for (const PortMapping& mapping : options.run.network.mappings)
+    if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
+
+  const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
+  plan.layers.push_back(MOKA_TRY(layer_of(cache, runtime, "runtime")));
+  plan.layers.push_back(MOKA_TRY(layer_of(cache, relocation.apply(application), "application")));
+  for (const LayerFile& layer : plan.layers)
+    config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());
+  const std::string records = MOKA_TRY(encode_config(config));
+  plan.initrd = cpio_archive({{contract::kConfigFile, records}});
+  plan.manifest = manifest_of(plan, config, target, options);
+  return plan;
+}
+
+std::vector<PartitionContent> layer_partitions(const ImagePlan& plan) {
+  std::vector<PartitionContent> contents;
+  for (const LayerFile& layer : plan.layers)
+    contents.push_back({{"mokapot-" + layer.name, kLinuxDataType, layer.partition, layer.size, 0},
+                        "",
+                        layer.path});
+  return contents;
+}
+
+}  // namespace moka
