@@ -179,7 +179,9 @@ void open_standard_streams(const Configuration& configuration) {
 
 void run_application(const BootInfo& info) {
   static Global<Vector<char>> storage;  // the views in configuration live as long as the VM
-  const Configuration configuration = read_configuration(info, storage.construct());
+  Configuration configuration = read_configuration(info, storage.construct());
+  const std::uint64_t memory_mib = frame_statistics().total_frames * kPageSize >> 20;
+  if (!choose_memory_argument(configuration, memory_mib).ok()) give_up("no memory for the arguments");
   if (info.initrd.end > info.initrd.begin) {
     const MemoryRange initrd{PhysAddr(align_up(info.initrd.begin.value(), kPageSize)), PhysAddr(align_down(info.initrd.end.value(), kPageSize))};
     if (initrd.begin < initrd.end) add_memory(initrd);

@@ -40,6 +40,9 @@ inline constexpr const char* kConfigFile = "mokapot.conf";
 inline constexpr const char* kKeyVersion = "version";    // kVersion in decimal; first record
 inline constexpr const char* kKeyProgram = "program";    // absolute path of the ELF file to start
 inline constexpr const char* kKeyArgument = "arg";       // repeated; argv[0] first
+// "MIB ARGUMENT", repeated, ascending: of those whose MIB is not more than the VM's memory the last is put behind
+// argv[0]. For images, which are made before anybody knows what memory they will have.
+inline constexpr const char* kKeyArgumentByMemory = "memarg";
 inline constexpr const char* kKeyEnvironment = "env";    // repeated; NAME=VALUE
 inline constexpr const char* kKeyDirectory = "cwd";      // working directory; made if missing
 inline constexpr const char* kKeyHostname = "hostname";  // optional

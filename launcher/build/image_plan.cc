@@ -118,6 +118,8 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
       options.run.folder.empty() ? kApplicationFolder : relocation.path(here);
   config.program = target.jdk ? target.program : relocation.path(target.program);
   config.arguments = relocate_arguments(target, options.run.arguments.size(), relocation);
+  if (target.jdk && !options.run.memory_mib)
+    config.arguments_by_memory = heap_options_by_memory(target.jvm_options);
   config.environment = image_environment(options, config.working_directory);
   for (std::string& variable : config.environment)
     for (const std::string_view name : {"CLASSPATH=", "LD_LIBRARY_PATH="})
