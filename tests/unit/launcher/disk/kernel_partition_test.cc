@@ -75,8 +75,8 @@ class Partitions : public testing::Test {
 
   // Kept, as the kernel keeps them.
   static BlockDevice* find(const std::string& guid) {
-    static std::vector<BlockDevice*> found;
-    return found.emplace_back(find_partition(guid));
+    static auto* const found = new std::vector<BlockDevice*>;
+    return found->emplace_back(find_partition(guid));
   }
 };
 
