@@ -99,7 +99,7 @@ Result<void> check_folder(const std::string& folder) {
   return Error{folder + " is there and holds no image; name a new folder"};
 }
 
-Result<void> build(const BuildOptions& options) {
+Result<void> build(const BuildOptions& options, const Messages& messages) {
   const ImageCache cache = MOKA_TRY(ImageCache::open());
   const bool is_pair = options.format == ImageFormat::kPair;
   if (is_pair) MOKA_TRY(check_folder(options.output));
@@ -108,6 +108,7 @@ Result<void> build(const BuildOptions& options) {
   if (!options.run.folder.empty() && ::chdir(options.run.folder.c_str()) != 0)
     return Error{"--dir " + options.run.folder + ": " + error_text(errno)};
   const ImagePlan plan = MOKA_TRY(plan_image(options, cache));
+  if (!plan.note.empty()) std::fputs(messages.note(plan.note).c_str(), stderr);
   const ScratchDirectory scratch =
       MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
   switch (options.format) {
@@ -136,13 +137,13 @@ int build_command_line(const std::vector<std::string>& words) {
   }
   const Result<BuildOptions> options = parse_build_options(words);
   const OutputFormat format = options ? options.value().run.output : OutputFormat::kText;
-  const Messages messages(format, false);
+  const Messages messages(format, options && options.value().run.is_verbose);
   if (!options) {
     std::fputs(messages.error(options.error().message).c_str(), stderr);
     return kStatusBadInput;
   }
   take_interruptions();
-  const Result<void> built = build(options.value());
+  const Result<void> built = build(options.value(), messages);
   if (built) return 0;
   std::fputs(messages.error(built.error().message).c_str(), stderr);
   die_if_interrupted();

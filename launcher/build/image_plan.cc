@@ -12,6 +12,8 @@
 #include "guest/memory_plan.h"
 #include "image/relocation.h"
 #include "image/runtime_image.h"
+#include "image/trimmed_runtime.h"
+#include "jdk/module_choice.h"
 #include "run/kernel_file.h"
 #include "run/target.h"
 #include "support/digest.h"
@@ -60,11 +62,11 @@ std::vector<std::string> relocate_arguments(const Target& target, std::size_t us
   return words;
 }
 
-Result<LayerFile> layer_of(const ImageCache& cache, const TreePlan& plan, const char* name) {
+// `path`: an image in which all times are those of 1970: nothing depends on when parts were made.
+Result<LayerFile> layer_of(std::string path, const char* name) {
   LayerFile layer;
   layer.name = name;
-  // All times are those of 1970: an image does not depend on when its parts were made.
-  layer.path = MOKA_TRY(cache.image_of(plan, name, FileTimes::kZero));
+  layer.path = std::move(path);
   layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
   std::error_code error;
   layer.size = std::filesystem::file_size(layer.path, error);
@@ -73,8 +75,52 @@ Result<LayerFile> layer_of(const ImageCache& cache, const TreePlan& plan, const 
   return layer;
 }
 
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+// To ask jdeps takes seconds: the answer is kept for as long as the application is the same. One
+// line: the modules, or "!" and why the whole JDK is needed.
+Result<ModuleChoice> modules_of(const Target& target, const TreePlan& application, ModuleRule rule,
+                                const ImageCache& cache) {
+  constexpr std::size_t kLongestAnswer = 1u << 16;
+  Hash hash;
+  hash.add(target.jdk->home).add(target.jdk->version).add(static_cast<std::uint64_t>(rule));
+  for (const std::string& option : target.jvm_options) hash.add(option);
+  application.hash_into(hash);
+  const std::string record = cache.directory() + "/modules-" + hash.text();
+  if (const auto known = read_file(record, kLongestAnswer); known && !known.value().empty()) {
+    const std::string& text = known.value();
+    return text.front() == '!' ? ModuleChoice{{}, text.substr(1)}
+                               : ModuleChoice{split(text, ','), ""};
+  }
+  std::vector<std::string> class_path = target.files.trees;
+  for (const std::string& file : target.files.files)
+    if (file.ends_with(".jar")) class_path.push_back(file);
+  ModuleChoice choice = MOKA_TRY(choose_modules(*target.jdk, class_path, target.jvm_options, rule));
+  const bool is_whole = choice.modules.empty();
+  (void)write_file_atomically(record, is_whole ? "!" + choice.reason : join(choice.modules), 0600);
+  return choice;
+}
+
+// The runtime's image; `choice` says what is in it.
+Result<std::string> runtime_of(const BuildOptions& options, const Target& target,
+                               const TreePlan& application, const ImageCache& cache,
+                               ModuleChoice& choice) {
+  if (target.jdk && options.runtime != RuntimeChoice::kWhole) {
+    const bool is_auto = options.runtime == RuntimeChoice::kAuto;
+    const ModuleRule rule = is_auto ? ModuleRule::kCautious : ModuleRule::kAsReferenced;
+    choice = MOKA_TRY(modules_of(target, application, rule, cache));
+    if (!choice.modules.empty()) return trimmed_runtime_image(cache, *target.jdk, choice.modules);
+  }
+  const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
+  return cache.image_of(runtime, "runtime", FileTimes::kZero);
+}
+
 std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const Target& target,
-                        const BuildOptions& options) {
+                        const ModuleChoice& choice, const BuildOptions& options) {
   nlohmann::ordered_json manifest;
   manifest["mokapotImage"] = kManifestVersion;
   manifest["contract"] = contract::kVersion;
@@ -84,6 +130,7 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
   if (target.jdk) {
     manifest["java"]["version"] = target.jdk->version;
     manifest["java"]["home"] = target.jdk->home;
+    if (!choice.modules.empty()) manifest["java"]["modules"] = choice.modules;
   }
   if (options.run.memory_mib) manifest["memoryMiB"] = *options.run.memory_mib;
   manifest["kernel"]["bytes"] = plan.kernel.size();
@@ -131,14 +178,19 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
   for (const PortMapping& mapping : options.run.network.mappings)
     if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
 
-  const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
-  plan.layers.push_back(MOKA_TRY(layer_of(cache, runtime, "runtime")));
-  plan.layers.push_back(MOKA_TRY(layer_of(cache, relocation.apply(application), "application")));
+  ModuleChoice choice;
+  std::string runtime = MOKA_TRY(runtime_of(options, target, application, cache, choice));
+  if (!choice.reason.empty()) plan.note = "the whole JDK is in the image: " + choice.reason;
+  if (!choice.modules.empty()) plan.note = "modules in the image: " + join(choice.modules);
+  plan.layers.push_back(MOKA_TRY(layer_of(std::move(runtime), "runtime")));
+  std::string own =
+      MOKA_TRY(cache.image_of(relocation.apply(application), "application", FileTimes::kZero));
+  plan.layers.push_back(MOKA_TRY(layer_of(std::move(own), "application")));
   for (const LayerFile& layer : plan.layers)
     config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());
   const std::string records = MOKA_TRY(encode_config(config));
   plan.initrd = cpio_archive({{contract::kConfigFile, records}});
-  plan.manifest = manifest_of(plan, config, target, options);
+  plan.manifest = manifest_of(plan, config, target, choice, options);
   return plan;
 }
 

@@ -27,6 +27,7 @@ struct ImagePlan {
   std::string kernel_options;  // its command line
   std::string initrd;          // with the configuration
   std::string manifest;        // JSON, docs/concepts/images.md
+  std::string note;            // for those who ask for details, or ""
 };
 
 // Builds layers that the cache lacks. Blocks.

@@ -54,9 +54,14 @@ Result<ImageCache> ImageCache::open_at(const std::string& directory) {
 Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label,
                                          FileTimes times) const {
   Hash hash;
-  hash.add(kImageFormat).add(static_cast<std::uint64_t>(times));
+  hash.add(static_cast<std::uint64_t>(times));
   plan.hash_into(hash);
-  const std::string key = hash.text();
+  return image_of(hash.text(), label, times, [&](const Writer& write) { return write(plan); });
+}
+
+Result<std::string> ImageCache::image_of(const std::string& plan_key, std::string_view label,
+                                         FileTimes times, const Builder& build) const {
+  const std::string key = Hash().add(kImageFormat).add(plan_key).text();
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
@@ -69,11 +74,11 @@ Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view 
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
   drop_unused();
-  MOKA_TRY(build(plan, image, times));
+  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times); }));
   return image;
 }
 
-Result<void> ImageCache::build(const TreePlan& plan, const std::string& image,
+Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
                                FileTimes times) const {
   const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_, kTemporaryPrefix));
   const std::string tree = scratch.path() + "/tree";

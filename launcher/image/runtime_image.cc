@@ -27,10 +27,9 @@ const std::set<std::string> kEssential = {"/bin/java",         "/lib/libjli.so",
 // that come in jars. Those are mostly built for an old glibc, of which these were parts, and many
 // are C++.
 constexpr const char* kLoadedByName[] = {
-    "libgcc_s.so.1",   "libnss_files.so.2",  "libnss_dns.so.2", "libresolv.so.2",
-    "libnuma.so.1",    "libfontconfig.so.1", "libdl.so.2",      "libpthread.so.0",
-    "librt.so.1",      "libutil.so.1",       "libanl.so.1",     "libmvec.so.1",
-    "libcrypt.so.1",   "libstdc++.so.6",     "libz.so.1"};
+    "libgcc_s.so.1",      "libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libnuma.so.1",
+    "libfontconfig.so.1", "libdl.so.2",        "libpthread.so.0", "librt.so.1",     "libutil.so.1",
+    "libanl.so.1",        "libmvec.so.1",      "libcrypt.so.1",   "libstdc++.so.6", "libz.so.1"};
 
 // Host files that the guest sees as they are, where the host has them.
 constexpr const char* kHostFiles[] = {"/etc/localtime",
@@ -155,12 +154,12 @@ void add_system_files(TreePlan& plan) {
 
 }  // namespace
 
-Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk) {
+Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk, Fonts fonts) {
   TreePlan plan;
   add_system_files(plan);
   if (jdk) {
     MOKA_TRY(add_jdk(plan, *jdk));
-    add_fonts(plan);
+    if (fonts == Fonts::kWithJdk) add_fonts(plan);
   }
   return plan;
 }
