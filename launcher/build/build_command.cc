@@ -62,8 +62,9 @@ Result<void> write_qcow2(const ImagePlan& plan, const OutputFile& output,
   const std::string raw = scratch + "/disk";
   UniqueFd fd = MOKA_TRY(create_file(raw, 0600));
   MOKA_TRY(write_bootable(plan, fd.get(), raw, scratch));
-  const CommandOutcome outcome = run_command({"qemu-img", "convert", "-q", "-m", "1", "-c", "-f",
-                                              "raw", "-O", "qcow2", raw, output.unfinished()});
+  const CommandOutcome outcome =
+      run_command({"qemu-img", "convert", "-q", "-m", "1", "-c", "-o", "compression_type=zstd",
+                   "-f", "raw", "-O", "qcow2", raw, output.unfinished()});
   if (is_interrupted()) return interrupted();
   if (outcome.status == kCommandNotFound)
     return Error{"qemu-img is not installed: install it (Debian: qemu-utils)"};

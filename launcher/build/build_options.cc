@@ -18,6 +18,8 @@ const char* const kBuildUsage =
     "  --format FORMAT    raw, qcow2 or pair (the folder), whatever the name says\n"
     "  --runtime KIND     auto: of the JDK what the application needs, where that is known for\n"
     "                     sure; trimmed; whole\n"
+    "  --no-train         no class-data archive for a trimmed runtime: slower to start, and the\n"
+    "                     image is the same to the byte each time that it is built\n"
     "  -m SIZE            the memory that the VM is going to have; without it the heap's limit\n"
     "                     follows the memory that is found at each start\n"
     "  --jdk DIR, -J JVMOPTION, -e NAME=VALUE, --env-file F, --dir FOLDER, -p PORT, -v\n"
@@ -75,6 +77,10 @@ class Splitter {
         *field = MOKA_TRY(value_of(word));
         continue;
       }
+      if (word == "--no-train") {
+        trains = false;
+        continue;
+      }
       rest.push_back(word);
       if (has_target) continue;
       if (word.size() < 2 || (word.front() != '-' && word.front() != '@')) {
@@ -87,12 +93,13 @@ class Splitter {
   }
 
   std::optional<std::string> output, format, runtime;
+  bool trains = true;
   std::vector<std::string> rest;
 
  private:
   std::optional<std::string>* field_of(const std::string& word) {
     const std::string name = word.starts_with("--") ? word.substr(0, word.find('=')) : word;
-    if (name == "-o" || name == "--output-file") return &output;
+    if (name == "-o") return &output;
     if (name == "--format") return &format;
     if (name == "--runtime") return &runtime;
     return nullptr;
@@ -145,6 +152,7 @@ Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) 
   options.format = MOKA_TRY(choose_format(splitter.format.value_or(""), *splitter.output));
   options.output = absolute_path(*splitter.output);
   options.runtime = MOKA_TRY(parse_runtime(splitter.runtime.value_or("auto")));
+  options.trains = splitter.trains;
   if (options.format == ImageFormat::kGce)
     return Error{
         "images for Google Compute Engine cannot be made yet: disks there are virtio-scsi, for "

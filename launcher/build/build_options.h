@@ -22,6 +22,7 @@ struct BuildOptions {
   std::string output;  // absolute
   ImageFormat format = ImageFormat::kRaw;
   RuntimeChoice runtime = RuntimeChoice::kAuto;
+  bool trains = true;  // a trimmed runtime gets a class-data archive
 };
 
 // Fails on options of `moka run` that mean nothing to an image.

@@ -183,6 +183,10 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
   if (!choice.reason.empty()) plan.note = "the whole JDK is in the image: " + choice.reason;
   if (!choice.modules.empty()) plan.note = "modules in the image: " + join(choice.modules);
   plan.layers.push_back(MOKA_TRY(layer_of(std::move(runtime), "runtime")));
+  if (!choice.modules.empty() && options.trains) {
+    std::string archive = MOKA_TRY(archive_image(cache, *target.jdk, choice.modules));
+    plan.layers.push_back(MOKA_TRY(layer_of(std::move(archive), "archive")));
+  }
   std::string own =
       MOKA_TRY(cache.image_of(relocation.apply(application), "application", FileTimes::kZero));
   plan.layers.push_back(MOKA_TRY(layer_of(std::move(own), "application")));

@@ -14,7 +14,7 @@
 namespace moka {
 
 struct LayerFile {
-  std::string name;  // "runtime" or "application", lowest first
+  std::string name;  // "runtime", "archive" or "application"
   std::string path;  // an EROFS image in the cache
   std::uint64_t size = 0;
   std::string sha256;
@@ -22,12 +22,12 @@ struct LayerFile {
 };
 
 struct ImagePlan {
-  std::vector<LayerFile> layers;
-  std::string kernel;          // the ELF file itself
-  std::string kernel_options;  // its command line
-  std::string initrd;          // with the configuration
-  std::string manifest;        // JSON, docs/concepts/images.md
-  std::string note;            // for those who ask for details, or ""
+  std::vector<LayerFile> layers;  // lowest first
+  std::string kernel;             // the ELF file itself
+  std::string kernel_options;     // its command line
+  std::string initrd;             // with the configuration
+  std::string manifest;           // JSON, docs/concepts/images.md
+  std::string note;               // for those who ask for details, or ""
 };
 
 // Builds layers that the cache lacks. Blocks.

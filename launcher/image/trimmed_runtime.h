@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The runtime layer of a bootable image with only some of a JDK's modules: linked by the JDK's own
-// jlink, with a class-data archive, at the JDK's own path.
+// jlink, at the JDK's own path. It is the same each time to the byte; the class-data archive, by
+// which a JVM starts in half the time, is not, since it follows how threads took turns when it was
+// dumped. So that is a layer of its own.
 #pragma once
 
 #include <string>
@@ -13,8 +15,10 @@
 
 namespace moka {
 
-// The path of its image, from the cache where that has it. Blocks, for some seconds where not.
+// The paths of their images, from the cache where that has them. Block, for some seconds where not.
 Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jdk,
                                           const std::vector<std::string>& modules);
+Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,
+                                  const std::vector<std::string>& modules);
 
 }  // namespace moka
