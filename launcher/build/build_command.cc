@@ -46,7 +46,9 @@ Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& pa
   contents.push_back(partition_of("mokapot-boot", kLinuxDataType,
                                   cpio_archive({{kManifestMember, plan.manifest},
                                                 {kKernelMember, plan.kernel},
-                                                {kInitrdMember, plan.initrd}})));
+                                                {kInitrdMember, plan.initrd},
+                                                {kSbomMember, plan.sbom},
+                                                {kLicensesMember, plan.licenses}})));
   for (PartitionContent& layer : layer_partitions(plan)) contents.push_back(std::move(layer));
   return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code);
 }
@@ -86,7 +88,9 @@ Result<void> write_pair(const ImagePlan& plan, const OutputFile& output) {
   const std::string& folder = output.unfinished();
   MOKA_TRY(write_file_in(folder, "kernel.elf", plan.kernel));
   MOKA_TRY(write_file_in(folder, "initrd", plan.initrd));
-  MOKA_TRY(write_file_in(folder, "manifest.json", plan.manifest));
+  MOKA_TRY(write_file_in(folder, kManifestMember, plan.manifest));
+  MOKA_TRY(write_file_in(folder, kSbomMember, plan.sbom));
+  MOKA_TRY(write_file_in(folder, kLicensesMember, plan.licenses));
   MOKA_TRY(write_file_in(folder, "cmdline", plan.kernel_options + "\n"));
   const std::string disk = folder + "/disk.img";
   const UniqueFd fd = MOKA_TRY(create_file(disk, 0644));
@@ -126,7 +130,10 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
       break;
   }
   if (is_interrupted()) return interrupted();
-  return output.finish();
+  MOKA_TRY(output.finish());
+  // A pair has it inside.
+  if (is_pair) return {};
+  return write_file_atomically(options.output + ".cdx.json", plan.sbom, 0644);
 }
 
 }  // namespace

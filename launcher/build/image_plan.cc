@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "build/bill_of_materials.h"
 #include "contract/vm_contract.h"
+#include "disk/boot_loader.h"
 #include "guest/cpio.h"
 #include "guest/environment.h"
 #include "guest/initrd.h"
@@ -143,6 +145,49 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
   return manifest.dump(2) + "\n";
 }
 
+// Which packages of the host's are in the image takes a while to find out, and a jar's digest, too:
+// kept for as long as everything is the same.
+Result<BillOfMaterials> bill_of(const Materials& materials, const ImageCache& cache) {
+  constexpr std::size_t kLongest = 64u << 20;
+  Hash hash;
+  hash.add(materials.name).add(materials.boot_loader_version).add(materials.kernel_digest);
+  if (materials.jdk) hash.add(materials.jdk->home);
+  for (const std::string& module : materials.modules) hash.add(module);
+  for (const std::string& file : materials.files) hash.add(file);
+  materials.application->hash_into(hash);
+  const std::string record = cache.directory() + "/materials-" + hash.text();
+  if (const auto known = read_file(record, kLongest))
+    if (const auto members = read_cpio(known.value()); members && members.value().size() == 2)
+      return BillOfMaterials{members.value()[0].content, members.value()[1].content};
+  BillOfMaterials bill = bill_of_materials(materials);
+  (void)write_file_atomically(
+      record, cpio_archive({{"sbom", bill.sbom}, {"licenses", bill.licenses}}), 0600);
+  return bill;
+}
+
+Result<void> add_bill(ImagePlan& plan, const BuildOptions& options, const Target& target,
+                      const TreePlan& application, const std::vector<std::string>& modules,
+                      const ImageCache& cache) {
+  Materials materials;
+  if (!modules.empty())
+    materials.files = MOKA_TRY(trimmed_runtime_files(cache, *target.jdk, modules));
+  if (materials.files.empty()) {
+    const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
+    for (const auto& [path, entry] : runtime.entries())
+      if (entry.kind == TreeEntry::Kind::kFile) materials.files.push_back(path);
+  }
+  materials.name = base_name(absolute_path(options.run.name));
+  materials.application = &application;
+  materials.jdk = target.jdk;
+  materials.modules = modules;
+  if (options.format != ImageFormat::kPair) materials.boot_loader_version = boot_loader_version();
+  materials.kernel_digest = Hash().add(plan.kernel).text();
+  BillOfMaterials bill = MOKA_TRY(bill_of(materials, cache));
+  plan.sbom = std::move(bill.sbom);
+  plan.licenses = std::move(bill.licenses);
+  return {};
+}
+
 }  // namespace
 
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache) {
@@ -194,6 +239,7 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
     config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());
   const std::string records = MOKA_TRY(encode_config(config));
   plan.initrd = cpio_archive({{contract::kConfigFile, records}});
+  MOKA_TRY(add_bill(plan, options, target, application, choice.modules, cache));
   plan.manifest = manifest_of(plan, config, target, choice, options);
   return plan;
 }

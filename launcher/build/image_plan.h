@@ -27,6 +27,8 @@ struct ImagePlan {
   std::string kernel_options;     // its command line
   std::string initrd;             // with the configuration
   std::string manifest;           // JSON, docs/concepts/images.md
+  std::string sbom;               // CycloneDX JSON
+  std::string licenses;           // text
   std::string note;               // for those who ask for details, or ""
 };
 

@@ -23,6 +23,8 @@ inline constexpr int kBootPartition = 3;
 inline constexpr const char* kKernelMember = "kernel.elf";
 inline constexpr const char* kInitrdMember = "initrd";
 inline constexpr const char* kManifestMember = "manifest.json";
+inline constexpr const char* kSbomMember = "sbom.cdx.json";
+inline constexpr const char* kLicensesMember = "licenses.txt";
 
 struct BootLoader {
   std::string boot_code;        // for the MBR; knows where the core lies

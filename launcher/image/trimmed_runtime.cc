@@ -72,11 +72,15 @@ TreePlan move_tree(const TreePlan& plan, const std::string& from, const std::str
 }
 
 std::string key_of(const Jdk& jdk, const std::vector<std::string>& modules, const TreePlan& whole) {
-  constexpr std::uint64_t kRecipe = 3;  // changes with what is done here
+  constexpr std::uint64_t kRecipe = 4;  // changes with what is done here
   Hash hash;
   hash.add(kRecipe).add(jdk.home).add(join(modules));
   whole.hash_into(hash);
   return hash.text();
+}
+
+std::string files_record(const ImageCache& cache, const std::string& key) {
+  return cache.directory() + "/files-" + key;
 }
 
 }  // namespace
@@ -84,6 +88,7 @@ std::string key_of(const Jdk& jdk, const std::vector<std::string>& modules, cons
 Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jdk,
                                           const std::vector<std::string>& modules) {
   const TreePlan whole = MOKA_TRY(plan_runtime(jdk));
+  const std::string key = key_of(jdk, modules, whole);
   const auto build = [&](const ImageCache::Writer& write) -> Result<void> {
     const ScratchDirectory scratch =
         MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
@@ -93,9 +98,22 @@ Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jd
     const bool draws = std::find(modules.begin(), modules.end(), "java.desktop") != modules.end();
     const TreePlan plan = MOKA_TRY(plan_runtime(linked, draws ? Fonts::kWithJdk : Fonts::kNone));
     const TreePlan system = MOKA_TRY(plan_runtime(std::nullopt));
+    std::string files;
+    for (const auto& [path, entry] : plan.entries())
+      if (entry.kind == TreeEntry::Kind::kFile && !is_above(linked.home, path))
+        files += path + "\n";
+    (void)write_file_atomically(files_record(cache, key), files, 0600);
     return write(move_tree(plan, linked.home, jdk.home, system));
   };
-  return cache.image_of(key_of(jdk, modules, whole), "runtime", FileTimes::kZero, build);
+  return cache.image_of(key, "runtime", FileTimes::kZero, build);
+}
+
+Result<std::vector<std::string>> trimmed_runtime_files(const ImageCache& cache, const Jdk& jdk,
+                                                       const std::vector<std::string>& modules) {
+  constexpr std::size_t kLongest = 16u << 20;
+  const TreePlan whole = MOKA_TRY(plan_runtime(jdk));
+  const auto text = read_file(files_record(cache, key_of(jdk, modules, whole)), kLongest);
+  return text ? split(trim(text.value()), '\n') : std::vector<std::string>();
 }
 
 Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,

@@ -18,6 +18,10 @@ namespace moka {
 // The paths of their images, from the cache where that has them. Block, for some seconds where not.
 Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jdk,
                                           const std::vector<std::string>& modules);
+// The files of the host's that are in such a runtime beside the JDK's own, as they were when it was
+// linked; empty where the cache does not know.
+Result<std::vector<std::string>> trimmed_runtime_files(const ImageCache& cache, const Jdk& jdk,
+                                                       const std::vector<std::string>& modules);
 Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,
                                   const std::vector<std::string>& modules);
 
