@@ -79,7 +79,10 @@ $(KERNEL_SYMBOLS).o: $(KERNEL_OUT)/without-symbols.elf kernel/arch/x64/symbol_ta
 $(KERNEL_DEBUG): $(KERNEL_LINKED) $(KERNEL_SYMBOLS).o $(KERNEL_LINKER_SCRIPT)
 	$(call step,LINK) $(call kernel_link,$@,$(KERNEL_LINKED) $(KERNEL_SYMBOLS).o)
 
-$(KERNEL): $(KERNEL_DEBUG)
-	$(call step,STRIP) objcopy --strip-all $< $@
+# GRUB refuses a kernel whose section headers speak of relocations, even of those that the kernel applies itself.
+# They say nothing to a loader, so the ELF header forgets them: e_shoff, then e_shnum and e_shstrndx.
+zero_bytes = head -c $(1) /dev/zero | dd of=$(3) bs=1 seek=$(2) conv=notrunc status=none
+$(KERNEL): $(KERNEL_DEBUG) kernel/kernel.mk
+	$(call step,STRIP) objcopy --strip-all $< $@ && $(call zero_bytes,8,40,$@) && $(call zero_bytes,4,60,$@)
 
 -include $(KERNEL_LINKED:.o=.d) $(KERNEL_PRELUDE).d

@@ -3,18 +3,42 @@
 // The host command.
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "build/build_command.h"
+#include "build/build_options.h"
 #include "cli/run_options.h"
 #include "run/run_command.h"
 #include "session/exit_report.h"
 
+namespace {
+
+struct Command {
+  std::string_view name;
+  // `words`: those behind the command's name. Returns the exit status.
+  int (*run)(const std::vector<std::string>& words);
+  const char* const* usage;
+};
+
+constexpr Command kCommands[] = {
+    {"run", moka::run_command_line, &moka::kRunUsage},
+    {"build", moka::build_command_line, &moka::kBuildUsage},
+};
+
+int help() {
+  for (const Command& command : kCommands) std::printf("%s\n", *command.usage);
+  return 0;
+}
+
+}  // namespace
+
 int main(int count, char** words) {
   const std::vector<std::string> all(words, words + count);
-  if (count >= 2 && all[1] == "run") return moka::run_command_line({all.begin() + 2, all.end()});
-  if (count >= 2 && (all[1] == "--help" || all[1] == "-h" || all[1] == "help")) {
-    std::fputs(moka::kRunUsage, stdout);
-    return 0;
+  if (count >= 2) {
+    for (const Command& command : kCommands)
+      if (all[1] == command.name) return command.run({all.begin() + 2, all.end()});
+    if (all[1] == "--help" || all[1] == "-h" || all[1] == "help") return help();
   }
   std::fprintf(
       stderr, "moka: %s (moka --help)\n",

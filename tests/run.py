@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import checking, collectors, confinement, kvm, network, stress, system, terminal  # noqa: E402
+from system import checking, collectors, confinement, images, kvm, network, stress, system, terminal  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
@@ -38,6 +38,7 @@ PARTS = {
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
     "checking": checking.checking,
+    "images": images.images,
     "network": network.network,
     "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,

@@ -9,6 +9,7 @@
 #include "boot/network.h"
 #include "contract/vm_contract.h"
 #include "device/block_device.h"
+#include "device/partition.h"
 #include "drivers/drivers.h"
 #include "exec/program.h"
 #include "fs/cpio.h"
@@ -59,6 +60,14 @@ void report_stack_depth() {
   LOG_INFO("mokapot: kernel stacks were used to a depth of %lu of %lu bytes", deepest, kKernelStackSize);
 }
 
+// Nobody reads exit lines, so whoever reads the serial port is told, as a cloud's console is by a host.
+void tell_end_on_serial(const ProcessEnd& end) {
+  char line[sizeof(end.reason) + 80];
+  if (end.reason[0] == '\0') format_to(line, sizeof(line), "%s%d", contract::kEndPrefix, end.status);
+  else format_to(line, sizeof(line), "%s%d (%s)", contract::kEndPrefix, end.status, end.reason);
+  serial_log_sink(line);
+}
+
 [[noreturn]] void end_vm(const ProcessEnd& end) {
   const Instant deadline = now() + kPatienceAtEnd;
   drain_console(deadline);
@@ -67,9 +76,13 @@ void report_stack_depth() {
   line.signal = end.signal;
   line.by = end.by == EndedBy::kKernel ? "kernel" : "application";
   line.reason = end.reason;
-  LOG_INFO("mokapot: the program ended with status %d %s", end.status, end.reason);
   if constexpr (kPoisonFreed) report_stack_depth();
-  if (!send_exit(line, deadline) && control_channel_present()) LOG_WARNING("the launcher did not acknowledge the end");
+  if (!control_channel_present()) {
+    tell_end_on_serial(end);
+  } else {
+    LOG_INFO("mokapot: the program ended with status %d %s", end.status, end.reason);
+    if (!send_exit(line, deadline)) LOG_WARNING("the launcher did not acknowledge the end");
+  }
   power_off();
 }
 
@@ -135,15 +148,22 @@ void start_console(const Configuration& configuration) {
     (void)register_char_device(major, minor, [](std::uint32_t flags, Vnode&) { return open_terminal(flags); }).ok();
 }
 
+BlockDevice* find_layer(std::string_view name) {
+  const std::string_view prefix = contract::kPartitionPrefix;
+  if (name.starts_with(prefix)) return find_partition(name.substr(prefix.size()));
+  char serial[32] = {};
+  std::memcpy(serial, name.data(), name.size() < sizeof(serial) - 1 ? name.size() : sizeof(serial) - 1);
+  return find_block_device(serial);
+}
+
 void mount_layers(const Configuration& configuration) {
   initialise_page_cache();
   initialise_vfs();
   Vector<BlockDevice*> layers;
   for (std::string_view serial : configuration.layers) {
-    char name[32] = {};
-    std::memcpy(name, serial.data(), serial.size() < sizeof(name) - 1 ? serial.size() : sizeof(name) - 1);
-    BlockDevice* device = find_block_device(name);
-    if (device == nullptr) give_up("there is no disk with serial \"%s\"", name);
+    BlockDevice* device = find_layer(serial);
+    if (device == nullptr)
+      give_up("there is no disk or partition \"%.*s\"", static_cast<int>(serial.size()), serial.data());
     if (!layers.push_back(device).ok()) give_up("no memory to mount the root");
   }
   const auto mounted = mount_root(layers.span());
@@ -177,7 +197,9 @@ void open_standard_streams(const Configuration& configuration) {
 
 void run_application(const BootInfo& info) {
   static Global<Vector<char>> storage;  // the views in configuration live as long as the VM
-  const Configuration configuration = read_configuration(info, storage.construct());
+  Configuration configuration = read_configuration(info, storage.construct());
+  const std::uint64_t memory_mib = frame_statistics().total_frames * kPageSize >> 20;
+  if (!choose_memory_argument(configuration, memory_mib).ok()) give_up("no memory for the arguments");
   if (info.initrd.end > info.initrd.begin) {
     const MemoryRange initrd{PhysAddr(align_up(info.initrd.begin.value(), kPageSize)), PhysAddr(align_down(info.initrd.end.value(), kPageSize))};
     if (initrd.begin < initrd.end) add_memory(initrd);

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "boot/multiboot.h"
+
 namespace mokapot {
 namespace {
 
@@ -11,18 +13,6 @@ T read_physical(std::uint64_t address) {
   T value;
   std::memcpy(&value, direct_map(PhysAddr(address)), sizeof(value));
   return value;
-}
-
-void add_usable(BootInfo& info, std::uint64_t begin, std::uint64_t end) {
-  // The first MiB is firmware's and the trampoline's.
-  constexpr std::uint64_t kLowest = 1 << 20;
-  begin = align_up(begin < kLowest ? kLowest : begin, kPageSize);
-  end = align_down(end, kPageSize);
-  if (begin >= end || info.usable_count == BootInfo::kMostRanges) return;
-  // Insertion keeps the list ascending whatever the loader's order is.
-  std::size_t place = info.usable_count++;
-  for (; place > 0 && info.usable[place - 1].begin.value() > begin; --place) info.usable[place] = info.usable[place - 1];
-  info.usable[place] = {PhysAddr(begin), PhysAddr(end)};
 }
 
 void copy_command_line(BootInfo& info, std::uint64_t address) {
@@ -84,11 +74,34 @@ void read_linux(std::uint64_t zero_page, BootInfo& info) {
   }
 }
 
+void read_multiboot(std::uint64_t address, BootInfo& info) {
+  const PhysAddr at(address);
+  const auto size = read_physical<std::uint32_t>(address);
+  // SAFETY: the loader put it into memory below 4 GiB, which the stub's tables map.
+  const std::span information(static_cast<const std::byte*>(direct_map(at)), size);
+  if (!parse_multiboot(information, at, info)) panic("the Multiboot2 information at %#lx makes no sense", address);
+}
+
 }  // namespace
 
+void add_usable(BootInfo& info, std::uint64_t begin, std::uint64_t end) {
+  // The first MiB is firmware's and the trampoline's.
+  constexpr std::uint64_t kLowest = 1 << 20;
+  begin = align_up(begin < kLowest ? kLowest : begin, kPageSize);
+  end = align_down(end, kPageSize);
+  if (begin >= end || info.usable_count == BootInfo::kMostRanges) return;
+  // Insertion keeps the list ascending whatever the loader's order is.
+  std::size_t place = info.usable_count++;
+  for (; place > 0 && info.usable[place - 1].begin.value() > begin; --place) info.usable[place] = info.usable[place - 1];
+  info.usable[place] = {PhysAddr(begin), PhysAddr(end)};
+}
+
 void read_boot_info(BootProtocol protocol, PhysAddr information, BootInfo& info) {
-  if (protocol == BootProtocol::kPvh) read_pvh(information.value(), info);
-  else read_linux(information.value(), info);
+  switch (protocol) {
+    case BootProtocol::kPvh: read_pvh(information.value(), info); break;
+    case BootProtocol::kLinux: read_linux(information.value(), info); break;
+    case BootProtocol::kMultiboot: read_multiboot(information.value(), info); break;
+  }
   if (info.usable_count == 0) panic("the loader names no usable memory");
 }
 

@@ -47,7 +47,12 @@ Result<Configuration> parse_configuration(std::string_view records) {
       versioned = true;
     } else if (key == contract::kKeyProgram) c.program = value;
     else if (key == contract::kKeyArgument) TRY(c.arguments.push_back(value));
-    else if (key == contract::kKeyEnvironment) TRY(c.environment.push_back(value));
+    else if (key == contract::kKeyArgumentByMemory) {
+      MemoryArgument argument{};
+      if (!parse_number(value, argument.least_mib) || !value.starts_with(' ')) return Errno::kEINVAL;
+      argument.argument = value.substr(1);
+      TRY(c.memory_arguments.push_back(argument));
+    } else if (key == contract::kKeyEnvironment) TRY(c.environment.push_back(value));
     else if (key == contract::kKeyDirectory) c.directory = value;
     else if (key == contract::kKeyHostname) c.hostname = value;
     else if (key == contract::kKeyLayer) TRY(c.layers.push_back(value));
@@ -67,6 +72,17 @@ Result<Configuration> parse_configuration(std::string_view records) {
   }
   if (!versioned || c.program.empty()) return Errno::kEINVAL;
   return c;
+}
+
+Result<void> choose_memory_argument(Configuration& configuration, std::uint64_t mib) {
+  const MemoryArgument* chosen = nullptr;
+  for (const MemoryArgument& candidate : configuration.memory_arguments)
+    if (candidate.least_mib <= mib) chosen = &candidate;
+  if (chosen == nullptr || configuration.arguments.empty()) return {};
+  Vector<std::string_view>& words = configuration.arguments;
+  TRY(words.push_back(chosen->argument));
+  for (std::size_t i = words.size() - 1; i > 1; --i) std::swap(words[i], words[i - 1]);
+  return {};
 }
 
 bool parse_window_size(std::string_view text, unsigned& rows, unsigned& columns) {

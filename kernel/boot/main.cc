@@ -58,6 +58,7 @@ void prepare_log(std::string_view command_line) {
 void take_over_memory(BootInfo& info) {
   exclude_range(info, kernel_image_range());
   exclude_range(info, info.initrd);
+  exclude_range(info, info.loader);
   build_kernel_map(info);
   initialise_frames(info.usable, info.usable_count);
   initialise_heap();

@@ -8,8 +8,9 @@
 //   * an initrd: a `newc` cpio archive with one file, kConfigFile. Arguments, environment and
 //     secrets travel there and never on a command line. The file is a sequence of records, each
 //     `key=value` and ended by one NUL; a value may hold any byte but NUL. Keys: kKey... below;
-//   * read-only EROFS images on virtio-blk, found by the disk's serial and stacked in the order of
-//     the kKeyLayer records (lowest first) under a writable overlay in memory;
+//   * read-only EROFS images on disks, found by the disk's serial, or as a partition of any disk by
+//     its GUID, and stacked in the order of the kKeyLayer records (lowest first) under a writable
+//     overlay in memory;
 //   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice;
 //   * a virtio-net device at most, configured by DHCP and router advertisements unless the command
 //     line has addresses; its MTU is the device's own (VIRTIO_NET_F_MTU);
@@ -40,10 +41,16 @@ inline constexpr const char* kConfigFile = "mokapot.conf";
 inline constexpr const char* kKeyVersion = "version";    // kVersion in decimal; first record
 inline constexpr const char* kKeyProgram = "program";    // absolute path of the ELF file to start
 inline constexpr const char* kKeyArgument = "arg";       // repeated; argv[0] first
+// "MIB ARGUMENT", repeated, ascending: of those whose MIB is not more than the VM's memory the last is put behind
+// argv[0]. For images, which are made before anybody knows what memory they will have.
+inline constexpr const char* kKeyArgumentByMemory = "memarg";
 inline constexpr const char* kKeyEnvironment = "env";    // repeated; NAME=VALUE
 inline constexpr const char* kKeyDirectory = "cwd";      // working directory; made if missing
 inline constexpr const char* kKeyHostname = "hostname";  // optional
-inline constexpr const char* kKeyLayer = "layer";        // repeated; serial of a disk, lowest first
+// Repeated, lowest first: the serial of a disk, or kPartitionPrefix and the GUID of a partition of a GUID partition
+// table, in lower case.
+inline constexpr const char* kKeyLayer = "layer";
+inline constexpr const char* kPartitionPrefix = "PARTUUID=";
 // Host folders: "TAG ro|rw PATH". PATH is absolute, may hold blanks, and is made if missing;
 // repeated, and mounted in that order.
 inline constexpr const char* kKeyMount = "mount";
@@ -97,6 +104,10 @@ inline constexpr const char* kGuestUnlisten = "unlisten";
 inline constexpr const char* kProtocolTcp = "tcp";
 inline constexpr const char* kProtocolUdp = "udp";
 inline constexpr const char* kAddressAll = "*";
+
+// Without a control port, as where an image boots by itself, the program's streams are the serial port, and the
+// last line there is kEndPrefix and the status, with the reason in brackets behind it where the kernel has one.
+inline constexpr const char* kEndPrefix = "mokapot: the program ended with status ";
 
 // A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
 // through the debug-exit port with kPanicExitCode written.

@@ -9,7 +9,9 @@
 
 #include "drivers/serial.h"
 
+#include <algorithm>
 #include <atomic>
+#include <string_view>
 
 #include "arch/cpu.h"
 #include "arch/port_io.h"
@@ -69,6 +71,17 @@ void write_polled(const char* bytes, std::size_t size) {
   }
 }
 
+// What reads a serial line is a terminal or records one: a line feed alone would leave the cursor where it is.
+void write_lines(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    write_polled(text.data(), std::min(end, text.size()));
+    if (end == text.npos) return;
+    write_polled("\r\n", 2);
+    text.remove_prefix(end + 1);
+  }
+}
+
 class SerialPort final : public StreamPort {
  public:
   const char* name() const override { return "serial"; }
@@ -79,7 +92,7 @@ class SerialPort final : public StreamPort {
     const std::size_t piece = size < kMaxAtOnce ? size : kMaxAtOnce;
     const WriteTurn turn;
     // SAFETY: any object may be looked at as characters.
-    write_polled(static_cast<const char*>(from), piece);
+    write_lines({static_cast<const char*>(from), piece});
     return piece;
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <deque>
@@ -82,6 +83,13 @@ class Parser {
       }
     }
     return Error{"nothing to run: give a jar, -cp PATH MAINCLASS, or a program (moka run --help)"};
+  }
+
+  static bool takes_value(std::string_view word) {
+    const auto options = all_options();
+    return std::any_of(options.begin(), options.end(), [word](const Option& option) {
+      return option.name == word && option.has_value;
+    });
   }
 
  private:
@@ -325,6 +333,8 @@ std::span<const Parser::Option> Parser::all_options() {
 }
 
 }  // namespace
+
+bool run_option_takes_value(std::string_view word) { return Parser::takes_value(word); }
 
 Result<RunOptions> parse_run_options(const std::vector<std::string>& words) {
   return Parser(words).run();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "guest/host_folder.h"
@@ -55,6 +56,9 @@ struct RunOptions {
 // `words`: what follows `moka run`. @argfiles are expanded in front of the program's name, and
 // --env-file is read.
 Result<RunOptions> parse_run_options(const std::vector<std::string>& words);
+
+// Whether `word` is an option of `moka run` whose value is the next word.
+bool run_option_takes_value(std::string_view word);
 
 extern const char* const kRunUsage;
 

@@ -7,45 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <charconv>
 
 #include "contract/vm_contract.h"
 #include "support/files.h"
 
 namespace moka {
-namespace {
-
-constexpr std::string_view kTrailerName = "TRAILER!!!";
-constexpr std::size_t kAlignment = 4;
-constexpr unsigned kRegularPrivate = 0100600;
-
-void pad(std::string& archive) {
-  archive.append((kAlignment - archive.size() % kAlignment) % kAlignment, '\0');
-}
-
-// One member: a header of 13 fields of 8 hexadecimal digits, the name with its NUL, the content;
-// name and content each padded to 4 bytes. cpio(5), "New ASCII Format".
-void append_member(std::string& archive, std::string_view name, unsigned mode,
-                   std::string_view content) {
-  char header[6 + 13 * 8 + 1];
-  std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-                content.empty() ? 0u : 1u,               // inode
-                mode, 0u, 0u,                            // mode, user, group
-                1u, 0u,                                  // links, time
-                static_cast<unsigned>(content.size()),   // size
-                0u, 0u, 0u, 0u,                          // device numbers
-                static_cast<unsigned>(name.size() + 1),  // name with its NUL
-                0u);                                     // checksum, unused in this variant
-  archive += header;
-  archive += name;
-  archive += '\0';
-  pad(archive);
-  archive += content;
-  pad(archive);
-}
-
-}  // namespace
-
 Result<std::string> encode_config(const GuestConfig& config) {
   namespace contract = mokapot::contract;
   std::string records;
@@ -63,6 +30,8 @@ Result<std::string> encode_config(const GuestConfig& config) {
   put(contract::kKeyVersion, std::to_string(contract::kVersion));
   put(contract::kKeyProgram, config.program);
   for (const std::string& argument : config.arguments) put(contract::kKeyArgument, argument);
+  for (const auto& [mib, argument] : config.arguments_by_memory)
+    put(contract::kKeyArgumentByMemory, std::to_string(mib) + " " + argument);
   for (const std::string& variable : config.environment) put(contract::kKeyEnvironment, variable);
   put(contract::kKeyDirectory, config.working_directory);
   put_optional(contract::kKeyHostname, config.hostname);
@@ -85,11 +54,46 @@ Result<std::string> encode_config(const GuestConfig& config) {
   return records;
 }
 
-std::string cpio_archive(std::string_view name, std::string_view content) {
-  std::string archive;
-  append_member(archive, name, kRegularPrivate, content);
-  append_member(archive, kTrailerName, 0, {});
-  return archive;
+Result<GuestConfig> decode_config(std::string_view records) {
+  namespace contract = mokapot::contract;
+  const Error damaged{
+      "the image's configuration is damaged, or of another version; build it again"};
+  GuestConfig config;
+  config.hostname.clear();
+  bool has_version = false;
+  while (!records.empty()) {
+    const std::size_t end = records.find('\0');
+    if (end == std::string_view::npos) return damaged;
+    const std::string_view record = records.substr(0, end);
+    records.remove_prefix(end + 1);
+    const std::size_t equals = record.find('=');
+    if (equals == std::string_view::npos) return damaged;
+    const std::string_view key = record.substr(0, equals);
+    const std::string value(record.substr(equals + 1));
+    if (key == contract::kKeyVersion) {
+      if (value != std::to_string(contract::kVersion)) return damaged;
+      has_version = true;
+    }
+    if (key == contract::kKeyProgram) config.program = value;
+    if (key == contract::kKeyArgument) config.arguments.push_back(value);
+    if (key == contract::kKeyEnvironment) config.environment.push_back(value);
+    if (key == contract::kKeyDirectory) config.working_directory = value;
+    if (key == contract::kKeyHostname) config.hostname = value;
+    if (key == contract::kKeyLayer) config.layers.push_back(value);
+    std::uint64_t number = 0;
+    const char* const limit = value.data() + value.size();
+    const auto [rest, error] = std::from_chars(value.data(), limit, number);
+    if (key == contract::kKeyExpose) {
+      if (error != std::errc() || rest != limit || number == 0 || number > 0xffff) return damaged;
+      config.exposed_ports.push_back(static_cast<std::uint16_t>(number));
+    }
+    if (key == contract::kKeyArgumentByMemory) {
+      if (error != std::errc() || rest == limit || *rest != ' ') return damaged;
+      config.arguments_by_memory.emplace_back(number, std::string(rest + 1, limit));
+    }
+  }
+  if (!has_version || config.program.empty() || config.arguments.empty()) return damaged;
+  return config;
 }
 
 Result<UniqueFd> memory_file(std::string_view name, std::string_view content) {

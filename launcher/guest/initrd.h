@@ -19,7 +19,9 @@ namespace moka {
 
 struct GuestConfig {
   std::string program;
-  std::vector<std::string> arguments;    // argv[0] first
+  std::vector<std::string> arguments;  // argv[0] first
+  // For VMs with at least so many MiB, ascending; the last that applies stands behind argv[0].
+  std::vector<std::pair<std::uint64_t, std::string>> arguments_by_memory;
   std::vector<std::string> environment;  // NAME=VALUE
   std::string working_directory;
   std::string hostname = "mokapot";
@@ -36,8 +38,9 @@ struct GuestConfig {
 // The records of the configuration file. Fails on a value with a NUL in it.
 Result<std::string> encode_config(const GuestConfig& config);
 
-// A newc archive of one regular file, mode 0600.
-std::string cpio_archive(std::string_view name, std::string_view content);
+// What encode_config wrote, from bytes that may hold anything; of streams and folders, which are
+// the host's, it takes nothing. Fails where it is damaged or of another version.
+Result<GuestConfig> decode_config(std::string_view records);
 
 // A sealed memory file with these bytes, close-on-exec.
 Result<UniqueFd> memory_file(std::string_view name, std::string_view content);

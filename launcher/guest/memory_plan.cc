@@ -126,4 +126,19 @@ std::vector<std::string> heap_options(const MemoryPlan& plan,
   return options;
 }
 
+std::vector<std::pair<std::uint64_t, std::string>> heap_options_by_memory(
+    const std::vector<std::string>& user_options) {
+  // In steps of an eighth: what the heap is short of with memory between two of them is less. The
+  // kernel counts a little less than the machine has, so steps are not where sizes usually are.
+  constexpr std::uint64_t kSmallest = 280;
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 20;
+  std::vector<std::pair<std::uint64_t, std::string>> options;
+  for (std::uint64_t mib = kSmallest; mib < kLargest; mib += mib / 8) {
+    std::vector<std::string> words = heap_options({mib, false, 0}, user_options);
+    if (!words.empty() && (options.empty() || options.back().second != words.front()))
+      options.emplace_back(mib, std::move(words.front()));
+  }
+  return options;
+}
+
 }  // namespace moka

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/result.h"
@@ -48,5 +49,9 @@ std::uint64_t hotspot_default_heap_mib(std::uint64_t mib);
 // on the command line and those in JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS) speak of the heap.
 std::vector<std::string> heap_options(const MemoryPlan& plan,
                                       const std::vector<std::string>& user_options);
+
+// The same for memory that is not known yet: ascending sizes in MiB, and the option from there on.
+std::vector<std::pair<std::uint64_t, std::string>> heap_options_by_memory(
+    const std::vector<std::string>& user_options);
 
 }  // namespace moka

@@ -15,48 +15,21 @@
 
 #include "support/command.h"
 #include "support/files.h"
+#include "support/scratch_directory.h"
 #include "support/unique_fd.h"
 
 namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 2;
+constexpr std::uint64_t kImageFormat = 3;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;
+// Nobody asks for a volume's UUID, and one that is the same for all lets equal contents make equal
+// images.
+constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
 constexpr const char* kImageSuffix = ".erofs";
-constexpr const char* kTemporaryPrefix = "building.";
-
-// A version-8-shaped UUID from the key, so that one plan gives one image to the byte.
-std::string uuid_of(const std::string& key) {
-  return key.substr(0, 8) + "-" + key.substr(8, 4) + "-8" + key.substr(13, 3) + "-8" +
-         key.substr(17, 3) + "-" + key.substr(20, 12);
-}
-
-// A directory that is gone at the end of the scope, whatever happened in it.
-class ScratchDirectory {
- public:
-  static Result<ScratchDirectory> create(const std::string& parent) {
-    std::string path = parent + "/" + kTemporaryPrefix + "XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr)
-      return Error{"cannot write to " + parent + ": " + error_text(errno)};
-    return ScratchDirectory(path);
-  }
-  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::move(other.path_)) {
-    other.path_.clear();
-  }
-  ScratchDirectory& operator=(ScratchDirectory&&) = delete;
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 }  // namespace
 
@@ -81,9 +54,14 @@ Result<ImageCache> ImageCache::open_at(const std::string& directory) {
 Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label,
                                          FileTimes times) const {
   Hash hash;
-  hash.add(kImageFormat).add(static_cast<std::uint64_t>(times));
+  hash.add(static_cast<std::uint64_t>(times));
   plan.hash_into(hash);
-  const std::string key = hash.text();
+  return image_of(hash.text(), label, times, [&](const Writer& write) { return write(plan); });
+}
+
+Result<std::string> ImageCache::image_of(const std::string& plan_key, std::string_view label,
+                                         FileTimes times, const Builder& build) const {
+  const std::string key = Hash().add(kImageFormat).add(plan_key).text();
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
@@ -96,21 +74,20 @@ Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view 
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
   drop_unused();
-  MOKA_TRY(build(plan, key, image, times));
+  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times); }));
   return image;
 }
 
-Result<void> ImageCache::build(const TreePlan& plan, const std::string& key,
-                               const std::string& image, FileTimes times) const {
-  const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_));
+Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
+                               FileTimes times) const {
+  const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_, kTemporaryPrefix));
   const std::string tree = scratch.path() + "/tree";
   const std::string unfinished = scratch.path() + "/image";
   if (::mkdir(tree.c_str(), 0755) != 0)
     return Error{"cannot write to " + tree + ": " + error_text(errno)};
   MOKA_TRY(materialise(plan, tree, times));
 
-  std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root",
-                                   "-U" + uuid_of(key)};
+  std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", kUuid};
   command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
   // The superblock's own time is the clock's unless it is told; files that are newer than what it
   // is told get that time, so where times count it lies in the future (2100).

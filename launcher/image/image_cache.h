@@ -6,6 +6,7 @@
 // and an image that someone still uses may be unlinked, since QEMU holds it open.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -25,12 +26,21 @@ class ImageCache {
   // the file's name, for humans.
   Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times) const;
 
+  // The same for a plan that takes time to make: `key` stands for it, and `build` calls `write`
+  // with it where the cache does not have the image.
+  using Writer = std::function<Result<void>(const TreePlan& plan)>;
+  using Builder = std::function<Result<void>(const Writer& write)>;
+  Result<std::string> image_of(const std::string& key, std::string_view label, FileTimes times,
+                               const Builder& build) const;
+
+  // For directories in the cache that are worked in; what a crash left goes after a day.
+  static constexpr const char* kTemporaryPrefix = "building.";
+
   const std::string& directory() const { return directory_; }
 
  private:
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
-  Result<void> build(const TreePlan& plan, const std::string& key, const std::string& image,
-                     FileTimes times) const;
+  Result<void> write(const TreePlan& plan, const std::string& image, FileTimes times) const;
   void drop_unused() const;
 
   std::string directory_;

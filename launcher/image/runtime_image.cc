@@ -23,14 +23,13 @@ const std::set<std::string> kEssential = {"/bin/java",         "/lib/libjli.so",
                                           "/lib/libjimage.so", "/lib/libzip.so"};
 
 // Loaded by name at run time, so that no DT_NEEDED of the JDK's tells of them: by glibc
-// (pthread_cancel, name service), HotSpot (libnuma) and AWT (fontconfig), and by native libraries
-// that come in jars. Those are mostly built for an old glibc, of which these were parts, and many
-// are C++.
+// (pthread_cancel, name service) and HotSpot (libnuma), and by native libraries that come in jars.
+// Those are mostly built for an old glibc, of which these were parts, and many are C++.
 constexpr const char* kLoadedByName[] = {
-    "libgcc_s.so.1",   "libnss_files.so.2",  "libnss_dns.so.2", "libresolv.so.2",
-    "libnuma.so.1",    "libfontconfig.so.1", "libdl.so.2",      "libpthread.so.0",
-    "librt.so.1",      "libutil.so.1",       "libanl.so.1",     "libmvec.so.1",
-    "libcrypt.so.1",   "libstdc++.so.6",     "libz.so.1"};
+    "libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libnuma.so.1",
+    "libdl.so.2",    "libpthread.so.0",   "librt.so.1",      "libutil.so.1",   "libanl.so.1",
+    "libmvec.so.1",  "libcrypt.so.1",     "libstdc++.so.6",  "libz.so.1"};
+constexpr const char* kFontLibrary = "libfontconfig.so.1";
 
 // Host files that the guest sees as they are, where the host has them.
 constexpr const char* kHostFiles[] = {"/etc/localtime",
@@ -46,8 +45,8 @@ constexpr const char* kHostFiles[] = {"/etc/localtime",
                                       "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
                                       "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules",
                                       "/etc/ld-musl-x86_64.path"};
-constexpr const char* kHostTrees[] = {"/usr/lib/locale/C.utf8", "/etc/fonts",
-                                      "/usr/share/fontconfig"};
+constexpr const char* kLocale = "/usr/lib/locale/C.utf8";
+constexpr const char* kFontTrees[] = {"/etc/fonts", "/usr/share/fontconfig"};
 
 // Zones by name, for TZ; not the two other copies of all of them.
 constexpr const char* kZones = "/usr/share/zoneinfo";
@@ -80,7 +79,7 @@ Error missing_library(const ElfClosure::Missing& missing) {
                ", which this machine does not have; install it"};
 }
 
-Result<void> add_jdk(TreePlan& plan, const Jdk& jdk) {
+Result<void> add_jdk(TreePlan& plan, const Jdk& jdk, Fonts fonts) {
   plan.add_tree(jdk.home, [&](const std::string& path) { return is_left_out(jdk.home, path); });
 
   std::vector<std::string> objects;
@@ -107,11 +106,13 @@ Result<void> add_jdk(TreePlan& plan, const Jdk& jdk) {
                  " wants glibc; use a JDK built for one of them"};
   if (jdk.libc == LibcKind::kGlibc)
     for (const char* name : kLoadedByName) closure.add_optional(name);
+  if (jdk.libc == LibcKind::kGlibc && fonts == Fonts::kWithJdk) closure.add_optional(kFontLibrary);
   for (const std::string& library : closure.libraries()) plan.add(library);
   return {};
 }
 
 void add_fonts(TreePlan& plan) {
+  for (const char* path : kFontTrees) plan.add_tree(path, [](const std::string&) { return false; });
   TreePlan fonts;
   fonts.add_tree(kFonts, [](const std::string&) { return false; });
   if (fonts.bytes() <= kMostFontBytes)
@@ -146,7 +147,7 @@ void add_system_files(TreePlan& plan) {
   plan.add_text("/etc/hostname", "mokapot\n");
 
   for (const char* path : kHostFiles) plan.add(path);
-  for (const char* path : kHostTrees) plan.add_tree(path, [](const std::string&) { return false; });
+  plan.add_tree(kLocale, [](const std::string&) { return false; });
   plan.add_tree(kZones, [](const std::string& path) { return kZonesLeftOut.contains(path); });
   std::error_code error;
   const std::uintmax_t locale_bytes = std::filesystem::file_size(kLocaleArchive, error);
@@ -155,12 +156,12 @@ void add_system_files(TreePlan& plan) {
 
 }  // namespace
 
-Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk) {
+Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk, Fonts fonts) {
   TreePlan plan;
   add_system_files(plan);
   if (jdk) {
-    MOKA_TRY(add_jdk(plan, *jdk));
-    add_fonts(plan);
+    MOKA_TRY(add_jdk(plan, *jdk, fonts));
+    if (fonts == Fonts::kWithJdk) add_fonts(plan);
   }
   return plan;
 }

@@ -15,6 +15,7 @@ namespace moka {
 
 // Fails where the JDK cannot run from what the host has: a library that java itself needs is
 // missing, or C libraries are mixed.
-Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk);
+enum class Fonts { kWithJdk, kNone };
+Result<TreePlan> plan_runtime(const std::optional<Jdk>& jdk, Fonts fonts = Fonts::kWithJdk);
 
 }  // namespace moka

@@ -55,6 +55,10 @@ class TreePlan {
   void add_link(const std::string& path, const std::string& target);
   void add_text(const std::string& path, std::string text, std::uint32_t mode = 0644);
 
+  // As it is; whoever adds it has added the directory that it is in. Nothing where the path is
+  // taken.
+  void add_entry(const std::string& path, TreeEntry entry) { put(path, std::move(entry)); }
+
   bool contains(const std::string& path) const { return entries_.contains(path); }
   const std::map<std::string, TreeEntry>& entries() const { return entries_; }
   std::uint64_t bytes() const { return bytes_; }

@@ -22,8 +22,9 @@ class Builder {
     words_ = {spec_.program, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"};
     machine();
     add({"-m", std::to_string(spec_.memory_mib), "-smp", std::to_string(spec_.cpus)});
-    add({"-kernel", spec_.kernel, "-initrd",
-         "/proc/self/fd/" + std::to_string(spec_.channels.initrd)});
+    const int kernel = spec_.channels.kernel;
+    add({"-kernel", kernel < 0 ? spec_.kernel : "/proc/self/fd/" + std::to_string(kernel),
+         "-initrd", "/proc/self/fd/" + std::to_string(spec_.channels.initrd)});
     if (!spec_.kernel_options.empty()) add({"-append", spec_.kernel_options});
     // How the kernel ends QEMU after a panic.
     add({"-device", "isa-debug-exit,iobase=" + std::to_string(mokapot::contract::kDebugExitPort) +
@@ -87,8 +88,9 @@ class Builder {
   void disks() {
     for (const Layer& layer : spec_.layers) {
       // The host's page cache serves all VMs that share an image.
-      add({"-drive",
-           "if=none,id=" + layer.serial + ",format=raw,readonly=on,file=" + quoted(layer.image)});
+      add({"-drive", "if=none,id=" + layer.serial +
+                         ",format=" + (layer.format == DiskFormat::kQcow2 ? "qcow2" : "raw") +
+                         ",readonly=on,file=" + quoted(layer.image)});
       device("virtio-blk", ",drive=" + layer.serial + ",serial=" + layer.serial);
     }
   }

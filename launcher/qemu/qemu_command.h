@@ -9,6 +9,7 @@
 
 #include "cli/run_options.h"
 #include "guest/host_folder.h"
+#include "image/bootable_image.h"
 #include "qemu/network_device.h"
 
 namespace moka {
@@ -17,12 +18,14 @@ enum class Accelerator { kTcg, kKvm };
 
 struct Layer {
   std::string serial;  // by which the guest finds the disk
-  std::string image;   // path of the EROFS file
+  std::string image;   // path of the EROFS file, or of a disk image
+  DiskFormat format = DiskFormat::kRaw;
 };
 
 // The descriptors that QEMU inherits; each a connected socket except the initrd.
 struct QemuChannels {
   int initrd = -1;
+  int kernel = -1;  // -1: QemuSpec names a file
   int standard_input = -1;
   int standard_output = -1;
   int standard_error = -1;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/run_command.h"
 
-#include <limits.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "cli/run_options.h"
 #include "contract/vm_contract.h"
+#include "guest/cpio.h"
 #include "guest/environment.h"
 #include "guest/initrd.h"
 #include "guest/memory_plan.h"
@@ -24,6 +24,8 @@
 #include "qemu/accelerator_probe.h"
 #include "qemu/qemu_command.h"
 #include "run/host_network.h"
+#include "run/image_target.h"
+#include "run/kernel_file.h"
 #include "run/target.h"
 #include "session/messages.h"
 #include "session/session.h"
@@ -37,18 +39,13 @@ namespace {
 constexpr unsigned kMostDefaultCpus = 8;
 constexpr const char* kRuntimeSerial = "runtime";
 constexpr const char* kApplicationSerial = "application";
+constexpr const char* kImageSerial = "image";
 
 unsigned usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-}
-
-std::string directory_of_this_program() {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  return length > 0 ? parent_path(std::string(path, static_cast<std::size_t>(length))) : ".";
 }
 
 Result<std::string> find_qemu() {
@@ -61,26 +58,13 @@ Result<std::string> find_qemu() {
   return program;
 }
 
-Result<std::string> find_kernel(const std::string& option) {
-  // MOKA_KERNEL: what the tests run on.
-  const char* chosen = std::getenv("MOKA_KERNEL");
-  std::string kernel = directory_of_this_program() + "/mokapot-kernel.elf";
-  if (chosen != nullptr && *chosen != '\0') kernel = chosen;
-  if (!option.empty()) kernel = absolute_path(option);
-  if (::access(kernel.c_str(), R_OK) != 0)
-    return Error{"no kernel: " + kernel +
-                 " cannot be read; build it (make kernel) or name one by --kernel"};
-  return kernel;
-}
-
-Result<MemoryPlan> plan_memory(const RunOptions& options) {
+Result<MemoryPlan> plan_memory(std::optional<std::uint64_t> wish_mib) {
   const std::uint64_t host = host_memory_mib();
-  if (!options.memory_mib) return default_memory(host);
-  if (*options.memory_mib < kLeastMemoryMiB)
-    return Error{"-m " + std::to_string(*options.memory_mib) +
-                 " is too little memory; give at least " + std::to_string(kLeastMemoryMiB) +
-                 " MiB"};
-  return MemoryPlan{*options.memory_mib, false, host};
+  if (!wish_mib) return default_memory(host);
+  if (*wish_mib < kLeastMemoryMiB)
+    return Error{"-m " + std::to_string(*wish_mib) + " is too little memory; give at least " +
+                 std::to_string(kLeastMemoryMiB) + " MiB"};
+  return MemoryPlan{*wish_mib, false, host};
 }
 
 // A trace is part of the kernel's log, and useless where that is not shown.
@@ -141,6 +125,8 @@ void take_all_descriptors() {
 
 struct Prepared {
   QemuSpec qemu;
+  UniqueFd kernel;  // out of an image
+  std::vector<std::string> jvm_options;
   GuestConfig config;
   bool is_java = false;
   bool is_watched = true;  // a VM that does not answer is ended
@@ -148,22 +134,51 @@ struct Prepared {
   std::optional<PublisherPlan> publishing;
 };
 
+// What is in the files that the command line names, as layers of this VM's own.
+Result<MemoryPlan> use_files(const RunOptions& options, const Terminal& terminal,
+                             Prepared& prepared) {
+  prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
+  const MemoryPlan memory = MOKA_TRY(plan_memory(options.memory_mib));
+  MOKA_TRY(enter_folder(options.folder));
+  GuestConfig& config = prepared.config;
+  config.working_directory = absolute_path(".");
+  config.environment = guest_environment(host_environment(), terminal.is_terminal(),
+                                         config.working_directory, options.environment);
+  const Target target =
+      MOKA_TRY(resolve_target(options, memory, config.environment, config.working_directory));
+  prepared.is_java = target.jdk.has_value();
+  prepared.jvm_options = target.jvm_options;
+  const ImageCache cache = MOKA_TRY(ImageCache::open());
+  prepared.qemu.layers = MOKA_TRY(prepare_layers(target, cache));
+  config.program = target.program;
+  config.arguments = target.arguments;
+  for (const Layer& layer : prepared.qemu.layers) config.layers.push_back(layer.serial);
+  return memory;
+}
+
+// A bootable image: its kernel, its configuration, and itself as the one disk.
+Result<MemoryPlan> use_image(const RunOptions& options, Prepared& prepared) {
+  BootableImage image = MOKA_TRY(open_bootable_image(absolute_path(options.name)));
+  const MemoryPlan memory = MOKA_TRY(plan_memory(memory_wish(options, image)));
+  ImageTarget target = MOKA_TRY(resolve_image(options, memory, std::move(image)));
+  prepared.is_java = target.is_java;
+  prepared.jvm_options = std::move(target.jvm_options);
+  prepared.config = std::move(target.config);
+  prepared.kernel = MOKA_TRY(memory_file("mokapot-kernel", target.image.kernel));
+  prepared.qemu.channels.kernel = prepared.kernel.get();
+  prepared.qemu.layers = {{kImageSerial, absolute_path(options.name), target.image.format}};
+  return memory;
+}
+
 Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
                          const Messages& messages, std::chrono::steady_clock::time_point start) {
   Prepared prepared;
   prepared.qemu.program = MOKA_TRY(find_qemu());
-  prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
-  const MemoryPlan memory = MOKA_TRY(plan_memory(options));
-  MOKA_TRY(enter_folder(options.folder));
-  const std::string working_directory = absolute_path(".");
-  const std::vector<std::string> environment = guest_environment(
-      host_environment(), terminal.is_terminal(), working_directory, options.environment);
-  const Target target = MOKA_TRY(resolve_target(options, memory, environment, working_directory));
-  prepared.is_java = target.jdk.has_value();
+  const MemoryPlan memory = MOKA_TRY(names_image(options) ? use_image(options, prepared)
+                                                          : use_files(options, terminal, prepared));
 
   QemuSpec& qemu = prepared.qemu;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
-  qemu.layers = MOKA_TRY(prepare_layers(target, cache));
   qemu.kernel_options = kernel_options(options);
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
@@ -172,7 +187,7 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
   qemu.waits_for_gdb = options.waits_for_gdb;
   qemu.monitor_socket = options.monitor_socket;
   if (options.network.kind != NetworkOptions::Kind::kNone)
-    prepared.publishing = MOKA_TRY(plan_publishing(options.network, target.jvm_options, start));
+    prepared.publishing = MOKA_TRY(plan_publishing(options.network, prepared.jvm_options, start));
   prepared.network = MOKA_TRY(HostNetwork::open(options.network, qemu.cpus));
   qemu.network = prepared.network.device();
   const char* wish = std::getenv("MOKA_ACCELERATOR");
@@ -183,11 +198,6 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
   std::fputs(messages.note(choice.reason).c_str(), stderr);
 
   GuestConfig& config = prepared.config;
-  config.program = target.program;
-  config.arguments = target.arguments;
-  config.environment = environment;
-  config.working_directory = working_directory;
-  for (const Layer& layer : qemu.layers) config.layers.push_back(layer.serial);
   config.mounts = options.mounts;
   for (const PortMapping& mapping : options.network.mappings)
     if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
@@ -205,7 +215,7 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
                                    Terminal& terminal) {
   const std::string records = MOKA_TRY(encode_config(prepared.config));
   const UniqueFd initrd = MOKA_TRY(
-      memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
+      memory_file("mokapot-initrd", cpio_archive({{mokapot::contract::kConfigFile, records}})));
   QemuChannels& channels = prepared.qemu.channels;
   channels.initrd = initrd.get();
   std::vector<UniqueFd> theirs;
@@ -216,6 +226,7 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
       channels.control, channels.serial,         channels.monitor};
   const std::vector<int> of_network = prepared.network.descriptors();
   inherited.insert(inherited.end(), of_network.begin(), of_network.end());
+  if (channels.kernel >= 0) inherited.push_back(channels.kernel);
   if (options.waits_for_gdb)
     std::fprintf(stderr, "moka: waiting for gdb: target remote localhost:1234\n");
   QemuProcess qemu = MOKA_TRY(QemuProcess::start(qemu_command(prepared.qemu), inherited));

@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "support/files.h"
+#include "support/interruption.h"
 #include "support/unique_fd.h"
 
 namespace moka {
@@ -25,12 +26,16 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
-std::string read_to_end(int fd) {
+// A program that was started for a user who has given up ends, too.
+std::string read_to_end(int fd, pid_t child) {
   std::string output;
   char buffer[4096];
   for (;;) {
     const ssize_t count = ::read(fd, buffer, sizeof buffer);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINTR) {
+      if (is_interrupted()) ::kill(child, SIGTERM);
+      continue;
+    }
     if (count <= 0) return output;
     output.append(buffer, static_cast<std::size_t>(count));
     if (output.size() > kKeptOutput) output.erase(0, output.size() - kKeptOutput);
@@ -69,7 +74,7 @@ CommandOutcome run_command(const std::vector<std::string>& command,
   writing.reset();
 
   CommandOutcome outcome;
-  outcome.output = read_to_end(reading.get());
+  outcome.output = read_to_end(reading.get(), child);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

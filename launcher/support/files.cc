@@ -39,6 +39,12 @@ bool read_exactly_at(int fd, std::span<std::uint8_t> buffer, std::uint64_t offse
   return true;
 }
 
+Result<UniqueFd> create_file(const std::string& path, mode_t mode) {
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!file) return Error{"cannot write " + path + ": " + error_text(errno)};
+  return file;
+}
+
 bool write_fully(int fd, std::string_view data) {
   while (!data.empty()) {
     const ssize_t count = ::write(fd, data.data(), data.size());

@@ -23,10 +23,14 @@ Result<std::string> read_file(const std::string& path, std::size_t limit);
 // Reads exactly buffer.size() bytes at `offset`; false at end of file or on an error.
 bool read_exactly_at(int fd, std::span<std::uint8_t> buffer, std::uint64_t offset);
 
+// Makes a file that is not there yet, for writing.
+Result<UniqueFd> create_file(const std::string& path, mode_t mode);
+
 // Writes all of `data`, however many calls that takes; false with errno set.
 bool write_fully(int fd, std::string_view data);
 
-// Sends of `unsent` what the socket takes at once, and removes that; all of it where nobody is there any more.
+// Sends of `unsent` what the socket takes at once, and removes that; all of it where nobody is
+// there any more.
 void send_what_fits(int socket, std::string& unsent);
 
 // Writes a file under another name and renames it, so that a reader sees the old or the new whole.

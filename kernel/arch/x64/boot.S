@@ -2,10 +2,11 @@
 //
 // The boot stub: from a loader's idea of a CPU to kernel_start() in the kernel's address space.
 //
-//   pvh_entry      32-bit protected mode, paging off, EBX = hvm_start_info (PVH: QEMU -kernel, Xen)
-//   linux64_entry  64-bit mode, identity mapped, RSI = boot_params (Firecracker, Cloud Hypervisor)
+//   pvh_entry        32-bit protected mode, paging off, EBX = hvm_start_info (PVH: QEMU -kernel, Xen)
+//   multiboot_entry  the same, EBX = Multiboot2 information (GRUB: disk images, BIOS and UEFI)
+//   linux64_entry    64-bit mode, identity mapped, RSI = boot_params (Firecracker, Cloud Hypervisor)
 //
-// Both meet in boot64, which runs at the physical load address: it chooses the image's virtual base,
+// All meet in boot64, which runs at the physical load address: it chooses the image's virtual base,
 // maps it, applies the RELATIVE relocations and jumps up. The page tables here are static data and serve
 // only until kernel_start has built the real ones. Everything lies in .boot, whose physical
 // address is known (LOAD_BASE), so same-section differences make physical addresses.
@@ -25,11 +26,16 @@ boot_start:
 .global pvh_entry
 pvh_entry:
 .set pvh_entry_offset, pvh_entry - boot_start
+    movl $1, %edi                    // protocol: PVH
+    jmp protected_mode
+
+multiboot_entry:
+    movl $3, %edi                    // protocol: Multiboot2
+protected_mode:
     cli
     cld
     lgdtl PHYS(boot_gdt_pointer)
     movl $PHYS(boot_stack_top), %esp
-    movl $1, %edi                    // protocol: PVH
     movl %ebx, %esi
     movl %cr4, %eax
     orl $0x20, %eax                  // PAE
@@ -149,6 +155,21 @@ boot_gdt_pointer:
 boot_gdt_pointer64:
     .word boot_gdt_pointer - boot_gdt - 1
     .quad PHYS(boot_gdt)
+
+// Multiboot2 specification, 3.1: within the file's first 32 KiB. The entry is said here, since the ELF
+// header's is the Linux protocol's.
+.set MULTIBOOT_MAGIC, 0xe85250d6
+.balign 8
+multiboot_header:
+    .long MULTIBOOT_MAGIC, 0         // for i386: entered in protected mode
+    .long multiboot_header_end - multiboot_header
+    .long -(MULTIBOOT_MAGIC + multiboot_header_end - multiboot_header)
+    .word 3, 0                       // entry address
+    .long 12, PHYS(multiboot_entry)
+.balign 8
+    .word 0, 0                       // end of tags
+    .long 8
+multiboot_header_end:
 
 .org boot_start + 0x1000             // processor_start.cc knows that the root is the second page
 boot_pml4:

@@ -114,5 +114,19 @@ TEST(Configuration, WindowSizeIsTwoNumbers) {
     EXPECT_FALSE(parse_window_size(text, rows, columns)) << text;
 }
 
+TEST(Configuration, AnArgumentFollowsTheMemory) {
+  const std::string text = records({kVersion, "program=/p", "arg=java", "arg=-jar", "memarg=256 -small", "memarg=1024 -large one"});
+  const auto words_at = [&text](std::uint64_t mib) {
+    Configuration c = parse_configuration(text).take();
+    EXPECT_TRUE(choose_memory_argument(c, mib).ok());
+    return strings(c.arguments);
+  };
+  EXPECT_EQ(words_at(255), (std::vector<std::string>{"java", "-jar"}));
+  EXPECT_EQ(words_at(256), (std::vector<std::string>{"java", "-small", "-jar"}));
+  EXPECT_EQ(words_at(4096), (std::vector<std::string>{"java", "-large one", "-jar"}));
+  for (const char* bad : {"memarg=", "memarg=-x", "memarg=256", "memarg=256-x"})
+    EXPECT_FALSE(parse_configuration(records({kVersion, "program=/p", bad})).ok()) << bad;
+}
+
 }  // namespace
 }  // namespace mokapot

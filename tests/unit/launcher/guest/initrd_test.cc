@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/guest/host_folder.cc launcher/guest/initrd.cc launcher/support/files.cc
+// sources: launcher/guest/host_folder.cc launcher/guest/initrd.cc launcher/guest/cpio.cc
+// sources: launcher/support/files.cc
 
 #include "guest/initrd.h"
+
+#include "guest/cpio.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,7 +18,7 @@ namespace moka {
 namespace {
 
 TEST(CpioArchive, HasTheHeaderNameAndContentAtTheRightPlaces) {
-  const std::string archive = cpio_archive("mokapot.conf", "hello");
+  const std::string archive = cpio_archive({{"mokapot.conf", "hello"}});
   EXPECT_EQ(archive.substr(0, 6), "070701");
   EXPECT_EQ(archive.substr(14, 8), "00008180");          // a regular file, 0600
   EXPECT_EQ(archive.substr(6 + 6 * 8, 8), "00000005");   // size
@@ -25,6 +28,50 @@ TEST(CpioArchive, HasTheHeaderNameAndContentAtTheRightPlaces) {
   EXPECT_EQ(archive.substr(132, 6), "070701");  // aligned to four
   EXPECT_NE(archive.find("TRAILER!!!"), std::string::npos);
   EXPECT_EQ(archive.size() % 4, 0u);
+}
+
+TEST(CpioArchive, IsReadAsItWasWritten) {
+  const std::string archive =
+      cpio_archive({{"a", "one"}, {"empty", ""}, {"b", std::string(5, '\0')}}) + "what follows";
+  const auto members = read_cpio(archive);
+  ASSERT_TRUE(members);
+  ASSERT_EQ(members.value().size(), 3u);
+  EXPECT_EQ(*find_member(members.value(), "a"), "one");
+  EXPECT_EQ(*find_member(members.value(), "b"), std::string(5, '\0'));
+  EXPECT_EQ(find_member(members.value(), "c"), nullptr);
+}
+
+TEST(CpioArchive, ThatIsCutShortIsRefused) {
+  const std::string archive = cpio_archive({{"name", "content"}});
+  const std::size_t end = archive.find("TRAILER!!!");
+  for (std::size_t size = 0; size < end; ++size)
+    EXPECT_FALSE(read_cpio(std::string_view(archive).substr(0, size))) << size;
+  std::string huge = archive;
+  huge.replace(6 + 6 * 8, 8, "ffffffff");
+  EXPECT_FALSE(read_cpio(huge));
+}
+
+TEST(EncodeConfig, IsReadAsItWasWritten) {
+  GuestConfig config;
+  config.program = "/p";
+  config.arguments = {"p", "", "a=b"};
+  config.arguments_by_memory = {{256, "-x"}, {512, "-y z"}};
+  config.environment = {"A=1"};
+  config.working_directory = "/app";
+  config.layers = {"PARTUUID=x"};
+  config.exposed_ports = {80, 65535};
+  const std::string records = encode_config(config).value();
+  const auto read = decode_config(records);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read.value().arguments, config.arguments);
+  EXPECT_EQ(read.value().arguments_by_memory, config.arguments_by_memory);
+  EXPECT_EQ(read.value().environment, config.environment);
+  EXPECT_EQ(read.value().working_directory, "/app");
+  EXPECT_EQ(read.value().layers, config.layers);
+  EXPECT_EQ(read.value().exposed_ports, config.exposed_ports);
+  EXPECT_FALSE(decode_config(records.substr(1)));
+  EXPECT_FALSE(decode_config(records.substr(0, records.size() - 1)));
+  EXPECT_FALSE(decode_config(""));
 }
 
 TEST(EncodeConfig, WritesRecordsInOrder) {

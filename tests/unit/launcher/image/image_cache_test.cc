@@ -2,7 +2,8 @@
 //
 // sources: launcher/image/image_cache.cc launcher/image/materialise.cc
 // sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
-// sources: launcher/support/hash.cc
+// sources: launcher/support/hash.cc launcher/support/interruption.cc
+// sources: launcher/support/scratch_directory.cc
 
 #include "image/image_cache.h"
 

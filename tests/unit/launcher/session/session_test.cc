@@ -18,11 +18,15 @@
 // sources: launcher/publish/management_ports.cc launcher/publish/publisher.cc
 // sources: launcher/publish/publishing_plan.cc launcher/publish/relay.cc
 // sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
+// sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
+// sources: launcher/image/bootable_image.cc launcher/run/image_target.cc
+// sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
 // sources: launcher/session/messages.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
 // sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
+// sources: launcher/support/interruption.cc
 // libs: -lz -lutil
 
 #include <gtest/gtest.h>

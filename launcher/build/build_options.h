@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of `moka build`: that of `moka run`, with where the image goes. Options may
+// stand before and behind the program's name; words behind it that are none of them are the
+// program's arguments, and all words behind "--" are.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/run_options.h"
+#include "support/result.h"
+
+namespace moka {
+
+enum class ImageFormat { kRaw, kQcow2, kGce, kPair };
+// kAuto: trimmed where it is known what the application uses.
+enum class RuntimeChoice { kAuto, kTrimmed, kWhole };
+
+struct BuildOptions {
+  RunOptions run;
+  std::string output;  // absolute
+  ImageFormat format = ImageFormat::kRaw;
+  RuntimeChoice runtime = RuntimeChoice::kAuto;
+  bool trains = true;  // a trimmed runtime gets a class-data archive
+};
+
+// Fails on options of `moka run` that mean nothing to an image.
+Result<BuildOptions> parse_build_options(const std::vector<std::string>& words);
+
+// By --format where `wish` is not empty, else by the file's name.
+Result<ImageFormat> choose_format(const std::string& wish, const std::string& output);
+
+extern const char* const kBuildUsage;
+
+}  // namespace moka

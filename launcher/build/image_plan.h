@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is going to be in an image: layers, configuration, kernel, and a manifest that says so.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "build/build_options.h"
+#include "disk/disk_image.h"
+#include "image/image_cache.h"
+#include "support/result.h"
+
+namespace moka {
+
+struct LayerFile {
+  std::string name;  // "runtime", "archive" or "application"
+  std::string path;  // an EROFS image in the cache
+  std::uint64_t size = 0;
+  std::string sha256;
+  Guid partition;  // made from the digest
+};
+
+struct ImagePlan {
+  std::vector<LayerFile> layers;  // lowest first
+  std::string kernel;             // the ELF file itself
+  std::string kernel_options;     // its command line
+  std::string initrd;             // with the configuration
+  std::string manifest;           // JSON, docs/concepts/images.md
+  std::string sbom;               // CycloneDX JSON
+  std::string licenses;           // text
+  std::string note;               // for those who ask for details, or ""
+};
+
+// Builds layers that the cache lacks. Blocks.
+Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache);
+
+// The layers as partitions, as the configuration in the plan names them.
+std::vector<PartitionContent> layer_partitions(const ImagePlan& plan);
+
+}  // namespace moka

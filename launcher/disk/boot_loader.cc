@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What grub-install does for a BIOS beside copying files is in GRUB's include/grub/i386/pc/boot.h
+// and util/setup.c: the boot sector is told where the core's first sector lies, and that sector
+// where the others do. grub-install itself wants root and a device.
+#include "disk/boot_loader.h"
+
+#include <vector>
+
+#include "disk/partition_table.h"
+#include "support/command.h"
+#include "support/files.h"
+
+namespace moka {
+namespace {
+
+constexpr const char* kBootSector = "/usr/lib/grub/i386-pc/boot.img";
+constexpr const char* kBiosModules = "/usr/lib/grub/i386-pc/moddep.lst";
+constexpr const char* kEfiModules = "/usr/lib/grub/x86_64-efi/moddep.lst";
+constexpr std::size_t kMostBytes = 16u << 20;
+
+// In the boot sector.
+constexpr std::size_t kBootCodeSize = 440;
+constexpr std::size_t kKernelSectorAt = 0x5c;
+constexpr std::size_t kBootDriveCheckAt = 0x66;
+// In the core's first sector: the list of where the others are, growing downwards from its end.
+constexpr std::size_t kFirstBlockListAt = 0x1f4;
+// The core asks for 64 sectors at a time; FAT wants no less than this.
+constexpr std::uint64_t kEfiPartitionBytes = 2u << 20;
+
+// Time stamps of mtools and volume ids are the clock's unless they are told.
+const std::vector<std::string> kFixedTime = {"SOURCE_DATE_EPOCH=315532800", "TZ=UTC",
+                                             "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1"};
+
+Result<void> run(const std::vector<std::string>& command, const char* package) {
+  const CommandOutcome outcome = run_command(command, kFixedTime);
+  if (outcome.status == kCommandNotFound)
+    return Error{command.front() + " is not installed: install it (Debian: " + package + ")"};
+  if (outcome.status != 0)
+    return Error{command.front() +
+                 " could not make the boot loader: " + std::string(trim(outcome.output))};
+  return {};
+}
+
+void put64(std::string& bytes, std::size_t at, std::uint64_t value) {
+  for (std::size_t index = 0; index < 8; ++index)
+    bytes[at + index] = static_cast<char>(value >> (8 * index) & 0xff);
+}
+
+std::string boot_commands(const std::string& kernel_options) {
+  return std::string("multiboot2 /") + kKernelMember + " " + kernel_options + "\nmodule2 /" +
+         kInitrdMember + "\nboot\n";
+}
+
+Result<std::string> make_core(const char* platform, const std::string& prefix,
+                              const std::string& commands, std::vector<std::string> modules,
+                              const char* package, const std::string& scratch) {
+  const std::string configuration = scratch + "/" + platform + ".cfg";
+  const std::string core = scratch + "/" + platform + ".img";
+  MOKA_TRY(write_file_atomically(configuration, commands, 0600));
+  std::vector<std::string> command{"grub-mkimage", "-O",   platform, "-o",         core,
+                                   "-p",           prefix, "-c",     configuration};
+  command.insert(command.end(), modules.begin(), modules.end());
+  MOKA_TRY(run(command, package));
+  return read_file(core, kMostBytes);
+}
+
+// The partition's number, as GRUB counts.
+std::string boot_partition_of(const std::string& drive) {
+  return drive + ",gpt" + std::to_string(kBootPartition);
+}
+
+Result<void> check_packages() {
+  if (!is_regular_file(kBootSector) || !is_regular_file(kBiosModules))
+    return Error{"GRUB for BIOS is not installed: install it (Debian: grub-pc-bin)"};
+  if (!is_regular_file(kEfiModules))
+    return Error{"GRUB for UEFI is not installed: install it (Debian: grub-efi-amd64-bin)"};
+  return {};
+}
+
+// An error of GRUB's shows where the application's output would.
+constexpr const char* kSerialConsole =
+    "serial --unit=0 --speed=115200\nterminal_output --append serial\n";
+// UEFI tells GRUB its own partition, and the boot partition is on the same disk.
+constexpr const char* kFindDrive = "regexp --set=1:drive '^([^,]*),' \"$root\"\n";
+
+Result<void> make_bios_core(std::uint64_t core_offset, const std::string& kernel_options,
+                            const std::string& scratch, BootLoader& loader) {
+  loader.boot_code = MOKA_TRY(read_file(kBootSector, kMostBytes));
+  if (loader.boot_code.size() < kBootCodeSize)
+    return Error{std::string(kBootSector) + " is cut short"};
+  loader.boot_code.resize(kBootCodeSize);
+  const std::uint64_t sector = core_offset / kBlockSize;
+  put64(loader.boot_code, kKernelSectorAt, sector);
+  // As GRUB's own installer on hard disks: do not believe a BIOS that says it booted a floppy.
+  loader.boot_code.replace(kBootDriveCheckAt, 2, "\x90\x90");
+  loader.core = MOKA_TRY(make_core(
+      "i386-pc", "(" + boot_partition_of("") + ")/", kSerialConsole + boot_commands(kernel_options),
+      {"biosdisk", "part_gpt", "newc", "multiboot2", "boot", "serial", "terminal"}, "grub-common",
+      scratch));
+  if (loader.core.size() < kBlockSize) return Error{"grub-mkimage made no core image"};
+  put64(loader.core, kFirstBlockListAt, sector + 1);
+  return {};
+}
+
+}  // namespace
+
+Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string& kernel_options,
+                                    const std::string& scratch) {
+  MOKA_TRY(check_packages());
+  BootLoader loader;
+  MOKA_TRY(make_bios_core(core_offset, kernel_options, scratch, loader));
+  MOKA_TRY(make_core("x86_64-efi", "/",
+                     kFindDrive + ("set root=" + boot_partition_of("$drive")) + "\n" +
+                         boot_commands(kernel_options),
+                     {"part_gpt", "fat", "newc", "multiboot2", "boot", "regexp"}, "grub-common",
+                     scratch));
+  loader.efi_system_path = scratch + "/efi-system";
+  const std::string& file = loader.efi_system_path;
+  MOKA_TRY(run({"mformat", "-i", file, "-C", "-T", std::to_string(kEfiPartitionBytes / kBlockSize),
+                "-h", "16", "-s", "63", "-N", "4d4f4b41", "-v", "MOKAPOT", "::"},
+               "mtools"));
+  MOKA_TRY(run({"mmd", "-i", file, "::/EFI", "::/EFI/BOOT"}, "mtools"));
+  MOKA_TRY(
+      run({"mcopy", "-i", file, scratch + "/x86_64-efi.img", "::/EFI/BOOT/BOOTX64.EFI"}, "mtools"));
+  return loader;
+}
+
+std::string boot_loader_version() {
+  const CommandOutcome outcome =
+      run_command({"dpkg-query", "-W", "-f", "${Version}", "grub-efi-amd64-bin"});
+  return outcome.status == 0 ? std::string(trim(outcome.output)) : std::string();
+}
+
+}  // namespace moka

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the kernel is.
+#pragma once
+
+#include <string>
+
+#include "support/result.h"
+
+namespace moka {
+
+// `option`: --kernel, or "" for the one that lies beside this program. Fails where it cannot be
+// read.
+Result<std::string> find_kernel(const std::string& option);
+
+}  // namespace moka

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bootable images: made twice to the byte, booted by BIOS and by UEFI without our launcher, started by it, and
+refused where they cannot be."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from parts.process import run
+from system import jdks
+from system.jvm_crash import JVM_OPTION
+from system.system import MOKA, base_environment, missing_moka
+
+HELLO = "build/java/hello.jar"
+PROGRAM = "build/tests/guest/hello"
+# Of a VM or a build on a machine that does much else; nothing takes a tenth of it.
+PATIENCE = 300
+FIRMWARE = "/usr/share/OVMF/OVMF_CODE.fd"
+VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
+END = "mokapot: the program ended with status "
+
+
+def text_of(outcome):
+    return outcome.text()[-3000:]
+
+
+def moka(words, env=None, cwd=None):
+    return run([os.path.abspath(MOKA), *words], PATIENCE, env=env or base_environment(), cwd=cwd)
+
+
+def build(words, output, env=None, cwd=None):
+    """'' or what went wrong."""
+    outcome = moka(["build", "-o", str(output), *words], env, cwd)
+    if outcome.timed_out or outcome.status != 0:
+        return f"moka build ended with {outcome.status}: {text_of(outcome)}"
+    return ""
+
+
+def java(*options):
+    return ["--jdk", jdks.find(17), "-J", JVM_OPTION, *options]
+
+
+# --- Without the launcher ---------------------------------------------------------------------------
+
+def boot(machine, drive, firmware=None, kernel=()):
+    """What a stock QEMU shows on its serial port, with the text of a problem if it did not end by itself."""
+    command = ["qemu-system-x86_64", "-machine", machine, "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512",
+               "-smp", "2", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+               *drive, "-netdev", "user,id=n", *kernel]
+    command += ["-device", "virtio-net-device,netdev=n" if machine.startswith("microvm") else "virtio-net-pci,netdev=n"]
+    if firmware:
+        command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}",
+                    "-drive", f"if=pflash,unit=1,format=raw,file={firmware}"]
+    outcome = run(command, PATIENCE)
+    return outcome.stdout.decode(errors="replace"), ("" if not outcome.timed_out else f"no end: {text_of(outcome)}")
+
+
+def disk(path, kind="raw"):
+    return ["-drive", f"if=virtio,format={kind},readonly=on,file={path}"]
+
+
+def expect(shown, problem, *lines):
+    """The lines are there, whole, ended as on a terminal, and the last one is the end's."""
+    for line in lines:
+        if f"{line}\r\n" not in shown:
+            problem += f"the serial port did not show {line!r}\n"
+    if not shown.rstrip().splitlines() or END not in shown.rstrip().splitlines()[-1]:
+        problem += "the last line is not the end's\n"
+    return problem and f"{problem}{shown[-3000:]}"
+
+
+def bios(folder):
+    """qcow2, on the oldest machine."""
+    image = folder / "bios.qcow2"
+    problem = build(java(HELLO), image)
+    return problem or expect(*boot("pc", disk(image, "qcow2")), "Hello from Java 17", f"{END}0")
+
+
+def uefi(folder):
+    """A raw disk; the application's arguments and environment are in it, and its network came by DHCP."""
+    image, variables = folder / "uefi.img", folder / "variables"
+    shutil.copy(VARIABLES, variables)
+    problem = build([*java("-v"), HELLO], image) or build([*java("-v"), HELLO, "--", "a b", "-o"], image)
+    return problem or expect(*boot("q35", disk(image), firmware=variables), "Hello from Java 17", "argument: a b",
+                             "argument: -o", "eth0: 10.0.2.15/24, gateway 10.0.2.2, MTU 1500", f"{END}0")
+
+
+def pair(folder):
+    """Kernel, initrd and disk, for hypervisors that load a kernel themselves; an ELF program, whose status shows."""
+    place = folder / "pair"
+    problem = build(["build/tests/guest/ending", "--", "exit3"], place)
+    if problem:
+        return problem
+    drive = ["-global", "virtio-mmio.force-legacy=false", "-drive",
+             f"if=none,id=d,format=raw,readonly=on,file={place}/disk.img", "-device", "virtio-blk-device,drive=d"]
+    shown, problem = boot("microvm,rtc=on", drive, kernel=["-kernel", f"{place}/kernel.elf", "-initrd", f"{place}/initrd"])
+    return expect(shown, problem, f"{END}3")
+
+
+# --- With it ----------------------------------------------------------------------------------------
+
+def started_by_moka(folder):
+    """moka run on both kinds of disk, with words and variables of its own."""
+    problem = ""
+    for name in ("run.img", "run.qcow2"):
+        image = folder / name
+        problem += build([*java(), "-e", "GREETED=no", HELLO, "--", "built in"], image)
+        if problem:
+            return problem
+        outcome = moka(["run", "-m", "256", str(image), "added"])
+        wanted = "Hello from Java 17\nargument: built in\nargument: added\n"
+        if outcome.status != 0 or outcome.stdout.decode() != wanted:
+            problem += f"{name}: status {outcome.status}: {text_of(outcome)}\n"
+    return problem
+
+
+# --- The same, to the byte --------------------------------------------------------------------------
+
+def reproducible(folder):
+    """Another place, another time, another cache, other links, other words for the same files."""
+    images = []
+    for number, (place, when) in enumerate((("one", 1_000_000_000), ("two/deeper", 1_700_000_000))):
+        root = folder / place
+        (root / "target/lib").mkdir(parents=True)
+        for name in ("hello.jar", "lib/library.jar"):
+            shutil.copy(HELLO, root / "target" / name)
+            os.utime(root / "target" / name, (when, when))
+        env = base_environment() | {"XDG_CACHE_HOME": str(root / "cache"), "TZ": f"UTC{number}", "LANG": "C"}
+        words = ["-cp", "target/hello.jar:target/lib/*" if number == 0 else f"{root}/target/hello.jar:{root}/target/lib/*",
+                 "io.mokapot.examples.Hello"]
+        for name in ("app.qcow2", "app.img"):
+            problem = build([*java("--runtime", "trimmed", "--no-train"), *words], root / name, env, root if number == 0 else "/")
+            if problem:
+                return problem
+        images.append(root)
+    return "".join(f"{name} differs from build to build\n" for name in ("app.qcow2", "app.img")
+                   if run(["cmp", str(images[0] / name), str(images[1] / name)], PATIENCE).status != 0)
+
+
+# --- What cannot be ---------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def small_file_system(folder):
+    """A file system of half a MiB; None without the right to mount one."""
+    folder.mkdir()
+    if run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], 20).status != 0:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        run(["umount", str(folder)], 20)
+
+
+def refused(words, advice):
+    outcome = moka(words)
+    said = outcome.stderr.decode(errors="replace")
+    if outcome.status != 2 or advice not in said or len(said.splitlines()) != 1:
+        return f"moka {' '.join(words)}: status {outcome.status}, wanted one line with {advice!r}: {text_of(outcome)}\n"
+    return ""
+
+
+def bad_input(folder):
+    image = folder / "good.img"
+    problem = build([PROGRAM], image)
+    if problem:
+        return problem
+    good = image.read_bytes()
+    rows = [(["build", PROGRAM], "-o"),
+            (["build", "/no/such.jar", "-o", f"{folder}/x.img"], "no such file"),
+            (["build", PROGRAM, "-o", f"{folder}/x.vmdk"], "AHCI"),
+            (["build", PROGRAM, "-o", f"{folder}/x.tar.gz"], "virtio-scsi"),
+            (["build", PROGRAM, "-o", f"{folder}/x.iso"], "--format"),
+            (["build", PROGRAM, "-o", f"{folder}/no/such/x.img"], "no folder"),
+            (["build", PROGRAM, "-o", "build", "--format", "pair"], "no image"),
+            (["build", "--mount", "/tmp:/x", PROGRAM, "-o", f"{folder}/x.img"], "moka run IMAGE"),
+            (["run", "-J", "-Xmx1g", str(image)], "moka build")]
+    for name, content in (("cut.img", good[:1 << 20]), ("table.img", good[:600] + b"\xff" + good[601:]),
+                          ("version.img", good.replace(b'"mokapotImage": 1', b'"mokapotImage": 9', 1)),
+                          ("header.qcow2", b"QFI\xfb" + bytes(2000))):
+        (folder / name).write_bytes(content)
+        rows.append((["run", str(folder / name)], "cannot be used"))
+    backed = folder / "backed.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", "raw", str(backed)], PATIENCE)
+    rows.append((["run", str(backed)], "depends on another file"))
+    problem = "".join(refused(words, advice) for words, advice in rows)
+    left = sorted(path.name for path in folder.iterdir() if "x." in path.name or "unfinished" in path.name)
+    return problem + (f"left behind: {left}\n" if left else "")
+
+
+def full_disk(folder):
+    """Nothing half-written stays, and the image that was there does."""
+    with small_file_system(folder / "small") as place:
+        if place is None:
+            return "SKIP no right to mount a small file system"
+        old = place / "app.img"
+        old.write_text("old")
+        problem = refused(["build", PROGRAM, "-o", str(old)], "No space left")
+        if old.read_text() != "old" or len(list(place.iterdir())) != 1:
+            problem += f"the folder holds {[path.name for path in place.iterdir()]}\n"
+        return problem
+
+
+def interrupted(folder):
+    """Ctrl-C while the image is written: the signal ends moka, and nothing stays."""
+    place = folder / "place"
+    place.mkdir()
+    process = subprocess.Popen([MOKA, "build", *java("--runtime", "whole"), HELLO, "-o", f"{place}/app.qcow2"],
+                               env=base_environment(), stderr=subprocess.PIPE)
+    end = time.monotonic() + PATIENCE
+    while not list(place.iterdir()) and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=PATIENCE)[1].decode(errors="replace")
+    if process.returncode == 0:
+        return "SKIP the build was done before the signal came"
+    left = [path.name for path in place.iterdir()]
+    return "" if process.returncode == -signal.SIGTERM and not left else f"{process.returncode}: {said} left: {left}"
+
+
+CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "moka run IMAGE": started_by_moka,
+         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted}
+NEEDS_NO_JDK = (pair, bad_input, full_disk)
+
+
+def images(results, options):
+    if missing_moka():
+        results.failed("images", missing_moka())
+        return
+    for name, case in CASES.items():
+        if options.only_case not in name:
+            continue
+        if case not in NEEDS_NO_JDK and jdks.find(17) is None:
+            results.skipped(name, jdks.reason_for_absence(17))
+            continue
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="moka-images-") as folder:
+            problem = case(pathlib.Path(folder))
+        if problem.startswith("SKIP "):
+            results.skipped(name, problem.removeprefix("SKIP "))
+        else:
+            results.check(name, problem, time.monotonic() - start)
