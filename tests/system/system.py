@@ -23,7 +23,7 @@ SUITE_TIMEOUT = 240
 
 def base_environment():
     """What both sides see of the environment: little, and the same."""
-    env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "XDG_CACHE_HOME")}
+    env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
     env["LANG"] = "C.UTF-8"
     return env
 
