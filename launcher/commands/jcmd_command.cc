@@ -2,6 +2,7 @@
 //
 // moka jcmd, moka threads: diagnostic commands of the JVM in a VM, with output and status of the JDK's own jcmd.
 #include <cstdio>
+#include <utility>
 
 #include "commands/commands.h"
 #include "session/exit_report.h"
@@ -31,13 +32,16 @@ constexpr std::size_t kLongestFile = 1 << 20;
 // jcmd names the process that it asks; a VM's program has this number.
 constexpr const char* kHeader = "1:\n";
 
-// Prints the answer to one command; the exit status.
-int show(const VmView& vm, const std::string& command) {
+// Prints the answer to one command; the exit status. `header` comes before the first word of the JVM's.
+int show(const VmView& vm, const std::string& command, std::string header = "") {
+  const auto print_header = [&header] { std::fputs(std::exchange(header, "").c_str(), stdout); };
   bool has_printed = false;
   const Result<JvmAnswer> answer = run_diagnostic_command(vm, command, [&](std::string_view text) {
+    print_header();
     has_printed |= !text.empty();
     std::fwrite(text.data(), 1, text.size(), stdout);
   });
+  if (answer) print_header();
   std::fflush(stdout);
   if (!answer) return complain(answer.error().message, kStatusRefused);
   if (answer.value().status != 0) {
@@ -71,11 +75,14 @@ int jcmd_command(const Words& words) {
     for (std::size_t index = 1; index < words.size(); ++index) commands += (index == 1 ? "" : " ") + words[index];
   }
   if (trim(commands).empty()) commands = "help";
-  std::fputs(kHeader, stdout);
+  // jcmd answers this one itself, from a file that the JVM maps.
+  if (trim(commands).starts_with("PerfCounter.print"))
+    return complain("PerfCounter.print reads memory that only tools in the VM can see; take moka jfr or JMX", kStatusRefused);
+  std::string header = kHeader;
   for (const std::string& line : split(commands, '\n')) {
     if (trim(line) == "stop") break;
     if (trim(line).empty()) continue;
-    if (const int status = show(vm.value(), line); status != 0) return status;
+    if (const int status = show(vm.value(), line, std::exchange(header, "")); status != 0) return status;
   }
   return 0;
 }

@@ -87,7 +87,7 @@ int ask(const VmView& vm, const Request& request, const std::string& guest_file,
         Delivery* delivery) {
   std::string command = "JFR." + request.verb;
   for (const std::string& value : request.values) command += " " + value;
-  if (!guest_file.empty()) command += " filename=" + guest_file;
+  if (!guest_file.empty()) command += " filename=\"" + guest_file + "\"";
   std::string said;
   WhileWaiting waiting;
   if (delivery != nullptr) waiting = [delivery] { return delivery->show_progress(); };
@@ -131,6 +131,7 @@ int jfr_command(const Words& words) {
     if (vm.record.artifacts.empty())
       return complain("the VM was started with --artifacts none: a recording has no place on the host", kStatusBadInput);
     const std::string name = base_name(request.file);
+    if (name.find('"') != std::string::npos) return complain("the JVM takes no '\"' in a file's name", kStatusBadInput);
     return ask(vm, request, std::string(kArtifactsInGuest) + "/" + name, vm.record.artifacts + "/" + name, nullptr);
   }
   if (request.file.empty()) return ask(vm, request, "", "", nullptr);

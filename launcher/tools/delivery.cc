@@ -21,6 +21,7 @@ namespace {
 constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
 // Where nobody looks at a terminal, a line once in so many calls of show_progress().
 constexpr int kTicksALine = 20;
+constexpr const char* kFile = "file";
 constexpr std::size_t kChunk = 1 << 20;
 
 volatile std::sig_atomic_t is_interrupted = 0;
@@ -77,12 +78,12 @@ Delivery::~Delivery() {
     ::sigaction(kEndingSignals[index], &before_[index], nullptr);
 }
 
-// The name ends as the user's does: HotSpot looks at it to decide what it writes.
+// The JVM's name has nothing of the user's in it: a blank there would begin another argument of the command.
 std::string Delivery::guest_path() const {
-  return std::string(kArtifactsInGuest) + "/" + base_name(scratch_) + "/" + base_name(path_);
+  return std::string(kArtifactsInGuest) + "/" + base_name(scratch_) + "/" + kFile;
 }
 
-std::string Delivery::shared_path() const { return scratch_ + "/" + base_name(path_); }
+std::string Delivery::shared_path() const { return scratch_ + "/" + kFile; }
 
 bool Delivery::has_file() const { return is_regular_file(shared_path()); }
 
