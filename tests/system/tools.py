@@ -5,6 +5,7 @@ JDK's own tools on the host where those say the same."""
 
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -22,6 +23,8 @@ from system.system import MOKA, base_environment, missing_moka
 JAR = os.path.abspath("build/tests/system/tools.jar")
 REDEFINED = os.path.abspath("build/tests/system/redefined/Greeting.class")
 HELLO = "build/tests/guest/hello"
+# Two cases run at once, and a port is free until its VM starts.
+PORTS = itertools.count(free_port(16))
 PATIENCE = 240  # of whatever is waited for; a busy machine is slow
 
 
@@ -213,7 +216,7 @@ def jmx(jdk, port):
 
 
 def tools_of_a_jvm(place, jdk):
-    port = free_port()
+    port = next(PORTS)
     name = start(place, jdk, "--name", "tools", "-p", port, "--output", "json",
                  *(word for option in (f"port={port}", f"rmi.port={port}", "authenticate=false", "ssl=false")
                    for word in ("-J", f"-Dcom.sun.management.jmxremote.{option}")),
@@ -224,7 +227,7 @@ def tools_of_a_jvm(place, jdk):
     heap_dumps(place, name)
     recordings(place, jdk, name)
     place.wait_for_log(name, f'"guestPort":{port}')
-    want([p["guestPort"] for p in place.running()[name]["ports"]] == [port], f"ps does not show the port: {place.running()}")
+    want({p["guestPort"] for p in place.running()[name]["ports"]} == {port}, f"ps does not show the port: {place.running()}")
     jmx(jdk, port)
     place.moka("stop", "-t", PATIENCE, name)
     log = place.moka("logs", name)
@@ -312,7 +315,7 @@ class Jdb:
 
 
 def debugger(place, jdk):
-    port = free_port()
+    port = next(PORTS)
     with Vm(["-c", "2", "-m", "256", "--jdk", jdk, f"--debug={port}", "--suspend", "-cp", JAR, "Debugged"],
             patience=PATIENCE, env=place.env) as vm:
         attach = vm.event("debugger")
