@@ -32,7 +32,8 @@ constexpr Command kCommands[] = {
 
 void print_help() {
   std::fputs("commands:\n\n", stdout);
-  for (const Command& command : kCommands) std::printf("  moka %-9s %s\n", command.name, command.summary);
+  for (const Command& command : kCommands)
+    std::printf("  moka %-9s %s\n", command.name, command.summary);
   std::fputs("\nmoka COMMAND --help says more of each.\n\n", stdout);
   std::fputs(moka::kRunUsage, stdout);
 }

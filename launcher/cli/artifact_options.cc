@@ -10,9 +10,12 @@ namespace moka {
 namespace {
 
 // Options whose whole value is the name of a file that HotSpot writes.
-constexpr std::string_view kFileOptions[] = {"-XX:HeapDumpPath=",      "-XX:ErrorFile=",
-                                             "-XX:ArchiveClassesAtExit=", "-XX:DumpLoadedClassList=",
-                                             "-XX:LogFile=",           "-XX:ReplayDataFile=",
+constexpr std::string_view kFileOptions[] = {"-XX:HeapDumpPath=",
+                                             "-XX:ErrorFile=",
+                                             "-XX:ArchiveClassesAtExit=",
+                                             "-XX:DumpLoadedClassList=",
+                                             "-XX:LogFile=",
+                                             "-XX:ReplayDataFile=",
                                              "-Xloggc:"};
 constexpr std::string_view kRecording = "-XX:StartFlightRecording";
 constexpr std::string_view kRecorder = "-XX:FlightRecorderOptions";
@@ -47,12 +50,15 @@ class Rewriter {
     std::vector<std::string> parts = split(std::string_view(word).substr(kName.size()), ':');
     if (parts.size() < 2) return word;
     std::string_view output = parts[1];
-    if (output.empty() || output == "stdout" || output == "stderr" || output.starts_with('"')) return word;
+    if (output.empty() || output == "stdout" || output == "stderr" || output.starts_with('"'))
+      return word;
     if (output.starts_with(kFile)) output.remove_prefix(kFile.size());
-    if (output.starts_with('"') || output.starts_with('/')) return word;  // a quoted name may hold colons; it is left alone
+    if (output.starts_with('"') || output.starts_with('/'))
+      return word;  // a quoted name may hold colons; it is left alone
     parts[1] = std::string(kFile) + file(output);
     std::string text(kName);
-    for (std::size_t index = 0; index < parts.size(); ++index) text += (index == 0 ? "" : ":") + parts[index];
+    for (std::size_t index = 0; index < parts.size(); ++index)
+      text += (index == 0 ? "" : ":") + parts[index];
     return text;
   }
 
@@ -68,7 +74,8 @@ class Rewriter {
       if (part.empty()) continue;
       const bool is_file = part.starts_with(kFile);
       has_file |= is_file;
-      text += (text.empty() ? "" : ",") + (is_file ? std::string(kFile) + file(part.substr(kFile.size())) : part);
+      text += (text.empty() ? "" : ",") +
+              (is_file ? std::string(kFile) + file(part.substr(kFile.size())) : part);
     }
     // A folder: HotSpot makes up a name in it.
     if (!has_file) text += (text.empty() ? "" : ",") + std::string(kFile) + place_.folder;
@@ -86,7 +93,8 @@ bool has_option(const std::vector<std::string>& options, std::string_view beginn
 }  // namespace
 
 std::vector<std::string> send_to_artifacts(const std::vector<std::string>& options,
-                                           const std::vector<std::string>& elsewhere, const ArtifactPlace& place) {
+                                           const std::vector<std::string>& elsewhere,
+                                           const ArtifactPlace& place) {
   std::vector<std::string> sent;
   const auto has = [&](std::string_view beginning) {
     return has_option(options, beginning) || has_option(elsewhere, beginning);
@@ -105,13 +113,15 @@ std::vector<std::string> send_to_artifacts(const std::vector<std::string>& optio
   return sent;
 }
 
-std::vector<std::string> artifact_subfolders(const std::vector<std::string>& options, const ArtifactPlace& place) {
+std::vector<std::string> artifact_subfolders(const std::vector<std::string>& options,
+                                             const ArtifactPlace& place) {
   std::vector<std::string> folders;
   for (const std::string& option : send_to_artifacts(options, {}, place)) {
     const std::size_t at = option.find(place.folder + "/");
     if (at == std::string::npos) continue;
     std::string_view file = std::string_view(option).substr(at + place.folder.size() + 1);
-    // An option's own separators end the name; a name that holds one is split too early, which makes no folder.
+    // An option's own separators end the name; a name that holds one is split too early, which
+    // makes no folder.
     file = file.substr(0, file.find_first_of(":,"));
     if (const std::size_t slash = file.rfind('/'); slash != std::string_view::npos)
       folders.emplace_back(file.substr(0, slash));

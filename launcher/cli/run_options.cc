@@ -207,7 +207,9 @@ class Parser {
 
   Result<void> read_name(std::string value) {
     if (!is_vm_name(value))
-      return Error{"--name " + value + ": a name has letters, digits, '.', '_' and '-', at most 63, and begins with a letter or digit"};
+      return Error{"--name " + value +
+                   ": a name has letters, digits, '.', '_' and '-', at most 63, and begins with a "
+                   "letter or digit"};
     options_.vm_name = value;
     return {};
   }
@@ -227,20 +229,24 @@ class Parser {
     return {};
   }
 
-  // The debugger's port, in the JVM and on the host's IPv4 loopback, where jdb looks for "localhost".
+  // The debugger's port, in the JVM and on the host's IPv4 loopback, where jdb looks for
+  // "localhost".
   Result<void> apply_debugging() {
     if (!options_.is_debugged) {
       if (options_.is_suspended) return Error{"--suspend is for --debug: give both"};
       return {};
     }
     if (options_.network.kind != NetworkOptions::Kind::kUser)
-      return Error{"--debug needs user networking, which leads from this host's localhost to the VM; with --net give -J -agentlib:jdwp=..."};
+      return Error{
+          "--debug needs user networking, which leads from this host's localhost to the VM; with "
+          "--net give -J -agentlib:jdwp=..."};
     for (const std::string& option : options_.jvm_options)
       if (option.starts_with("-agentlib:jdwp") || option.starts_with("-Xrunjdwp"))
         return Error{"--debug and " + option + " both open a debugger; give one of them"};
     const std::string port = std::to_string(options_.debug_port);
     options_.jvm_options.push_back("-agentlib:jdwp=transport=dt_socket,server=y,quiet=y,suspend=" +
-                                   std::string(options_.is_suspended ? "y" : "n") + ",address=127.0.0.1:" + port);
+                                   std::string(options_.is_suspended ? "y" : "n") +
+                                   ",address=127.0.0.1:" + port);
     options_.network.mappings.push_back(
         {Protocol::kTcp, IpAddress::v4_loopback(), options_.debug_port, options_.debug_port});
     return {};

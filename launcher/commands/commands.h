@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The commands for running VMs. Each takes the words behind its name and returns the exit status: 2 for
-// bad input, 1 where the VM or its JVM refuses, as the JDK's own tools do.
+// The commands for running VMs. Each takes the words behind its name and returns the exit status: 2
+// for bad input, 1 where the VM or its JVM refuses, as the JDK's own tools do.
 #pragma once
 
 #include <string>

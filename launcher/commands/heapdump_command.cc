@@ -17,7 +17,8 @@ namespace {
 constexpr const char* kUsage =
     "usage: moka heapdump [OPTION]... VM FILE\n"
     "\n"
-    "Writes a heap dump of the JVM in a VM to FILE, straight to the host: it may be larger than the\n"
+    "Writes a heap dump of the JVM in a VM to FILE, straight to the host: it may be larger than "
+    "the\n"
     "VM's memory.\n"
     "\n"
     "  --all         objects that nothing refers to, too\n"
@@ -39,7 +40,8 @@ Result<Request> parse(const Words& words) {
     } else if (word == "--force") {
       request.overwrite = Overwrite::kYes;
     } else if (word == "--gzip" || word.starts_with("--gzip=")) {
-      const std::string level = word == "--gzip" ? (++index < words.size() ? words[index] : "") : word.substr(7);
+      const std::string level =
+          word == "--gzip" ? (++index < words.size() ? words[index] : "") : word.substr(7);
       if (level.size() != 1 || level[0] < '1' || level[0] > '9')
         return Error{"--gzip needs a level from 1 to 9"};
       request.options += " -gz=" + level;
@@ -63,17 +65,20 @@ int heapdump_command(const Words& words) {
   if (!registry) return complain(registry.error().message, kStatusBadInput);
   const Result<VmView> vm = registry.value().find_running(request.value().names[0]);
   if (!vm) return complain(vm.error().message, kStatusBadInput);
-  Result<Delivery> delivery = Delivery::prepare(vm.value(), request.value().names[1], request.value().overwrite);
+  Result<Delivery> delivery =
+      Delivery::prepare(vm.value(), request.value().names[1], request.value().overwrite);
   if (!delivery) return complain(delivery.error().message, kStatusBadInput);
 
   std::string said;
   const Result<JvmAnswer> answer = run_diagnostic_command(
       vm.value(), "GC.heap_dump" + request.value().options + " " + delivery.value().guest_path(),
-      [&said](std::string_view text) { said += text; }, [&] { return delivery.value().show_progress(); });
+      [&said](std::string_view text) { said += text; },
+      [&] { return delivery.value().show_progress(); });
   if (!answer) return complain(answer.error().message, kStatusRefused);
-  // The JVM says that the command went well even where its file could not be written, and of a file that it
-  // could not write to its end.
-  if (answer.value().status != 0 || !delivery.value().has_file() || said.find("Heap dump file created") == std::string::npos) {
+  // The JVM says that the command went well even where its file could not be written, and of a file
+  // that it could not write to its end.
+  if (answer.value().status != 0 || !delivery.value().has_file() ||
+      said.find("Heap dump file created") == std::string::npos) {
     const std::string& reason = answer.value().status != 0 ? answer.value().error : said;
     return complain("the JVM wrote no heap dump: " + std::string(trim(reason)), kStatusRefused);
   }

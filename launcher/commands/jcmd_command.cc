@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// moka jcmd, moka threads: diagnostic commands of the JVM in a VM, with output and status of the JDK's own jcmd.
+// moka jcmd, moka threads: diagnostic commands of the JVM in a VM, with output and status of the
+// JDK's own jcmd.
 #include <cstdio>
 #include <utility>
 
@@ -32,7 +33,8 @@ constexpr std::size_t kLongestFile = 1 << 20;
 // jcmd names the process that it asks; a VM's program has this number.
 constexpr const char* kHeader = "1:\n";
 
-// Prints the answer to one command; the exit status. `header` comes before the first word of the JVM's.
+// Prints the answer to one command; the exit status. `header` comes before the first word of the
+// JVM's.
 int show(const VmView& vm, const std::string& command, std::string header = "") {
   const auto print_header = [&header] { std::fputs(std::exchange(header, "").c_str(), stdout); };
   bool has_printed = false;
@@ -55,7 +57,9 @@ int show(const VmView& vm, const std::string& command, std::string header = "") 
   return 0;
 }
 
-Result<VmView> find_vm(const std::string& name) { return MOKA_TRY(VmRegistry::open()).find_running(name); }
+Result<VmView> find_vm(const std::string& name) {
+  return MOKA_TRY(VmRegistry::open()).find_running(name);
+}
 
 }  // namespace
 
@@ -67,22 +71,27 @@ int jcmd_command(const Words& words) {
   if (!vm) return complain(vm.error().message, kStatusBadInput);
   std::string commands;
   if (words.size() >= 2 && words[1] == "-f") {
-    if (words.size() != 3) return complain("jcmd -f takes one file (moka jcmd --help)", kStatusBadInput);
+    if (words.size() != 3)
+      return complain("jcmd -f takes one file (moka jcmd --help)", kStatusBadInput);
     Result<std::string> text = read_file(words[2], kLongestFile);
     if (!text) return complain(text.error().message, kStatusBadInput);
     commands = std::move(text).value();
   } else {
-    for (std::size_t index = 1; index < words.size(); ++index) commands += (index == 1 ? "" : " ") + words[index];
+    for (std::size_t index = 1; index < words.size(); ++index)
+      commands += (index == 1 ? "" : " ") + words[index];
   }
   if (trim(commands).empty()) commands = "help";
   // jcmd answers this one itself, from a file that the JVM maps.
   if (trim(commands).starts_with("PerfCounter.print"))
-    return complain("PerfCounter.print reads memory that only tools in the VM can see; take moka jfr or JMX", kStatusRefused);
+    return complain(
+        "PerfCounter.print reads memory that only tools in the VM can see; take moka jfr or JMX",
+        kStatusRefused);
   std::string header = kHeader;
   for (const std::string& line : split(commands, '\n')) {
     if (trim(line) == "stop") break;
     if (trim(line).empty()) continue;
-    if (const int status = show(vm.value(), line, std::exchange(header, "")); status != 0) return status;
+    if (const int status = show(vm.value(), line, std::exchange(header, "")); status != 0)
+      return status;
   }
   return 0;
 }
@@ -98,7 +107,8 @@ int threads_command(const Words& words) {
     else
       name = word;
   }
-  if (name.empty()) return complain("say which VM: moka threads VM (moka ps shows them)", kStatusBadInput);
+  if (name.empty())
+    return complain("say which VM: moka threads VM (moka ps shows them)", kStatusBadInput);
   const Result<VmView> vm = find_vm(name);
   if (!vm) return complain(vm.error().message, kStatusBadInput);
   return show(vm.value(), "Thread.print" + options);

@@ -19,12 +19,14 @@ namespace {
 constexpr const char* kUsage =
     "usage: moka jfr VM start|dump|stop|check [NAME=VALUE]...\n"
     "\n"
-    "As the JDK's jcmd JFR.start, JFR.dump, JFR.stop and JFR.check (\"moka jcmd VM help JFR.start\"\n"
+    "As the JDK's jcmd JFR.start, JFR.dump, JFR.stop and JFR.check (\"moka jcmd VM help "
+    "JFR.start\"\n"
     "says which values there are), but files are the host's:\n"
     "\n"
     "  dump [filename=FILE]  FILE has the recording when the command ends\n"
     "  stop [filename=FILE]  the same, and the recording is over\n"
-    "  start filename=FILE   FILE comes when the recording ends, in the folder of the VM's artifacts\n"
+    "  start filename=FILE   FILE comes when the recording ends, in the folder of the VM's "
+    "artifacts\n"
     "  --force               replace FILE if it exists\n";
 
 constexpr std::string_view kFile = "filename=";
@@ -64,8 +66,8 @@ std::string default_file(const std::string& vm_name) {
   return "recording-" + vm_name + "-" + text + ".jfr";
 }
 
-// What a recording collects lies in the VM's memory unless its repository is elsewhere; HotSpot's own default is
-// below /tmp, and any other place was chosen by the user.
+// What a recording collects lies in the VM's memory unless its repository is elsewhere; HotSpot's
+// own default is below /tmp, and any other place was chosen by the user.
 void move_repository(const VmView& vm) {
   if (vm.record.artifacts.empty()) return;
   std::string settings;
@@ -77,22 +79,23 @@ void move_repository(const VmView& vm) {
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
   return text;
 }
 
 // Asks, and prints the answer with the host's names in it; the exit status.
-int ask(const VmView& vm, const Request& request, const std::string& guest_file, const std::string& host_file,
-        Delivery* delivery) {
+int ask(const VmView& vm, const Request& request, const std::string& guest_file,
+        const std::string& host_file, Delivery* delivery) {
   std::string command = "JFR." + request.verb;
   for (const std::string& value : request.values) command += " " + value;
   if (!guest_file.empty()) command += " filename=\"" + guest_file + "\"";
   std::string said;
   WhileWaiting waiting;
   if (delivery != nullptr) waiting = [delivery] { return delivery->show_progress(); };
-  const Result<JvmAnswer> answer =
-      run_diagnostic_command(vm, command, [&said](std::string_view text) { said += text; }, waiting);
+  const Result<JvmAnswer> answer = run_diagnostic_command(
+      vm, command, [&said](std::string_view text) { said += text; }, waiting);
   if (!answer) return complain(answer.error().message, kStatusRefused);
   if (answer.value().status != 0) {
     std::fprintf(stderr, "%s\n", std::string(trim(answer.value().error)).c_str());
@@ -129,15 +132,20 @@ int jfr_command(const Words& words) {
     move_repository(vm);
     if (request.file.empty()) return ask(vm, request, "", "", nullptr);
     if (vm.record.artifacts.empty())
-      return complain("the VM was started with --artifacts none: a recording has no place on the host", kStatusBadInput);
+      return complain(
+          "the VM was started with --artifacts none: a recording has no place on the host",
+          kStatusBadInput);
     const std::string name = base_name(request.file);
-    if (name.find('"') != std::string::npos) return complain("the JVM takes no '\"' in a file's name", kStatusBadInput);
-    return ask(vm, request, std::string(kArtifactsInGuest) + "/" + name, vm.record.artifacts + "/" + name, nullptr);
+    if (name.find('"') != std::string::npos)
+      return complain("the JVM takes no '\"' in a file's name", kStatusBadInput);
+    return ask(vm, request, std::string(kArtifactsInGuest) + "/" + name,
+               vm.record.artifacts + "/" + name, nullptr);
   }
   if (request.file.empty()) return ask(vm, request, "", "", nullptr);
   Result<Delivery> delivery = Delivery::prepare(vm, request.file, request.overwrite);
   if (!delivery) return complain(delivery.error().message, kStatusBadInput);
-  return ask(vm, request, delivery.value().guest_path(), absolute_path(request.file), &delivery.value());
+  return ask(vm, request, delivery.value().guest_path(), absolute_path(request.file),
+             &delivery.value());
 }
 
 }  // namespace moka

@@ -27,7 +27,8 @@ bool copy(int log) {
   ssize_t count;
   while ((count = ::read(log, bytes, sizeof bytes)) != 0) {
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 || !write_fully(STDOUT_FILENO, {bytes, static_cast<std::size_t>(count)})) return false;
+    if (count < 0 || !write_fully(STDOUT_FILENO, {bytes, static_cast<std::size_t>(count)}))
+      return false;
   }
   return true;
 }
@@ -64,13 +65,15 @@ int logs_command(const Words& words) {
       name = word;
     }
   }
-  if (name.empty()) return complain("say which VM: moka logs VM (moka ps -a shows them)", kStatusBadInput);
+  if (name.empty())
+    return complain("say which VM: moka logs VM (moka ps -a shows them)", kStatusBadInput);
   const Result<VmRegistry> registry = VmRegistry::open();
   if (!registry) return complain(registry.error().message, kStatusBadInput);
   const Result<VmView> vm = registry.value().find(name);
   if (!vm) return complain(vm.error().message, kStatusBadInput);
   if (!vm.value().record.is_detached)
-    return complain(name + " was started without -d: its output goes where it was started", kStatusBadInput);
+    return complain(name + " was started without -d: its output goes where it was started",
+                    kStatusBadInput);
   const std::string path = vm.value().folder + "/log";
   const UniqueFd log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!log) return complain("cannot read " + path + ": " + error_text(errno), kStatusBadInput);

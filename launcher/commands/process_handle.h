@@ -17,7 +17,8 @@ class ProcessHandle {
  public:
   static Result<ProcessHandle> open(const VmRegistry& registry, const VmView& vm) {
     UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, vm.record.pid, 0)));
-    // Who holds the VM's lock now has held it since before the handle was made, or the VM is another one.
+    // Who holds the VM's lock now has held it since before the handle was made, or the VM is
+    // another one.
     const Result<VmView> now = registry.find_running(vm.record.name);
     if (!now) return now.error();
     if (!process || now.value().record.pid != vm.record.pid)
@@ -26,7 +27,9 @@ class ProcessHandle {
   }
 
   int fd() const { return process_.get(); }  // readable once the process has ended
-  void signal(int number) const { ::syscall(SYS_pidfd_send_signal, process_.get(), number, nullptr, 0); }
+  void signal(int number) const {
+    ::syscall(SYS_pidfd_send_signal, process_.get(), number, nullptr, 0);
+  }
   // False: it lives on.
   bool wait(int milliseconds) const {
     pollfd item{process_.get(), POLLIN, 0};

@@ -28,7 +28,9 @@ std::string duration_text(std::int64_t seconds) {
   return std::to_string(seconds / 86400) + " days";
 }
 
-nlohmann::ordered_json end_of(const VmView& vm) { return nlohmann::ordered_json::parse(vm.end, nullptr, false); }
+nlohmann::ordered_json end_of(const VmView& vm) {
+  return nlohmann::ordered_json::parse(vm.end, nullptr, false);
+}
 
 std::string status_text(const VmView& vm) {
   if (vm.is_running) return "up " + duration_text(std::time(nullptr) - vm.record.started);
@@ -41,7 +43,8 @@ std::string status_text(const VmView& vm) {
 Row row_of(const VmView& vm) {
   std::string ports;
   for (const VmRecord::Port& port : vm.record.ports) {
-    const std::string text = port.address + ":" + std::to_string(port.port) + "->" + std::to_string(port.guest_port) +
+    const std::string text = port.address + ":" + std::to_string(port.port) + "->" +
+                             std::to_string(port.guest_port) +
                              (port.protocol == "udp" ? "/udp" : "");
     ports += (ports.empty() ? "" : ",") + text;
   }
@@ -84,7 +87,8 @@ void print_json(const std::vector<VmView>& views) {
     all.push_back(std::move(object));
   }
   // A program's name may hold bytes that are no UTF-8.
-  std::printf("%s\n", all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+  std::printf("%s\n",
+              all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
 }
 
 }  // namespace
@@ -104,8 +108,9 @@ int ps_command(const Words& words) {
     else if (word == "--output" && index + 1 < words.size())
       format = words[++index];
     if (format != "text" && format != "json")
-      return complain(word.starts_with("--output") ? "--output knows text and json"
-                                                   : "ps does not know " + word + " (moka ps --help)",
+      return complain(word.starts_with("--output")
+                          ? "--output knows text and json"
+                          : "ps does not know " + word + " (moka ps --help)",
                       kStatusBadInput);
     is_json = format == "json";
   }

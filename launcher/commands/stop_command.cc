@@ -26,7 +26,8 @@ constexpr const char* kKillUsage =
 
 constexpr int kDefaultSeconds = 30;
 constexpr int kMostSeconds = 1'000'000;
-// How long its `moka run` may take to end a VM that it was told to kill, before it is killed itself.
+// How long its `moka run` may take to end a VM that it was told to kill, before it is killed
+// itself.
 constexpr int kKillMilliseconds = 10'000;
 
 Result<void> kill_vm(const VmView& vm, const ProcessHandle& process) {
@@ -49,7 +50,8 @@ Result<void> end_vm(const VmRegistry& registry, const std::string& name, int sec
 
 int end_all(const Words& names, int seconds, const char* command) {
   if (names.empty())
-    return complain(std::string("say which VM: moka ") + command + " VM (moka ps shows them)", kStatusBadInput);
+    return complain(std::string("say which VM: moka ") + command + " VM (moka ps shows them)",
+                    kStatusBadInput);
   const Result<VmRegistry> registry = VmRegistry::open();
   if (!registry) return complain(registry.error().message, kStatusBadInput);
   int status = 0;
@@ -68,8 +70,8 @@ int stop_command(const Words& words) {
   if (!names.empty() && names.front().starts_with("-")) {
     const std::string text = names.size() > 1 ? names[1] : "";
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (names.front() != "-t" || error != std::errc() || end != text.data() + text.size() || seconds < 0 ||
-        seconds > kMostSeconds)
+    if (names.front() != "-t" || error != std::errc() || end != text.data() + text.size() ||
+        seconds < 0 || seconds > kMostSeconds)
       return complain("stop knows -t SECONDS (moka stop --help)", kStatusBadInput);
     names.erase(names.begin(), names.begin() + 2);
   }

@@ -13,7 +13,9 @@ constexpr std::size_t kLongestName = 63;
 // Of a default name, for the number that may make it unique.
 constexpr std::size_t kRoomForNumber = 8;
 
-bool is_letter_or_digit(char letter) { return std::isalnum(static_cast<unsigned char>(letter)) != 0; }
+bool is_letter_or_digit(char letter) {
+  return std::isalnum(static_cast<unsigned char>(letter)) != 0;
+}
 
 }  // namespace
 

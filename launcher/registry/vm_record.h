@@ -25,10 +25,10 @@ struct VmRecord {
   };
 
   std::string name;
-  pid_t pid = 0;            // of its `moka run`
-  std::string program;      // what was given: a jar, a main class, a program
+  pid_t pid = 0;        // of its `moka run`
+  std::string program;  // what was given: a jar, a main class, a program
   bool is_java = false;
-  bool can_attach = true;   // false: the user's options switched HotSpot's attach mechanism off
+  bool can_attach = true;  // false: the user's options switched HotSpot's attach mechanism off
   bool is_detached = false;
   std::uint64_t memory_mib = 0;
   unsigned cpus = 0;

@@ -66,14 +66,16 @@ Result<std::string> state_directory() {
   else if (home != nullptr && home[0] == '/')
     directory = std::string(home) + "/.local/state/mokapot";
   else
-    return Error{"no place for what is known of VMs: set HOME or XDG_STATE_HOME to an absolute directory"};
+    return Error{
+        "no place for what is known of VMs: set HOME or XDG_STATE_HOME to an absolute directory"};
   std::error_code error;
   std::filesystem::create_directories(parent_path(directory), error);
   MOKA_TRY(make_private_directory(directory));
   return directory;
 }
 
-// --- An entry of our own ---------------------------------------------------------------------------
+// --- An entry of our own
+// ---------------------------------------------------------------------------
 
 VmEntry::VmEntry(std::string name, std::string folder, UniqueFd lock)
     : name_(std::move(name)), folder_(std::move(folder)), lock_(std::move(lock)) {
@@ -104,7 +106,8 @@ void VmEntry::remove() {
   lock_.reset();
 }
 
-// --- The registry ----------------------------------------------------------------------------------
+// --- The registry
+// ----------------------------------------------------------------------------------
 
 Result<VmRegistry> VmRegistry::open() { return open_at(MOKA_TRY(state_directory()) + "/vms"); }
 
@@ -136,7 +139,8 @@ std::optional<VmEntry> VmRegistry::try_claim(const std::string& name, pid_t& hol
     problem = "cannot write to " + folder + ": " + error_text(errno);
     return std::nullopt;
   }
-  for (const char* left : {"/vm.json", "/end.json", "/log", "/socket"}) ::unlink((folder + left).c_str());
+  for (const char* left : {"/vm.json", "/end.json", "/log", "/socket"})
+    ::unlink((folder + left).c_str());
   return VmEntry(name, folder, std::move(lock));
 }
 
@@ -164,7 +168,8 @@ Result<VmEntry> VmRegistry::claim_any(const std::string& base) const {
   return Error{"there are too many VMs called " + base + "; give a name by --name"};
 }
 
-// Under the registry's lock: what crashed `moka`s have left goes, and logs that nobody wants any more.
+// Under the registry's lock: what crashed `moka`s have left goes, and logs that nobody wants any
+// more.
 void VmRegistry::sweep() const {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
@@ -173,7 +178,8 @@ void VmRegistry::sweep() const {
     if (!is_vm_name(base_name(folder)) || holder_of(folder + "/lock") != 0) continue;
     struct stat status {};
     const bool has_log = ::stat((folder + "/log").c_str(), &status) == 0;
-    if (!has_log || std::time(nullptr) - status.st_mtim.tv_sec > kKeepLogSeconds) remove_tree(folder);
+    if (!has_log || std::time(nullptr) - status.st_mtim.tv_sec > kKeepLogSeconds)
+      remove_tree(folder);
   }
 }
 

@@ -9,10 +9,10 @@
 //   NAME/end.json  how it ended, if it came to that
 //
 // The lock is a record lock of fcntl: the kernel gives it back with the process, however that dies,
-// children do not inherit it, and whoever asks is told the holder's process. It would be lost if the
-// holder closed another descriptor of that file, so a process looks into the registry before it
-// claims a name and not after. Changes of the folder (claim, sweep, release) are made one at a time,
-// under a lock of the whole registry. Everything is private: 0700 and 0600.
+// children do not inherit it, and whoever asks is told the holder's process. It would be lost if
+// the holder closed another descriptor of that file, so a process looks into the registry before it
+// claims a name and not after. Changes of the folder (claim, sweep, release) are made one at a
+// time, under a lock of the whole registry. Everything is private: 0700 and 0600.
 #pragma once
 
 #include <optional>
@@ -81,7 +81,8 @@ class VmRegistry {
  private:
   explicit VmRegistry(std::string directory) : directory_(std::move(directory)) {}
   Result<UniqueFd> lock_all() const;
-  std::optional<VmEntry> try_claim(const std::string& name, pid_t& holder, std::string& problem) const;
+  std::optional<VmEntry> try_claim(const std::string& name, pid_t& holder,
+                                   std::string& problem) const;
   void sweep() const;
   std::optional<VmView> look_at(const std::string& name) const;
 

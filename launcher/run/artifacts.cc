@@ -37,8 +37,10 @@ Result<std::string> make_default_folder(const std::string& parent, const std::st
   if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST)
     return Error{"cannot make " + parent + ": " + error_text(errno)};
   for (int number = 1; number <= kMostFolders; ++number) {
-    const std::string folder = parent + "/" + vm_name + (number == 1 ? "" : "~" + std::to_string(number));
-    // One that a `moka` left behind when it was killed may be empty: the name is ours, and so it is.
+    const std::string folder =
+        parent + "/" + vm_name + (number == 1 ? "" : "~" + std::to_string(number));
+    // One that a `moka` left behind when it was killed may be empty: the name is ours, and so it
+    // is.
     (void)remove_empty(folder);
     if (::mkdir(folder.c_str(), 0700) == 0) return folder;
     if (errno != EEXIST) return Error{"cannot make " + folder + ": " + error_text(errno)};
@@ -56,14 +58,18 @@ Result<Artifacts> Artifacts::create(const std::string& wish, const std::string& 
   std::error_code error;
   fs::create_directories(wish, error);
   if (!is_directory(wish))
-    return Error{"--artifacts " + wish + ": " + (error ? error.message() : std::string("is no folder"))};
+    return Error{"--artifacts " + wish + ": " +
+                 (error ? error.message() : std::string("is no folder"))};
   if (::access(wish.c_str(), R_OK | W_OK | X_OK) != 0)
     return Error{"--artifacts " + wish + ": " + error_text(errno)};
   return Artifacts(wish, false);
 }
 
 Artifacts::Artifacts(std::string folder, bool is_default)
-    : folder_(std::move(folder)), is_default_(is_default), process_(std::to_string(::getpid())), before_(look()) {}
+    : folder_(std::move(folder)),
+      is_default_(is_default),
+      process_(std::to_string(::getpid())),
+      before_(look()) {}
 
 Artifacts::Artifacts(Artifacts&& other) noexcept
     : folder_(std::move(other.folder_)),
@@ -77,10 +83,12 @@ Artifacts::~Artifacts() {
   if (!folder_.empty() && is_default_) (void)remove_empty(folder_);
 }
 
-ArtifactPlace Artifacts::place(const std::vector<HostFolder>& mounts, const std::string& working_directory) const {
+ArtifactPlace Artifacts::place(const std::vector<HostFolder>& mounts,
+                               const std::string& working_directory) const {
   ArtifactPlace place{kArtifactsInGuest, process_, false};
   for (const HostFolder& mount : mounts) {
-    const bool holds = working_directory == mount.guest || working_directory.starts_with(mount.guest + "/");
+    const bool holds =
+        working_directory == mount.guest || working_directory.starts_with(mount.guest + "/");
     if (holds && !mount.is_read_only) place.keeps_relative = true;
   }
   return place;
@@ -88,13 +96,15 @@ ArtifactPlace Artifacts::place(const std::vector<HostFolder>& mounts, const std:
 
 void Artifacts::make_subfolders(const std::vector<std::string>& relative) const {
   std::error_code ignored;  // HotSpot says what it cannot write
-  for (const std::string& folder : relative) fs::create_directories(folder_ + "/" + folder, ignored);
+  for (const std::string& folder : relative)
+    fs::create_directories(folder_ + "/" + folder, ignored);
 }
 
 std::vector<Artifacts::Seen> Artifacts::look() const {
   std::vector<Seen> seen;
   std::error_code error;
-  for (fs::recursive_directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::recursive_directory_iterator entry(folder_, error), end; !error && entry != end;
+       entry.increment(error)) {
     const std::string path = entry->path().string();
     // The user's own folder may hold anything; HotSpot goes one folder deep at most.
     if (entry.depth() >= 1) entry.disable_recursion_pending();
@@ -115,7 +125,8 @@ std::vector<Artifacts::File> Artifacts::written() const {
     });
     if (!is_old) files.push_back({now.path, now.size});
   }
-  std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.path < b.path; });
+  std::sort(files.begin(), files.end(),
+            [](const File& a, const File& b) { return a.path < b.path; });
   return files;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The folder of the host that the VM writes its post-mortem files to, live, through a 9p share
-// (--artifacts). By default it is one of the state directory's, named for the VM; it is removed again if
-// nothing was written.
+// (--artifacts). By default it is one of the state directory's, named for the VM; it is removed
+// again if nothing was written.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ class Artifacts {
   const std::string& folder() const { return folder_; }
   HostFolder mount() const { return {folder_, kArtifactsInGuest, false}; }
   // `mounts`: the user's, one of which may be the program's working directory.
-  ArtifactPlace place(const std::vector<HostFolder>& mounts, const std::string& working_directory) const;
+  ArtifactPlace place(const std::vector<HostFolder>& mounts,
+                      const std::string& working_directory) const;
   void make_subfolders(const std::vector<std::string>& relative) const;
 
   // What was not there at the start, or has changed since, by path.

@@ -61,7 +61,9 @@ Result<void> Detachment::redirect(const std::string& log_file) {
   return {};
 }
 
-void Detachment::say_error(const std::string& text) const { (void)write_fully(standard_error_.get(), text); }
+void Detachment::say_error(const std::string& text) const {
+  (void)write_fully(standard_error_.get(), text);
+}
 
 bool Detachment::say_started(const std::string& name) {
   const bool is_heard = write_fully(report_.get(), name + "\n");

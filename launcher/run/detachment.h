@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// -d: `moka run` goes on in a process of its own, in a session without a terminal, and the command ends
-// once the program begins: with status 0 and the VM's name, or as `moka run` would have ended.
+// -d: `moka run` goes on in a process of its own, in a session without a terminal, and the command
+// ends once the program begins: with status 0 and the VM's name, or as `moka run` would have ended.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,8 @@ namespace moka {
 
 class Detachment {
  public:
-  // Forks. In the child this returns a Detachment to go on with; in the parent it waits, says the name
-  // on standard output, and ends the process.
-  // Nothing, with errno set, where the host refuses.
+  // Forks. In the child this returns a Detachment to go on with; in the parent it waits, says the
+  // name on standard output, and ends the process. Nothing, with errno set, where the host refuses.
   static std::optional<Detachment> detach();
 
   // Standard output and error go to the log from here on. Errors that keep the VM from starting are

@@ -34,7 +34,9 @@ Result<Registration> Registration::make(const RunOptions& options, const Message
   Result<VmEntry> entry = claim(options);
   if (!entry) {
     if (!options.vm_name.empty() || options.is_detached) return entry.error();
-    std::fputs(messages.note("moka ps and tools will not know this VM: " + entry.error().message).c_str(), stderr);
+    std::fputs(
+        messages.note("moka ps and tools will not know this VM: " + entry.error().message).c_str(),
+        stderr);
     if (options.artifacts.empty() || options.artifacts == kNoArtifacts) return made;
     made.artifacts_.emplace(MOKA_TRY(Artifacts::create(options.artifacts, "")));
     return made;
@@ -48,8 +50,8 @@ Result<Registration> Registration::make(const RunOptions& options, const Message
 }
 
 Result<void> Registration::describe(const RunOptions& options, bool is_java,
-                                    const std::vector<std::string>& jvm_options, std::uint64_t memory_mib,
-                                    unsigned cpus) {
+                                    const std::vector<std::string>& jvm_options,
+                                    std::uint64_t memory_mib, unsigned cpus) {
   if (!entry_) return {};
   VmRecord& record = entry_->record;
   record.program = options.name;
@@ -65,8 +67,8 @@ Result<void> Registration::describe(const RunOptions& options, bool is_java,
 void Registration::note_port(const PortNotice& notice) {
   if (!entry_ || !notice.address || notice.kind == PortNotice::Kind::kRefused) return;
   std::vector<VmRecord::Port>& ports = entry_->record.ports;
-  const VmRecord::Port port{notice.protocol == Protocol::kUdp ? "udp" : "tcp", notice.address->text(),
-                            notice.host_port, notice.guest_port};
+  const VmRecord::Port port{notice.protocol == Protocol::kUdp ? "udp" : "tcp",
+                            notice.address->text(), notice.host_port, notice.guest_port};
   std::erase(ports, port);
   if (notice.kind == PortNotice::Kind::kPublished) ports.push_back(port);
   (void)entry_->save();  // `moka ps` shows a port less; nothing depends on it
@@ -76,7 +78,8 @@ std::string Registration::last_words(const Messages& messages) const {
   if (!artifacts_) return {};
   // A crash's report in full: whoever runs a VM far away may see its console and nothing else.
   std::string text = artifacts_->crash_report();
-  for (const Artifacts::File& file : artifacts_->written()) text += messages.artifact(file.path, file.size);
+  for (const Artifacts::File& file : artifacts_->written())
+    text += messages.artifact(file.path, file.size);
   return text;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a VM has on the host beside QEMU: its name in the registry, the socket for tools, the folder for
-// what it leaves behind. Everything that did not last is removed with the object.
+// What a VM has on the host beside QEMU: its name in the registry, the socket for tools, the folder
+// for what it leaves behind. Everything that did not last is removed with the object.
 #pragma once
 
 #include <optional>
@@ -28,8 +28,9 @@ class Registration {
   UniqueFd take_tool_listener() { return std::move(tool_listener_); }
 
   // What is known once the VM is about to start, for `moka ps`.
-  Result<void> describe(const RunOptions& options, bool is_java, const std::vector<std::string>& jvm_options,
-                        std::uint64_t memory_mib, unsigned cpus);
+  Result<void> describe(const RunOptions& options, bool is_java,
+                        const std::vector<std::string>& jvm_options, std::uint64_t memory_mib,
+                        unsigned cpus);
   void note_port(const PortNotice& notice);
   // The VM has ended: what it has left, for standard error.
   std::string last_words(const Messages& messages) const;

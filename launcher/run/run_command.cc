@@ -147,8 +147,9 @@ struct Prepared {
   std::optional<PublisherPlan> publishing;
 };
 
-Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal, Registration& registration,
-                         const Messages& messages, std::chrono::steady_clock::time_point start) {
+Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
+                         Registration& registration, const Messages& messages,
+                         std::chrono::steady_clock::time_point start) {
   Prepared prepared;
   prepared.qemu.program = MOKA_TRY(find_qemu());
   prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
@@ -165,7 +166,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal, Re
     artifacts->make_subfolders(artifact_subfolders(options.jvm_options, *place));
   }
   mounts.insert(mounts.end(), options.mounts.begin(), options.mounts.end());
-  const Target target = MOKA_TRY(resolve_target(options, memory, environment, working_directory, place));
+  const Target target =
+      MOKA_TRY(resolve_target(options, memory, environment, working_directory, place));
   prepared.is_java = target.jdk.has_value();
 
   QemuSpec& qemu = prepared.qemu;
@@ -188,7 +190,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal, Re
   qemu.accelerator = choice.accelerator;
   prepared.is_watched = !options.waits_for_gdb && !choice.is_forced;
   std::fputs(messages.note(choice.reason).c_str(), stderr);
-  MOKA_TRY(registration.describe(options, prepared.is_java, target.jvm_options, qemu.memory_mib, qemu.cpus));
+  MOKA_TRY(registration.describe(options, prepared.is_java, target.jvm_options, qemu.memory_mib,
+                                 qemu.cpus));
 
   GuestConfig& config = prepared.config;
   config.program = target.program;
@@ -209,8 +212,9 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal, Re
   return prepared;
 }
 
-Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options, Terminal& terminal,
-                                   Registration& registration, std::optional<Detachment>& detachment) {
+Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options,
+                                   Terminal& terminal, Registration& registration,
+                                   std::optional<Detachment>& detachment) {
   const std::string records = MOKA_TRY(encode_config(prepared.config));
   const UniqueFd initrd = MOKA_TRY(
       memory_file("mokapot-initrd", cpio_archive(mokapot::contract::kConfigFile, records)));
@@ -230,13 +234,22 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   // Only QEMU may hold its ends, or its death would not close the channels.
   theirs.clear();
   prepared.network.close();
-  SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched,
-                                 options.output, std::move(prepared.publishing),
-                                 registration.take_tool_listener(), nullptr, nullptr, nullptr};
-  session_options.last_words = [&] { return registration.last_words(Messages(options.output, options.is_verbose)); };
+  SessionOptions session_options{shows_log(options),
+                                 prepared.is_java,
+                                 prepared.is_watched,
+                                 options.output,
+                                 std::move(prepared.publishing),
+                                 registration.take_tool_listener(),
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
+  session_options.last_words = [&] {
+    return registration.last_words(Messages(options.output, options.is_verbose));
+  };
   session_options.on_port = [&](const PortNotice& notice) {
     registration.note_port(notice);
-    if (options.is_debugged && notice.kind == PortNotice::Kind::kPublished && notice.guest_port == options.debug_port)
+    if (options.is_debugged && notice.kind == PortNotice::Kind::kPublished &&
+        notice.guest_port == options.debug_port)
       std::fputs(Messages(options.output, true).debugger(notice.host_port).c_str(), stderr);
   };
   Session* running = nullptr;
@@ -286,14 +299,16 @@ int run_command_line(const std::vector<std::string>& words) {
   }
   Terminal terminal(terminal_fd());
   take_all_descriptors();
-  Result<Prepared> prepared = prepare(options.value(), terminal, registration.value(), messages, start);
+  Result<Prepared> prepared =
+      prepare(options.value(), terminal, registration.value(), messages, start);
   if (!prepared) return refuse(messages, status_file, prepared.error().message, detachment);
-  Result<ExitReport> report =
-      start_and_watch(prepared.value(), options.value(), terminal, registration.value(), detachment);
+  Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal,
+                                              registration.value(), detachment);
   if (!report) return refuse(messages, status_file, report.error().message, detachment);
   if (detachment && detachment->is_awaited())
     detachment->say_error(messages.error("the VM ended before its program began; moka logs " +
-                                         registration.value().entry().name() + " shows what it said"));
+                                         registration.value().entry().name() +
+                                         " shows what it said"));
   registration.value().end(report.value());
   if (!status_file.empty()) {
     Result<void> written = write_file_atomically(status_file, report.value().json(), 0644);

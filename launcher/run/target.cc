@@ -84,7 +84,8 @@ unsigned main_class_version(const ClassPathClosure& closure, const std::string& 
 class Resolver {
  public:
   Resolver(const RunOptions& options, const MemoryPlan& memory,
-           const std::vector<std::string>& environment, const std::optional<ArtifactPlace>& artifacts)
+           const std::vector<std::string>& environment,
+           const std::optional<ArtifactPlace>& artifacts)
       : options_(options), memory_(memory), environment_(environment), artifacts_(artifacts) {}
 
   Result<Target> run(const std::string& working_directory) {
@@ -117,7 +118,8 @@ class Resolver {
   }
 
   Result<Target> native(const std::string& path) {
-    if (options_.is_debugged) return Error{"--debug is for Java, and " + options_.name + " is a Linux program"};
+    if (options_.is_debugged)
+      return Error{"--debug is for Java, and " + options_.name + " is a Linux program"};
     if (!options_.jvm_options.empty())
       return Error{"-J is for Java, and " + options_.name + " is a Linux program"};
     const ElfFile file = MOKA_TRY(ElfFile::read(path));
@@ -182,8 +184,9 @@ class Resolver {
     std::vector<std::string> user_options = options_.jvm_options;
     append(user_options, in_environment);
     append(target_.arguments, heap_options(memory_, user_options));
-    append(target_.arguments, artifacts_ ? send_to_artifacts(options_.jvm_options, in_environment, *artifacts_)
-                                         : options_.jvm_options);
+    append(target_.arguments,
+           artifacts_ ? send_to_artifacts(options_.jvm_options, in_environment, *artifacts_)
+                      : options_.jvm_options);
     MOKA_TRY(add_option_files(target_.files, user_options));
     target_.jvm_options = std::move(user_options);
     return {};

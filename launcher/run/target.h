@@ -25,8 +25,8 @@ struct Target {
   ApplicationFiles files;
 };
 
-// `environment`: the guest's. `artifacts`: where HotSpot shall write its files, if the VM has a folder for
-// them. Blocks on files only.
+// `environment`: the guest's. `artifacts`: where HotSpot shall write its files, if the VM has a
+// folder for them. Blocks on files only.
 Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
                               const std::vector<std::string>& environment,
                               const std::string& working_directory,

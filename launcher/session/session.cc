@@ -71,11 +71,10 @@ Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qem
   watchdog_.set_enabled(options_.is_watched);
   if (options_.publishing) {
     options_.publishing->forwarder = qemu_.pid();
-    publisher_.emplace(std::move(*options_.publishing), monitor_,
-                       [this](const PortNotice& notice) {
-                         error_.append(messages_.port(notice));
-                         if (options_.on_port) options_.on_port(notice);
-                       });
+    publisher_.emplace(std::move(*options_.publishing), monitor_, [this](const PortNotice& notice) {
+      error_.append(messages_.port(notice));
+      if (options_.on_port) options_.on_port(notice);
+    });
   }
   if (options_.tool_listener)
     tools_.emplace(std::move(sockets_.tools), std::move(options_.tool_listener), [this] {

@@ -43,7 +43,8 @@ Result<Delivery> Delivery::prepare(const VmView& vm, const std::string& path, Ov
   struct stat status {};
   if (::stat(target.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return Error{path + " is a folder; name a file"};
-    if (overwrite == Overwrite::kNo) return Error{path + " exists; give another name, or --force to replace it"};
+    if (overwrite == Overwrite::kNo)
+      return Error{path + " exists; give another name, or --force to replace it"};
   }
   if (!is_directory(parent_path(target))) return Error{"no such folder: " + parent_path(target)};
   if (::access(parent_path(target).c_str(), W_OK | X_OK) != 0)
@@ -54,7 +55,8 @@ Result<Delivery> Delivery::prepare(const VmView& vm, const std::string& path, Ov
   return Delivery(target, scratch);
 }
 
-Delivery::Delivery(std::string path, std::string scratch) : path_(std::move(path)), scratch_(std::move(scratch)) {
+Delivery::Delivery(std::string path, std::string scratch)
+    : path_(std::move(path)), scratch_(std::move(scratch)) {
   is_interrupted = 0;
   struct sigaction action {};
   action.sa_handler = note_interruption;
@@ -63,7 +65,9 @@ Delivery::Delivery(std::string path, std::string scratch) : path_(std::move(path
 }
 
 Delivery::Delivery(Delivery&& other) noexcept
-    : path_(std::move(other.path_)), scratch_(std::move(other.scratch_)), has_line_(other.has_line_),
+    : path_(std::move(other.path_)),
+      scratch_(std::move(other.scratch_)),
+      has_line_(other.has_line_),
       ticks_(other.ticks_) {
   std::copy(std::begin(other.before_), std::end(other.before_), before_);
   other.scratch_.clear();
@@ -78,7 +82,8 @@ Delivery::~Delivery() {
     ::sigaction(kEndingSignals[index], &before_[index], nullptr);
 }
 
-// The JVM's name has nothing of the user's in it: a blank there would begin another argument of the command.
+// The JVM's name has nothing of the user's in it: a blank there would begin another argument of the
+// command.
 std::string Delivery::guest_path() const {
   return std::string(kArtifactsInGuest) + "/" + base_name(scratch_) + "/" + kFile;
 }
@@ -91,7 +96,8 @@ bool Delivery::show_progress() {
   // A dump by several threads is in pieces until its end.
   std::uint64_t size = 0;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(scratch_, error), end; !error && entry != end; entry.increment(error))
+  for (std::filesystem::directory_iterator entry(scratch_, error), end; !error && entry != end;
+       entry.increment(error))
     size += size_of(entry->path().string());
   show("the VM has written", size);
   return is_interrupted == 0;
@@ -100,7 +106,8 @@ bool Delivery::show_progress() {
 void Delivery::show(const char* verb, std::uint64_t size) {
   const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
   if (++ticks_ % (is_terminal ? 1 : kTicksALine) != 0 || size == 0) return;
-  std::fprintf(stderr, is_terminal ? "\rmoka: %s %s\x1b[K" : "moka: %s %s\n", verb, size_text(size).c_str());
+  std::fprintf(stderr, is_terminal ? "\rmoka: %s %s\x1b[K" : "moka: %s %s\n", verb,
+               size_text(size).c_str());
   has_line_ = is_terminal;
 }
 
@@ -131,9 +138,13 @@ Result<void> Delivery::copy(const std::string& from) {
   ssize_t count = source ? 1 : -1;
   while (count > 0 && is_interrupted == 0) {
     count = ::read(source.get(), chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) count = 1;
-    else if (count > 0 && !write_fully(target.get(), {chunk.data(), static_cast<std::size_t>(count)})) count = -1;
-    else if (count > 0) show("copied", done += static_cast<std::uint64_t>(count));
+    if (count < 0 && errno == EINTR)
+      count = 1;
+    else if (count > 0 &&
+             !write_fully(target.get(), {chunk.data(), static_cast<std::size_t>(count)}))
+      count = -1;
+    else if (count > 0)
+      show("copied", done += static_cast<std::uint64_t>(count));
   }
   // Files have the mode that the user's umask gives.
   const mode_t mask = ::umask(0);

@@ -59,7 +59,8 @@ class AttachReader {
         return;
       }
       bytes.remove_prefix(end + 1);
-      const auto [last, error] = std::from_chars(line_.data(), line_.data() + line_.size(), answer_.status);
+      const auto [last, error] =
+          std::from_chars(line_.data(), line_.data() + line_.size(), answer_.status);
       answer_.is_known = error == std::errc() && last == line_.data() + line_.size();
       if (!answer_.is_known) return;
     }
@@ -91,7 +92,8 @@ Result<void> ask_vm(const VmView& vm, const std::vector<std::string>& words, con
   const std::string question = encode_words(words);
   if (question.empty()) return Error{"the command is too long for the VM's channel"};
   const UniqueFd socket = MOKA_TRY(connect_to(vm));
-  if (!send_fully(socket.get(), encode_frame(0, contract::kToolOpen, question) + encode_window(0, kWindow)))
+  if (!send_fully(socket.get(),
+                  encode_frame(0, contract::kToolOpen, question) + encode_window(0, kWindow)))
     return gone(vm);
   FrameReader reader;
   std::uint32_t taken = 0;
@@ -113,7 +115,8 @@ Result<void> ask_vm(const VmView& vm, const std::vector<std::string>& words, con
       take(frame->payload);
       taken += static_cast<std::uint32_t>(frame->payload.size());
     }
-    if (reader.is_broken()) return Error{"the answer of the VM " + vm.record.name + " makes no sense"};
+    if (reader.is_broken())
+      return Error{"the answer of the VM " + vm.record.name + " makes no sense"};
     // In large pieces; a VM that ends has said so in a frame that is still to be read.
     if (taken >= kWindow / 2) {
       (void)send_fully(socket.get(), encode_window(0, taken));
@@ -122,26 +125,29 @@ Result<void> ask_vm(const VmView& vm, const std::vector<std::string>& words, con
   }
 }
 
-Result<JvmAnswer> ask_jvm(const VmView& vm, const std::vector<std::string>& words, const TakeAnswer& take,
-                          const WhileWaiting& waiting) {
+Result<JvmAnswer> ask_jvm(const VmView& vm, const std::vector<std::string>& words,
+                          const TakeAnswer& take, const WhileWaiting& waiting) {
   if (!vm.record.is_java)
-    return Error{"the VM " + vm.record.name + " runs " + vm.record.program + ", which is no Java program"};
+    return Error{"the VM " + vm.record.name + " runs " + vm.record.program +
+                 ", which is no Java program"};
   if (!vm.record.can_attach)
     return Error{"the JVM of " + vm.record.name +
                  " was started with -XX:+DisableAttachMechanism, so no tool reaches it"};
   std::vector<std::string> question{contract::kToolAttach};
   for (const std::string& word : words) {
     if (word.size() > kLongestArgument)
-      return Error{"the command is too long: the JVM takes " + std::to_string(kLongestArgument) + " characters"};
+      return Error{"the command is too long: the JVM takes " + std::to_string(kLongestArgument) +
+                   " characters"};
     question.push_back(word);
   }
   AttachReader reader(take);
-  MOKA_TRY(ask_vm(vm, question, [&reader](std::string_view bytes) { reader.add(bytes); }, waiting));
+  MOKA_TRY(ask_vm(
+      vm, question, [&reader](std::string_view bytes) { reader.add(bytes); }, waiting));
   return reader.finish();
 }
 
-Result<JvmAnswer> run_diagnostic_command(const VmView& vm, const std::string& command, const TakeAnswer& take,
-                                         const WhileWaiting& waiting) {
+Result<JvmAnswer> run_diagnostic_command(const VmView& vm, const std::string& command,
+                                         const TakeAnswer& take, const WhileWaiting& waiting) {
   return ask_jvm(vm, {"jcmd", command}, take, waiting);
 }
 

@@ -21,17 +21,18 @@ using WhileWaiting = std::function<bool()>;
 Result<void> ask_vm(const VmView& vm, const std::vector<std::string>& words, const TakeAnswer& take,
                     const WhileWaiting& waiting = nullptr);
 
-// An operation of HotSpot's attach mechanism. The JVM's own refusal is in `error`, as it says it; its
-// answer goes to `take` otherwise.
+// An operation of HotSpot's attach mechanism. The JVM's own refusal is in `error`, as it says it;
+// its answer goes to `take` otherwise.
 struct JvmAnswer {
   int status = 0;  // 0: done
   std::string error;
 };
-Result<JvmAnswer> ask_jvm(const VmView& vm, const std::vector<std::string>& words, const TakeAnswer& take,
-                          const WhileWaiting& waiting = nullptr);
+Result<JvmAnswer> ask_jvm(const VmView& vm, const std::vector<std::string>& words,
+                          const TakeAnswer& take, const WhileWaiting& waiting = nullptr);
 
 // One diagnostic command (jcmd) as one word of text.
 Result<JvmAnswer> run_diagnostic_command(const VmView& vm, const std::string& command,
-                                         const TakeAnswer& take, const WhileWaiting& waiting = nullptr);
+                                         const TakeAnswer& take,
+                                         const WhileWaiting& waiting = nullptr);
 
 }  // namespace moka

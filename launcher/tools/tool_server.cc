@@ -82,7 +82,8 @@ void ToolServer::pump() {
       read_port();
     } else if (tag == kListenerTag) {
       accept_clients();
-    } else if (const auto client = clients_.find(static_cast<std::uint32_t>(tag)); client != clients_.end()) {
+    } else if (const auto client = clients_.find(static_cast<std::uint32_t>(tag));
+               client != clients_.end()) {
       if (serve(client->first, client->second, ready[index].events))
         refresh(client->first, client->second);
       else
@@ -97,7 +98,8 @@ void ToolServer::accept_clients() {
     UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       // Without a descriptor to spare the listener rests until a client goes.
-      if (errno == EMFILE || errno == ENFILE) watch(listener_.get(), kListenerTag, 0, listener_watched_);
+      if (errno == EMFILE || errno == ENFILE)
+        watch(listener_.get(), kListenerTag, 0, listener_watched_);
       return;
     }
     const std::uint32_t stream = ++last_stream_;
@@ -146,8 +148,10 @@ bool ToolServer::handle(std::uint32_t stream, Client& client, const ToolFrame& f
   return true;
 }
 
-void ToolServer::finish(Client& client, std::uint32_t stream, unsigned char code, std::string_view text) {
-  client.unsent += encode_frame(stream, contract::kToolEnd, static_cast<char>(code) + std::string(text));
+void ToolServer::finish(Client& client, std::uint32_t stream, unsigned char code,
+                        std::string_view text) {
+  client.unsent +=
+      encode_frame(stream, contract::kToolEnd, static_cast<char>(code) + std::string(text));
   client.is_finished = true;
   send_what_fits(client.socket.get(), client.unsent);
 }
@@ -177,7 +181,8 @@ void ToolServer::read_port() {
       if (found == clients_.end()) continue;  // it went before its answer came
       Client& client = found->second;
       if (frame->type == contract::kToolEnd && !frame->payload.empty()) {
-        finish(client, frame->stream, static_cast<unsigned char>(frame->payload[0]), std::string_view(frame->payload).substr(1));
+        finish(client, frame->stream, static_cast<unsigned char>(frame->payload[0]),
+               std::string_view(frame->payload).substr(1));
       } else if (frame->type == contract::kToolData && !client.is_finished) {
         client.unsent += encode_frame(frame->stream, frame->type, frame->payload);
         send_what_fits(client.socket.get(), client.unsent);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The side of `moka run` that serves tools: what connects to the VM's socket asks one question, which
-// is carried to the guest's kernel as a stream of the tools port, and so is the answer back. Questions
-// to `moka run` itself (kMokaKill) are answered here.
+// The side of `moka run` that serves tools: what connects to the VM's socket asks one question,
+// which is carried to the guest's kernel as a stream of the tools port, and so is the answer back.
+// Questions to `moka run` itself (kMokaKill) are answered here.
 //
 // Runs on the session's one thread; nothing blocks. The owner polls fd() and calls pump(). What is
 // held for a client is bounded by the windows that it gives; one that gives more than it reads is

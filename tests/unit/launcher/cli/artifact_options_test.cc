@@ -22,12 +22,14 @@ Words sent(const Words& options) {
 }
 
 TEST(ArtifactOptions, DefaultNamesGetAPlace) {
-  EXPECT_EQ(send_to_artifacts({"-ea"}, {}, kPlace),
-            (Words{"-XX:HeapDumpPath=/a/java_pid77.hprof", "-XX:ErrorFile=/a/hs_err_pid77.log", "-ea"}));
+  EXPECT_EQ(
+      send_to_artifacts({"-ea"}, {}, kPlace),
+      (Words{"-XX:HeapDumpPath=/a/java_pid77.hprof", "-XX:ErrorFile=/a/hs_err_pid77.log", "-ea"}));
 }
 
 TEST(ArtifactOptions, TheUsersOwnWin) {
-  const Words absolute{"-XX:HeapDumpPath=/x/y", "-XX:ErrorFile=/x/z", "-Xlog:gc:file=/x/gc.log", "-Xlog:gc:/x/gc2.log"};
+  const Words absolute{"-XX:HeapDumpPath=/x/y", "-XX:ErrorFile=/x/z", "-Xlog:gc:file=/x/gc.log",
+                       "-Xlog:gc:/x/gc2.log"};
   EXPECT_EQ(send_to_artifacts(absolute, {}, kPlace), absolute);
   EXPECT_EQ(send_to_artifacts({}, {"-XX:HeapDumpPath=d", "-XX:ErrorFile=e"}, kPlace), Words{});
   const ArtifactPlace mounted{"/a", "77", true};
@@ -45,18 +47,21 @@ TEST(ArtifactOptions, LogsAreReadAsHotSpotReadsThem) {
   EXPECT_EQ(sent({"-Xlog:gc*=debug:file=gc-%p.log:uptime,tid:filecount=3"}),
             (Words{"-Xlog:gc*=debug:file=/a/gc-77.log:uptime,tid:filecount=3"}));
   EXPECT_EQ(sent({"-Xlog:gc:gc.log"}), (Words{"-Xlog:gc:file=/a/gc.log"}));
-  for (const char* other : {"-Xlog", "-Xlog:gc", "-Xlog:gc:stdout", "-Xlog::stderr:uptime", "-Xlog:gc::uptime",
-                            "-Xlog:disable", "-Xlog:gc:file=\"a:b\""})
+  for (const char* other : {"-Xlog", "-Xlog:gc", "-Xlog:gc:stdout", "-Xlog::stderr:uptime",
+                            "-Xlog:gc::uptime", "-Xlog:disable", "-Xlog:gc:file=\"a:b\""})
     EXPECT_EQ(sent({other}), (Words{other}));
 }
 
 TEST(ArtifactOptions, RecordingsLastAndAreCollectedThere) {
   const std::string repository = "-XX:FlightRecorderOptions=repository=/a";
-  EXPECT_EQ(sent({"-XX:StartFlightRecording"}), (Words{repository, "-XX:StartFlightRecording=filename=/a"}));
+  EXPECT_EQ(sent({"-XX:StartFlightRecording"}),
+            (Words{repository, "-XX:StartFlightRecording=filename=/a"}));
   EXPECT_EQ(sent({"-XX:StartFlightRecording:name=x,filename=r.jfr,maxage=1h"}),
             (Words{repository, "-XX:StartFlightRecording=name=x,filename=/a/r.jfr,maxage=1h"}));
-  EXPECT_EQ(sent({"-XX:FlightRecorderOptions:stackdepth=9", "-XX:StartFlightRecording=filename=/x/r.jfr"}),
-            (Words{"-XX:FlightRecorderOptions:stackdepth=9", "-XX:StartFlightRecording=filename=/x/r.jfr"}));
+  EXPECT_EQ(sent({"-XX:FlightRecorderOptions:stackdepth=9",
+                  "-XX:StartFlightRecording=filename=/x/r.jfr"}),
+            (Words{"-XX:FlightRecorderOptions:stackdepth=9",
+                   "-XX:StartFlightRecording=filename=/x/r.jfr"}));
 }
 
 TEST(ArtifactOptions, FoldersThatAreNeeded) {

@@ -63,15 +63,19 @@ TEST(RunOptions, ADebuggerGetsAPortAndTheJvmItsAgent) {
   EXPECT_EQ(plain.name, "app.jar");
   ASSERT_EQ(plain.network.mappings.size(), 1u);
   EXPECT_EQ(plain.network.mappings[0].host_port, 5005);
-  EXPECT_EQ(plain.jvm_options,
-            (Words{"-agentlib:jdwp=transport=dt_socket,server=y,quiet=y,suspend=n,address=127.0.0.1:5005"}));
+  EXPECT_EQ(
+      plain.jvm_options,
+      (Words{
+          "-agentlib:jdwp=transport=dt_socket,server=y,quiet=y,suspend=n,address=127.0.0.1:5005"}));
   const RunOptions chosen = parse({"--suspend", "--debug=8000", "app.jar"});
   EXPECT_EQ(chosen.network.mappings[0].guest_port, 8000);
   EXPECT_NE(chosen.jvm_options[0].find("suspend=y,address=127.0.0.1:8000"), std::string::npos);
   EXPECT_NE(error_of({"--suspend", "app.jar"}).find("--debug"), std::string::npos);
   EXPECT_NE(error_of({"--debug=x", "app.jar"}).find("port"), std::string::npos);
-  EXPECT_NE(error_of({"--debug", "--net", "none", "app.jar"}).find("user networking"), std::string::npos);
-  EXPECT_NE(error_of({"--debug", "-J-agentlib:jdwp=server=y", "app.jar"}).find("both"), std::string::npos);
+  EXPECT_NE(error_of({"--debug", "--net", "none", "app.jar"}).find("user networking"),
+            std::string::npos);
+  EXPECT_NE(error_of({"--debug", "-J-agentlib:jdwp=server=y", "app.jar"}).find("both"),
+            std::string::npos);
 }
 
 TEST(RunOptions, ValuesMayBeJoined) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc launcher/registry/vm_registry.cc
-// sources: launcher/support/files.cc
+// sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc
+// launcher/registry/vm_registry.cc sources: launcher/support/files.cc
 
 #include "registry/vm_registry.h"
 
@@ -106,13 +106,16 @@ TEST(VmRecord, ComesBackAsItWas) {
   const std::optional<VmRecord> back = parse_record(to_json(record).dump());
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(record));
-  for (const char* text : {"", "{", "[]", "{}", "{\"name\":7}", "{\"name\":\"\"}"}) EXPECT_FALSE(parse_record(text)) << text;
-  EXPECT_TRUE(parse_record("{\"name\":\"x\",\"pid\":\"seven\",\"ports\":[3,{\"port\":true}],\"new\":1}"));
+  for (const char* text : {"", "{", "[]", "{}", "{\"name\":7}", "{\"name\":\"\"}"})
+    EXPECT_FALSE(parse_record(text)) << text;
+  EXPECT_TRUE(
+      parse_record("{\"name\":\"x\",\"pid\":\"seven\",\"ports\":[3,{\"port\":true}],\"new\":1}"));
 }
 
 TEST_F(VmRegistryTest, ANameIsHeldByOneProcess) {
   Holder holder(directory_.path(), "app");
-  EXPECT_NE(error_of(registry().claim("app")).find("process " + std::to_string(holder.pid())), std::string::npos);
+  EXPECT_NE(error_of(registry().claim("app")).find("process " + std::to_string(holder.pid())),
+            std::string::npos);
   Result<VmEntry> second = registry().claim_any("app");
   ASSERT_TRUE(second);
   EXPECT_EQ(second.value().name(), "app-2");

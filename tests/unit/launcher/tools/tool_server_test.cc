@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server of tools with a guest that the test plays, and clients that speak frames; and the client of it.
+// The server of tools with a guest that the test plays, and clients that speak frames; and the
+// client of it.
 //
-// sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc launcher/registry/vm_registry.cc
-// sources: launcher/support/files.cc launcher/tools/tool_client.cc launcher/tools/tool_frame.cc
-// sources: launcher/tools/tool_server.cc
+// sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc
+// launcher/registry/vm_registry.cc sources: launcher/support/files.cc launcher/tools/tool_client.cc
+// launcher/tools/tool_frame.cc sources: launcher/tools/tool_server.cc
 
 #include "tools/tool_server.h"
 
@@ -26,7 +27,8 @@ namespace contract = mokapot::contract;
 const std::string kQuestion = encode_words({"attach", "jcmd", "help"});
 
 TEST(ToolFrame, ComesThroughInPieces) {
-  const std::string bytes = encode_frame(7, contract::kToolData, "text") + encode_frame(8, contract::kToolClose, "");
+  const std::string bytes =
+      encode_frame(7, contract::kToolData, "text") + encode_frame(8, contract::kToolClose, "");
   FrameReader reader;
   std::vector<ToolFrame> frames;
   for (const char byte : bytes) {
@@ -68,7 +70,8 @@ class ToolServerTest : public testing::Test {
     return socket;
   }
   static void say(const UniqueFd& socket, const std::string& bytes) {
-    EXPECT_EQ(static_cast<ssize_t>(bytes.size()), ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    EXPECT_EQ(static_cast<ssize_t>(bytes.size()),
+              ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
   // Lets the server work until `done`, five seconds at most.
   template <typename Done>
@@ -123,7 +126,8 @@ TEST_F(ToolServerTest, CarriesAQuestionAndItsAnswer) {
 
 TEST_F(ToolServerTest, AClientThatDoesNotReadStallsNobody) {
   const UniqueFd slow = connect(), quick = connect();
-  say(slow, encode_frame(1, contract::kToolOpen, kQuestion) + encode_window(1, contract::kToolWindowLimit));
+  say(slow, encode_frame(1, contract::kToolOpen, kQuestion) +
+                encode_window(1, contract::kToolWindowLimit));
   const auto first = next(guest_, guest_reader_);
   say(quick, encode_frame(1, contract::kToolOpen, kQuestion));
   std::optional<ToolFrame> second;
@@ -165,7 +169,8 @@ TEST_F(ToolServerTest, TheGuestHearsThatAClientWent) {
 
 TEST_F(ToolServerTest, NonsenseEndsTheConnection) {
   FrameReader reader;
-  for (const std::string& nonsense : {encode_window(1, 5), encode_frame(1, contract::kToolData, "x"), std::string(64, '\xff')}) {
+  for (const std::string& nonsense :
+       {encode_window(1, 5), encode_frame(1, contract::kToolData, "x"), std::string(64, '\xff')}) {
     const UniqueFd client = connect();
     say(client, nonsense);
     EXPECT_FALSE(next(client, reader));
@@ -206,19 +211,22 @@ class ToolClientTest : public ToolServerTest {
     return view;
   }
   // What the guest answers, once it was asked.
-  Result<JvmAnswer> ask(const std::vector<std::string>& pieces, unsigned char code, const std::string& text, std::string& output) {
+  Result<JvmAnswer> ask(const std::vector<std::string>& pieces, unsigned char code,
+                        const std::string& text, std::string& output) {
     std::atomic<bool> is_done = false;
     std::thread turner([&] {
       std::optional<ToolFrame> open;
       while ((open = next(guest_, guest_reader_)) && open->type != contract::kToolOpen) {
       }
       if (open) {
-        for (const std::string& piece : pieces) say(guest_, encode_frame(open->stream, contract::kToolData, piece));
+        for (const std::string& piece : pieces)
+          say(guest_, encode_frame(open->stream, contract::kToolData, piece));
         say(guest_, encode_frame(open->stream, contract::kToolEnd, static_cast<char>(code) + text));
       }
       turn([&] { return is_done.load(); });
     });
-    Result<JvmAnswer> answer = run_diagnostic_command(vm(), "help", [&](std::string_view part) { output += part; });
+    Result<JvmAnswer> answer =
+        run_diagnostic_command(vm(), "help", [&](std::string_view part) { output += part; });
     is_done = true;
     turner.join();
     return answer;
@@ -227,7 +235,8 @@ class ToolClientTest : public ToolServerTest {
 
 TEST_F(ToolClientTest, TheStatusIsTakenOffTheAnswer) {
   std::string output;
-  const Result<JvmAnswer> answer = ask({"0", "\nThe answer", " is 42\n"}, contract::kToolOk, "", output);
+  const Result<JvmAnswer> answer =
+      ask({"0", "\nThe answer", " is 42\n"}, contract::kToolOk, "", output);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer.value().status, 0);
   EXPECT_EQ(output, "The answer is 42\n");
@@ -244,7 +253,8 @@ TEST_F(ToolClientTest, ARefusalOfTheJvmIsItsOwnText) {
 
 TEST_F(ToolClientTest, ARefusalOfTheKernelIsAnError) {
   std::string output;
-  const Result<JvmAnswer> answer = ask({}, contract::kToolFailed, "the JVM does not answer", output);
+  const Result<JvmAnswer> answer =
+      ask({}, contract::kToolFailed, "the JVM does not answer", output);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().message, "the JVM does not answer");
   EXPECT_FALSE(ask({"no number\nx"}, contract::kToolOk, "", output));
@@ -255,9 +265,16 @@ TEST_F(ToolClientTest, WhatCannotBeAskedIsRefusedAtOnce) {
   native.record.is_java = false;
   closed.record.can_attach = false;
   const auto nothing = [](std::string_view) {};
-  EXPECT_NE(run_diagnostic_command(native, "help", nothing).error().message.find("no Java program"), std::string::npos);
-  EXPECT_NE(run_diagnostic_command(closed, "help", nothing).error().message.find("DisableAttachMechanism"), std::string::npos);
-  EXPECT_NE(run_diagnostic_command(vm(), std::string(2000, 'x'), nothing).error().message.find("too long"), std::string::npos);
+  EXPECT_NE(run_diagnostic_command(native, "help", nothing).error().message.find("no Java program"),
+            std::string::npos);
+  EXPECT_NE(run_diagnostic_command(closed, "help", nothing)
+                .error()
+                .message.find("DisableAttachMechanism"),
+            std::string::npos);
+  EXPECT_NE(run_diagnostic_command(vm(), std::string(2000, 'x'), nothing)
+                .error()
+                .message.find("too long"),
+            std::string::npos);
 }
 
 }  // namespace
