@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import checking, collectors, confinement, images, kvm, network, stress, system, terminal  # noqa: E402
+from system import checking, collectors, confinement, images, kvm, network, stress, system, terminal, tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
@@ -46,6 +46,7 @@ PARTS = {
     "load": misbehaving.load,
     "conformance": conformance.conformance,
     "terminal": terminal.terminal,
+    "tools": tools.tools,
     "stress": stress.stress,
     "collectors": collectors.collectors,
     "matrix": system.matrix,

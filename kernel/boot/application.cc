@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "api/tool_channel.h"
 #include "base/format.h"
 #include "base/global.h"
 #include "boot/configuration.h"
@@ -239,6 +240,7 @@ void run_application(const BootInfo& info) {
     give_up("%.*s cannot be started: %s", static_cast<int>(failed.size()), failed.data(), errno_name(task.error()));
   LOG_INFO("mokapot: starting %.*s after %ld us", static_cast<int>(request.path.size()), request.path.data(),
            now().nanoseconds() / 1000);
+  if (!initialise_tool_channel().ok()) give_up("no memory for the tools' channel");
   send_ready();
   task.value()->start();
   end_vm(wait_for_process_end());

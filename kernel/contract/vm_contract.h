@@ -17,6 +17,7 @@
 //   * a virtio-9p device for each kKeyMount record, found by its mount tag.
 //
 // The control port carries lines of ASCII, each ended by '\n': a verb, then words (kHost..., kGuest...).
+// The tools port carries frames (ToolFrame): streams, each a question of a tool's and its answer.
 #pragma once
 
 namespace mokapot::contract {
@@ -75,6 +76,7 @@ inline constexpr const char* kPortStdin = "mokapot.stdin";      // host to guest
 inline constexpr const char* kPortStdout = "mokapot.stdout";    // guest to host
 inline constexpr const char* kPortStderr = "mokapot.stderr";    // guest to host
 inline constexpr const char* kPortControl = "mokapot.control";  // lines, both ways
+inline constexpr const char* kPortTools = "mokapot.tools";      // frames, both ways
 
 // Control lines from the host.
 inline constexpr const char* kHostSignal = "signal";    // signal N: deliver to the application
@@ -108,6 +110,28 @@ inline constexpr const char* kAddressAll = "*";
 // Without a control port, as where an image boots by itself, the program's streams are the serial port, and the
 // last line there is kEndPrefix and the status, with the reason in brackets behind it where the kernel has one.
 inline constexpr const char* kEndPrefix = "mokapot: the program ended with status ";
+
+// Frames of the tools port: a header, then `size` bytes; numbers are little-endian. The host opens a stream under a
+// number of its choice, and may use the number again once the guest has ended the stream. The guest sends no more
+// than the host's windows allow, so a reader that stalls stops its own stream and no other.
+struct ToolFrame {
+  unsigned stream;
+  unsigned short type;
+  unsigned short size;
+};
+static_assert(sizeof(ToolFrame) == 8);
+inline constexpr unsigned kToolFrameLimit = 4096;      // bytes behind a header
+inline constexpr unsigned kToolWindowLimit = 1 << 20;  // bytes that a stream may be allowed ahead
+// From the host.
+inline constexpr unsigned short kToolOpen = 1;    // the question: words, each ended by NUL (kToolAttach)
+inline constexpr unsigned short kToolWindow = 2;  // 4 bytes: as many more bytes of answer may come
+inline constexpr unsigned short kToolClose = 3;   // nobody waits for the answer any more; the end comes all the same
+// From the guest.
+inline constexpr unsigned short kToolData = 4;
+inline constexpr unsigned short kToolEnd = 5;  // a byte, kToolOk or kToolFailed, then a sentence that says why
+inline constexpr unsigned char kToolOk = 0, kToolFailed = 1;
+// Questions. attach COMMAND ARGUMENT...: an operation of HotSpot's attach mechanism, whose whole answer is relayed.
+inline constexpr const char* kToolAttach = "attach";
 
 // A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
 // through the debug-exit port with kPanicExitCode written.

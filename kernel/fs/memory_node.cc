@@ -322,12 +322,18 @@ Result<std::size_t> MemoryNode::get_xattr(std::string_view name, void* value, st
   return attribute->size;
 }
 
-Result<void> MemoryNode::set_xattr(std::string_view name, const void* value, std::size_t size,
-                                   std::uint32_t flags) {
+// What a change of the attribute meets before it is looked for: the user's own are for files and directories only.
+Result<void> MemoryNode::check_xattr_change(std::string_view name) {
   const bool user = name.starts_with("user.");
   if (!user && !name.starts_with("trusted.") && !name.starts_with("security.")) return Errno::kEOPNOTSUPP;
   if (name.ends_with('.') && name.find('.') == name.size() - 1) return Errno::kEINVAL;
   if (user && !is_regular() && !is_directory()) return Errno::kEPERM;
+  return {};
+}
+
+Result<void> MemoryNode::set_xattr(std::string_view name, const void* value, std::size_t size,
+                                   std::uint32_t flags) {
+  TRY(check_xattr_change(name));
   MutexGuard guard(lock_);
   TRY(load_xattrs_locked());
   ExtendedAttribute* present = find_xattr_locked(name);
@@ -369,6 +375,7 @@ Result<std::size_t> MemoryNode::list_xattrs(char* names, std::size_t size) {
 }
 
 Result<void> MemoryNode::remove_xattr(std::string_view name) {
+  TRY(check_xattr_change(name));
   MutexGuard guard(lock_);
   TRY(load_xattrs_locked());
   ExtendedAttribute* present = find_xattr_locked(name);

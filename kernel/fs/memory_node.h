@@ -102,6 +102,7 @@ class MemoryNode final : public Vnode {
   Result<RefPtr<FileCache>> memory_cache_locked() REQUIRES(lock_);  // brings the data into memory's hands
   void changed_locked(bool data) REQUIRES(lock_);
   void adjust_links(std::int32_t by);
+  Result<void> check_xattr_change(std::string_view name);
   Result<void> load_xattrs_locked() REQUIRES(lock_);
   ExtendedAttribute* find_xattr_locked(std::string_view name) REQUIRES(lock_);
   void touch_accessed_locked() REQUIRES(lock_);

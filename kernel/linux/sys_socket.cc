@@ -4,6 +4,7 @@
 // AF_NETLINK; the others answer EAFNOSUPPORT, as a kernel without them does. Messages: sys_message.cc.
 #include <algorithm>
 
+#include "fs/socket_node.h"
 #include "io/unix_base.h"
 #include "net/inet_socket.h"
 #include "net/netlink_socket.h"
@@ -16,13 +17,6 @@ namespace {
 
 constexpr std::uint32_t kTypeMask = 0xf;
 constexpr std::size_t kMostOption = 320;  // struct group_source_req is the longest
-
-// The socket behind a name in a file system, as its node keeps it. The socket need not live as long.
-class NamedSocket final : public VnodeAttachment {
- public:
-  explicit NamedSocket(RefPtr<UnixSocketName> n) : name(std::move(n)) {}
-  const RefPtr<UnixSocketName> name;
-};
 
 CloseOnExec close_on_exec_of(std::uint32_t type) {
   return (type & kOpenCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
@@ -74,15 +68,7 @@ Result<RefPtr<UnixSocketBase>> find_unix_socket(const SocketAddress& address, in
     if (!found) return Errno::kECONNREFUSED;
     return found;
   }
-  RefPtr<Dentry> dentry = TRY(vfs_resolve(nullptr, path_of_name(address)));
-  if (dentry->vnode().type() != kModeSocket) return Errno::kECONNREFUSED;
-  RefPtr<VnodeAttachment> attachment = dentry->vnode().attachment();
-  if (!attachment) return Errno::kECONNREFUSED;
-  // SAFETY: nothing else hangs attachments on socket nodes.
-  RefPtr<UnixSocketBase> found = static_cast<NamedSocket&>(*attachment).name->socket();
-  if (!found) return Errno::kECONNREFUSED;
-  if (found->type() != type) return Errno::kEPROTOTYPE;
-  return found;
+  return find_socket_at(path_of_name(address), type);
 }
 
 Result<void> bind_unix(UnixSocketBase& socket, SocketAddress address) {
@@ -91,10 +77,7 @@ Result<void> bind_unix(UnixSocketBase& socket, SocketAddress address) {
   const std::string_view path = path_of_name(address);
   // Linux makes the node first, and only then finds that the socket has a name.
   if (socket.has_name()) return vfs_resolve(nullptr, path).ok() ? Errno::kEADDRINUSE : Errno::kEINVAL;
-  constexpr std::uint32_t kSocketPermissions = 0777;  // cut by the umask
-  Result<RefPtr<Dentry>> made = vfs_make_node(nullptr, path, kModeSocket | kSocketPermissions, 0);
-  if (!made.ok()) return made.error() == Errno::kEEXIST ? Errno::kEADDRINUSE : made.error();
-  made.value()->vnode().set_attachment(TRY(make_ref<NamedSocket>(TRY(socket.name_for_node()))));
+  TRY(make_socket_node(socket, path));
   address.size = 2 + path.size() + 1;  // names are shown with their NUL
   return socket.set_name(address);
 }

@@ -8,9 +8,11 @@
 #include <span>
 
 #include "cli/argument_file.h"
+#include "cli/artifact_options.h"
 #include "cli/environment_file.h"
 #include "cli/java_options.h"
 #include "guest/memory_plan.h"
+#include "registry/vm_name.h"
 #include "support/files.h"
 
 namespace moka {
@@ -31,6 +33,12 @@ const char* const kRunUsage =
     "                     program, its class path and -J options begin at FOLDER\n"
     "  --mount HOST:GUEST[:ro]\n"
     "                     share a folder of the host\n"
+    "  --name NAME        what the VM is called (moka ps); else the program's name\n"
+    "  -d                 run in the background: print the name, keep the output (moka logs)\n"
+    "  --artifacts DIR    where heap dumps, crash reports, JVM logs and recordings go; else a\n"
+    "                     folder named for the VM; none: nowhere\n"
+    "  --debug[=PORT]     let a debugger attach at PORT of the host's localhost (5005)\n"
+    "  --suspend          with --debug: wait for the debugger before main\n"
     "  -v                 show the kernel's log on standard error\n"
     "  --output FORMAT    how moka itself speaks on standard error: text or json\n"
     "  --status-file F    write who ended the program, and how, to F as JSON\n"
@@ -106,6 +114,7 @@ class Parser {
 
   // What is left belongs to the program; @words there are its own affair.
   Result<RunOptions> finish() {
+    MOKA_TRY(apply_debugging());
     MOKA_TRY(check_network_options(options_.network));
     while (!rest_.empty()) options_.arguments.push_back(take().text);
     return std::move(options_);
@@ -130,6 +139,7 @@ class Parser {
     std::string_view name;
     bool has_value;
     Result<void> (Parser::*read)(std::string value);
+    bool may_have_value = false;  // behind '=' only
   };
   static std::span<const Option> all_options();
 
@@ -148,10 +158,11 @@ class Parser {
     }
     for (const Option& option : all_options()) {
       if (option.name != name) continue;
-      if (!option.has_value && joined) return Error{name + " takes no value (moka run --help)"};
-      return (this->*option.read)(!option.has_value ? ""
-                                  : joined          ? std::move(*joined)
-                                                    : MOKA_TRY(value_of(name)));
+      if (!option.has_value && !option.may_have_value && joined)
+        return Error{name + " takes no value (moka run --help)"};
+      return (this->*option.read)(joined             ? std::move(*joined)
+                                  : option.has_value ? MOKA_TRY(value_of(name))
+                                                     : "");
     }
     return Error{"unknown option " + word + "; an option for the JVM is given by -J, as in -J " +
                  word};
@@ -199,6 +210,53 @@ class Parser {
   Result<void> read_folder(std::string value) {
     if (!is_directory(value)) return Error{"--dir " + value + ": no such folder"};
     options_.folder = absolute_path(value);
+    return {};
+  }
+
+  Result<void> read_name(std::string value) {
+    if (!is_vm_name(value))
+      return Error{"--name " + value +
+                   ": a name has letters, digits, '.', '_' and '-', at most 63, and begins with a "
+                   "letter or digit"};
+    options_.vm_name = value;
+    return {};
+  }
+
+  Result<void> read_artifacts(std::string value) {
+    if (value.empty()) return Error{"--artifacts needs a folder, or none"};
+    options_.artifacts = value == kNoArtifacts ? value : absolute_path(value);
+    return {};
+  }
+
+  Result<void> read_debug(std::string value) {
+    options_.is_debugged = true;
+    if (value.empty()) return {};
+    const std::optional<std::uint16_t> port = parse_port(value);
+    if (!port) return Error{"--debug=" + value + ": no port; give a number from 1 to 65535"};
+    options_.debug_port = *port;
+    return {};
+  }
+
+  // The debugger's port, in the JVM and on the host's IPv4 loopback, where jdb looks for
+  // "localhost".
+  Result<void> apply_debugging() {
+    if (!options_.is_debugged) {
+      if (options_.is_suspended) return Error{"--suspend is for --debug: give both"};
+      return {};
+    }
+    if (options_.network.kind != NetworkOptions::Kind::kUser)
+      return Error{
+          "--debug needs user networking, which leads from this host's localhost to the VM; with "
+          "--net give -J -agentlib:jdwp=..."};
+    for (const std::string& option : options_.jvm_options)
+      if (option.starts_with("-agentlib:jdwp") || option.starts_with("-Xrunjdwp"))
+        return Error{"--debug and " + option + " both open a debugger; give one of them"};
+    const std::string port = std::to_string(options_.debug_port);
+    options_.jvm_options.push_back("-agentlib:jdwp=transport=dt_socket,server=y,quiet=y,suspend=" +
+                                   std::string(options_.is_suspended ? "y" : "n") +
+                                   ",address=127.0.0.1:" + port);
+    options_.network.mappings.push_back(
+        {Protocol::kTcp, IpAddress::v4_loopback(), options_.debug_port, options_.debug_port});
     return {};
   }
 
@@ -305,6 +363,11 @@ std::span<const Parser::Option> Parser::all_options() {
       {"--env-file", true, &Parser::add_environment_file},
       {"--dir", true, &Parser::read_folder},
       {"--mount", true, &Parser::add_mount},
+      {"--name", true, &Parser::read_name},
+      {"-d", false, &Parser::set_flag<&RunOptions::is_detached>},
+      {"--artifacts", true, &Parser::read_artifacts},
+      {"--debug", false, &Parser::read_debug, true},
+      {"--suspend", false, &Parser::set_flag<&RunOptions::is_suspended>},
       {"-v", false, &Parser::set_flag<&RunOptions::is_verbose>},
       {"--output", true, &Parser::read_output},
       {"--status-file", true, &Parser::set_path<&RunOptions::status_file>},

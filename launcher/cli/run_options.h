@@ -33,6 +33,12 @@ struct RunOptions {
   OutputFormat output = OutputFormat::kText;
   std::string folder;  // --dir: copied, and the program's working directory
   std::vector<HostFolder> mounts;
+  std::string vm_name;       // --name; "": made from the program's
+  bool is_detached = false;  // -d
+  std::string artifacts;     // --artifacts: a folder, absolute; "" for the default, or "none"
+  bool is_debugged = false;  // --debug
+  std::uint16_t debug_port = 5005;  // of the host, and of the guest
+  bool is_suspended = false;        // --suspend
   NetworkOptions network;
 
   // kFile: a jar or an ELF program, told apart by what is in it.

@@ -29,8 +29,6 @@ std::optional<std::uint16_t> port_of_address(std::string_view address) {
 
 ManagementPorts ManagementPorts::opened_by(const std::vector<std::string>& jvm_options) {
   ManagementPorts ports;
-  bool has_jmx = false;
-  bool has_fixed_objects_port = false;
   for (const std::string& option : jvm_options) {
     std::optional<std::string_view> debugger = behind(option, "-agentlib:jdwp=");
     if (!debugger) debugger = behind(option, "-Xrunjdwp:");
@@ -39,16 +37,14 @@ ManagementPorts ManagementPorts::opened_by(const std::vector<std::string>& jvm_o
         if (const auto address = behind(part, "address="))
           if (const auto port = port_of_address(*address)) ports.debugger_.insert(*port);
     } else if (const auto jmx = behind(option, "-Dcom.sun.management.jmxremote")) {
-      has_jmx = true;
+      ports.has_jmx_anywhere_ = true;
       if (const auto objects = behind(*jmx, ".rmi.port=")) {
-        has_fixed_objects_port = true;
         if (const auto port = parse_port(*objects)) ports.jmx_.insert(*port);
       } else if (const auto registry = behind(*jmx, ".port=")) {
         if (const auto port = parse_port(*registry)) ports.jmx_.insert(*port);
       }
     }
   }
-  ports.has_jmx_anywhere_ = has_jmx && !has_fixed_objects_port;
   return ports;
 }
 

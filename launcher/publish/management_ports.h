@@ -24,7 +24,9 @@ class ManagementPorts {
  private:
   std::set<std::uint16_t> debugger_;
   std::set<std::uint16_t> jmx_;
-  // JMX's second port, that of its objects, is any of those that the kernel hands out.
+  // With JMX the JVM opens one or two ports more that the kernel hands out: that of JMX's objects,
+  // unless it is fixed, and that of the connector for tools of the same machine, which nothing
+  // fixes.
   bool has_jmx_anywhere_ = false;
 };
 

@@ -103,7 +103,8 @@ class Builder {
     } ports[] = {{"stdin", mokapot::contract::kPortStdin, spec_.channels.standard_input},
                  {"stdout", mokapot::contract::kPortStdout, spec_.channels.standard_output},
                  {"stderr", mokapot::contract::kPortStderr, spec_.channels.standard_error},
-                 {"control", mokapot::contract::kPortControl, spec_.channels.control}};
+                 {"control", mokapot::contract::kPortControl, spec_.channels.control},
+                 {"tools", mokapot::contract::kPortTools, spec_.channels.tools}};
     // One more than we use: QEMU keeps port 0 for an old-style console.
     device("virtio-serial", ",max_ports=" + std::to_string(std::size(ports) + 1));
     for (const auto& port : ports) {

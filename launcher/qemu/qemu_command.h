@@ -32,6 +32,7 @@ struct QemuChannels {
   int control = -1;
   int serial = -1;
   int monitor = -1;
+  int tools = -1;
 };
 
 struct QemuSpec {

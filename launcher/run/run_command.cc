@@ -23,9 +23,11 @@
 #include "publish/publishing_plan.h"
 #include "qemu/accelerator_probe.h"
 #include "qemu/qemu_command.h"
+#include "run/detachment.h"
 #include "run/host_network.h"
 #include "run/image_target.h"
 #include "run/kernel_file.h"
+#include "run/registration.h"
 #include "run/target.h"
 #include "session/messages.h"
 #include "session/session.h"
@@ -136,7 +138,7 @@ struct Prepared {
 
 // What is in the files that the command line names, as layers of this VM's own.
 Result<MemoryPlan> use_files(const RunOptions& options, const Terminal& terminal,
-                             Prepared& prepared) {
+                             Registration& registration, Prepared& prepared) {
   prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
   const MemoryPlan memory = MOKA_TRY(plan_memory(options.memory_mib));
   MOKA_TRY(enter_folder(options.folder));
@@ -144,8 +146,14 @@ Result<MemoryPlan> use_files(const RunOptions& options, const Terminal& terminal
   config.working_directory = absolute_path(".");
   config.environment = guest_environment(host_environment(), terminal.is_terminal(),
                                          config.working_directory, options.environment);
-  const Target target =
-      MOKA_TRY(resolve_target(options, memory, config.environment, config.working_directory));
+  std::optional<ArtifactPlace> place;
+  if (const std::optional<Artifacts>& artifacts = registration.artifacts()) {
+    config.mounts.push_back(artifacts->mount());
+    place = artifacts->place(options.mounts, config.working_directory);
+    artifacts->make_subfolders(artifact_subfolders(options.jvm_options, *place));
+  }
+  const Target target = MOKA_TRY(
+      resolve_target(options, memory, config.environment, config.working_directory, place));
   prepared.is_java = target.jdk.has_value();
   prepared.jvm_options = target.jvm_options;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
@@ -171,11 +179,16 @@ Result<MemoryPlan> use_image(const RunOptions& options, Prepared& prepared) {
 }
 
 Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
-                         const Messages& messages, std::chrono::steady_clock::time_point start) {
+                         Registration& registration, const Messages& messages,
+                         std::chrono::steady_clock::time_point start) {
   Prepared prepared;
   prepared.qemu.program = MOKA_TRY(find_qemu());
-  const MemoryPlan memory = MOKA_TRY(names_image(options) ? use_image(options, prepared)
-                                                          : use_files(options, terminal, prepared));
+  const MemoryPlan memory =
+      MOKA_TRY(names_image(options) ? use_image(options, prepared)
+                                    : use_files(options, terminal, registration, prepared));
+
+  GuestConfig& config = prepared.config;
+  config.mounts.insert(config.mounts.end(), options.mounts.begin(), options.mounts.end());
 
   QemuSpec& qemu = prepared.qemu;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
@@ -183,7 +196,7 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));
-  qemu.mounts = options.mounts;
+  qemu.mounts = config.mounts;
   qemu.waits_for_gdb = options.waits_for_gdb;
   qemu.monitor_socket = options.monitor_socket;
   if (options.network.kind != NetworkOptions::Kind::kNone)
@@ -196,9 +209,9 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
   qemu.accelerator = choice.accelerator;
   prepared.is_watched = !options.waits_for_gdb && !choice.is_forced;
   std::fputs(messages.note(choice.reason).c_str(), stderr);
+  MOKA_TRY(registration.describe(options, prepared.is_java, prepared.jvm_options, qemu.memory_mib,
+                                 qemu.cpus));
 
-  GuestConfig& config = prepared.config;
-  config.mounts = options.mounts;
   for (const PortMapping& mapping : options.network.mappings)
     if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
   config.standard_input = stream_kind(STDIN_FILENO, HostStream::Direction::kIn);
@@ -212,7 +225,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
 }
 
 Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options,
-                                   Terminal& terminal) {
+                                   Terminal& terminal, Registration& registration,
+                                   std::optional<Detachment>& detachment) {
   const std::string records = MOKA_TRY(encode_config(prepared.config));
   const UniqueFd initrd = MOKA_TRY(
       memory_file("mokapot-initrd", cpio_archive({{mokapot::contract::kConfigFile, records}})));
@@ -223,7 +237,7 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   HostSignals signals = MOKA_TRY(HostSignals::take_over());
   std::vector<int> inherited{
       channels.initrd,  channels.standard_input, channels.standard_output, channels.standard_error,
-      channels.control, channels.serial,         channels.monitor};
+      channels.control, channels.serial,         channels.monitor,         channels.tools};
   const std::vector<int> of_network = prepared.network.descriptors();
   inherited.insert(inherited.end(), of_network.begin(), of_network.end());
   if (channels.kernel >= 0) inherited.push_back(channels.kernel);
@@ -233,14 +247,38 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   // Only QEMU may hold its ends, or its death would not close the channels.
   theirs.clear();
   prepared.network.close();
-  SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched,
-                                 options.output, std::move(prepared.publishing)};
-  return Session(std::move(session_options), std::move(ours), std::move(qemu), terminal, signals)
-      .run();
+  SessionOptions session_options{shows_log(options),
+                                 prepared.is_java,
+                                 prepared.is_watched,
+                                 options.output,
+                                 std::move(prepared.publishing),
+                                 registration.take_tool_listener(),
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
+  session_options.last_words = [&] {
+    return registration.last_words(Messages(options.output, options.is_verbose));
+  };
+  session_options.on_port = [&](const PortNotice& notice) {
+    registration.note_port(notice);
+    if (options.is_debugged && notice.kind == PortNotice::Kind::kPublished &&
+        notice.guest_port == options.debug_port)
+      std::fputs(Messages(options.output, true).debugger(notice.host_port).c_str(), stderr);
+  };
+  Session* running = nullptr;
+  session_options.on_ready = [&] {
+    if (!detachment || detachment->say_started(registration.entry().name())) return;
+    running->cancel(128 + SIGINT, "moka run -d was interrupted before the program began");
+  };
+  Session session(std::move(session_options), std::move(ours), std::move(qemu), terminal, signals);
+  running = &session;
+  return session.run();
 }
 
-int refuse(const Messages& messages, const std::string& status_file, const std::string& message) {
+int refuse(const Messages& messages, const std::string& status_file, const std::string& message,
+           const std::optional<Detachment>& detachment = std::nullopt) {
   std::fputs(messages.error(message).c_str(), stderr);
+  if (detachment) detachment->say_error(messages.error(message));
   const ExitReport report{kStatusBadInput, 0, ExitReport::By::kMoka, message};
   if (!status_file.empty()) (void)write_file_atomically(status_file, report.json(), 0644);
   return kStatusBadInput;
@@ -263,12 +301,28 @@ int run_command_line(const std::vector<std::string>& words) {
   const std::string& status_file = options.value().status_file;
   // A closed pipe is an error value to us, never our death.
   std::signal(SIGPIPE, SIG_IGN);
+  std::optional<Detachment> detachment;
+  if (options.value().is_detached && !(detachment = Detachment::detach()))
+    return refuse(messages, status_file, "cannot detach: " + error_text(errno));
+  Result<Registration> registration = Registration::make(options.value(), messages);
+  if (!registration) return refuse(messages, status_file, registration.error().message);
+  if (detachment) {
+    Result<void> redirected = detachment->redirect(registration.value().entry().log_file());
+    if (!redirected) return refuse(messages, status_file, redirected.error().message);
+  }
   Terminal terminal(terminal_fd());
   take_all_descriptors();
-  Result<Prepared> prepared = prepare(options.value(), terminal, messages, start);
-  if (!prepared) return refuse(messages, status_file, prepared.error().message);
-  Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal);
-  if (!report) return refuse(messages, status_file, report.error().message);
+  Result<Prepared> prepared =
+      prepare(options.value(), terminal, registration.value(), messages, start);
+  if (!prepared) return refuse(messages, status_file, prepared.error().message, detachment);
+  Result<ExitReport> report = start_and_watch(prepared.value(), options.value(), terminal,
+                                              registration.value(), detachment);
+  if (!report) return refuse(messages, status_file, report.error().message, detachment);
+  if (detachment && detachment->is_awaited())
+    detachment->say_error(messages.error("the VM ended before its program began; moka logs " +
+                                         registration.value().entry().name() +
+                                         " shows what it said"));
+  registration.value().end(report.value());
   if (!status_file.empty()) {
     Result<void> written = write_file_atomically(status_file, report.value().json(), 0644);
     if (!written) std::fputs(messages.error(written.error().message).c_str(), stderr);

@@ -84,8 +84,9 @@ unsigned main_class_version(const ClassPathClosure& closure, const std::string& 
 class Resolver {
  public:
   Resolver(const RunOptions& options, const MemoryPlan& memory,
-           const std::vector<std::string>& environment)
-      : options_(options), memory_(memory), environment_(environment) {}
+           const std::vector<std::string>& environment,
+           const std::optional<ArtifactPlace>& artifacts)
+      : options_(options), memory_(memory), environment_(environment), artifacts_(artifacts) {}
 
   Result<Target> run(const std::string& working_directory) {
     target_.files.working_directory = working_directory;
@@ -117,6 +118,8 @@ class Resolver {
   }
 
   Result<Target> native(const std::string& path) {
+    if (options_.is_debugged)
+      return Error{"--debug is for Java, and " + options_.name + " is a Linux program"};
     if (!options_.jvm_options.empty())
       return Error{"-J is for Java, and " + options_.name + " is a Linux program"};
     const ElfFile file = MOKA_TRY(ElfFile::read(path));
@@ -175,11 +178,15 @@ class Resolver {
     target_.program = target_.jdk->launcher();
     target_.arguments.push_back(target_.program);
 
-    std::vector<std::string> user_options = options_.jvm_options;
+    std::vector<std::string> in_environment;
     for (const char* variable : {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"})
-      append(user_options, words_of(value_in(environment_, variable)));
+      append(in_environment, words_of(value_in(environment_, variable)));
+    std::vector<std::string> user_options = options_.jvm_options;
+    append(user_options, in_environment);
     append(target_.arguments, heap_options(memory_, user_options));
-    append(target_.arguments, options_.jvm_options);
+    append(target_.arguments,
+           artifacts_ ? send_to_artifacts(options_.jvm_options, in_environment, *artifacts_)
+                      : options_.jvm_options);
     MOKA_TRY(add_option_files(target_.files, user_options));
     target_.jvm_options = std::move(user_options);
     return {};
@@ -188,6 +195,7 @@ class Resolver {
   const RunOptions& options_;
   const MemoryPlan& memory_;
   const std::vector<std::string>& environment_;
+  const std::optional<ArtifactPlace>& artifacts_;
   Target target_;
 };
 
@@ -195,8 +203,9 @@ class Resolver {
 
 Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
                               const std::vector<std::string>& environment,
-                              const std::string& working_directory) {
-  return Resolver(options, memory, environment).run(working_directory);
+                              const std::string& working_directory,
+                              const std::optional<ArtifactPlace>& artifacts) {
+  return Resolver(options, memory, environment, artifacts).run(working_directory);
 }
 
 }  // namespace moka

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/artifact_options.h"
 #include "cli/run_options.h"
 #include "guest/memory_plan.h"
 #include "image/application_image.h"
@@ -24,9 +25,11 @@ struct Target {
   ApplicationFiles files;
 };
 
-// `environment`: the guest's. Blocks on files only.
+// `environment`: the guest's. `artifacts`: where HotSpot shall write its files, if the VM has a
+// folder for them. Blocks on files only.
 Result<Target> resolve_target(const RunOptions& options, const MemoryPlan& memory,
                               const std::vector<std::string>& environment,
-                              const std::string& working_directory);
+                              const std::string& working_directory,
+                              const std::optional<ArtifactPlace>& artifacts = std::nullopt);
 
 }  // namespace moka

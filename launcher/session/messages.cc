@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "support/sizes.h"
+
 namespace moka {
 namespace {
 
@@ -82,6 +84,17 @@ std::string Messages::port(const PortNotice& notice) const {
   const std::string text =
       "port " + std::to_string(notice.guest_port) + " is not published: " + notice.reason;
   return notice.is_expected ? note(text) : text_line(text);
+}
+
+std::string Messages::debugger(std::uint16_t port) const {
+  const std::string line = "jdb -attach localhost:" + std::to_string(port);
+  if (is_json()) return line_of({{"event", "debugger"}, {"port", port}, {"attach", line}});
+  return text_line("the debugger attaches by: " + line);
+}
+
+std::string Messages::artifact(const std::string& path, std::uint64_t size) const {
+  if (is_json()) return line_of({{"event", "artifact"}, {"path", path}, {"size", size}});
+  return text_line("the VM wrote " + path + " (" + size_text(size) + ")");
 }
 
 std::string Messages::end(const ExitReport& report) const {

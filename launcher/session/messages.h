@@ -4,6 +4,7 @@
 // object a line. Its members are a promise to programs; docs/concepts/publishing.md lists them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,10 @@ class Messages {
   std::string warning(std::string_view text) const;
   std::string note(std::string_view text) const;  // for those who ask for details
   std::string port(const PortNotice& notice) const;
+  // Where a debugger attaches: a line to paste.
+  std::string debugger(std::uint16_t port) const;
+  // A file that the VM has left on the host.
+  std::string artifact(const std::string& path, std::uint64_t size) const;
   // How it all ended; people see that by themselves.
   std::string end(const ExitReport& report) const;
 

@@ -50,7 +50,8 @@ Result<SessionSockets> Session::make_sockets(QemuChannels& channels,
                     make_pair(ours.standard_error, theirs, channels.standard_error) &&
                     make_pair(ours.control, theirs, channels.control) &&
                     make_pair(ours.serial, theirs, channels.serial) &&
-                    make_pair(ours.monitor, theirs, channels.monitor);
+                    make_pair(ours.monitor, theirs, channels.monitor) &&
+                    make_pair(ours.tools, theirs, channels.tools);
   if (!made) return Error{"cannot make the VM's channels: " + error_text(errno)};
   return ours;
 }
@@ -71,9 +72,15 @@ Session::Session(SessionOptions options, SessionSockets sockets, QemuProcess qem
   watchdog_.set_enabled(options_.is_watched);
   if (options_.publishing) {
     options_.publishing->forwarder = qemu_.pid();
-    publisher_.emplace(std::move(*options_.publishing), monitor_,
-                       [this](const PortNotice& notice) { error_.append(messages_.port(notice)); });
+    publisher_.emplace(std::move(*options_.publishing), monitor_, [this](const PortNotice& notice) {
+      error_.append(messages_.port(notice));
+      if (options_.on_port) options_.on_port(notice);
+    });
   }
+  if (options_.tool_listener)
+    tools_.emplace(std::move(sockets_.tools), std::move(options_.tool_listener), [this] {
+      if (phase_ == Phase::kRunning) end_by_launcher(128 + SIGKILL, SIGKILL, "killed by moka kill");
+    });
 }
 
 ExitReport Session::run() {
@@ -81,6 +88,7 @@ ExitReport Session::run() {
   // The settings are the host's again before anything more is said.
   terminal_.restore();
   explain();
+  if (options_.last_words) error_.append(options_.last_words());
   error_.append(messages_.end(*report_));
   while (!is_gone_for_good_ && (output_.wants_host() || error_.wants_host())) poll_once();
   return *report_;
@@ -108,6 +116,7 @@ void Session::poll_once() {
       item(error_.host().fd(), error_.wants_host() || error_.watches_reader(),
            static_cast<short>(error_.wants_host() ? POLLOUT : 0)),
       item(publisher_ ? publisher_->relay().fd() : -1, phase_ == Phase::kRunning, POLLIN),
+      item(tools_ ? tools_->fd() : -1, phase_ != Phase::kEnded, POLLIN),
   };
   if (::poll(items, std::size(items), -1) < 0 && errno != EINTR) return;
   if ((items[10].revents & (POLLERR | POLLHUP)) != 0) output_.lose_reader();
@@ -117,6 +126,7 @@ void Session::poll_once() {
   keep_qemu_output();
   if (is_monitor_open_) handle_monitor();
   if ((items[12].revents & POLLIN) != 0) publisher_->relay().pump();
+  if ((items[13].revents & POLLIN) != 0) tools_->pump();
   control_.flush();
   // Before the output: a prompt must not show before the echo that the guest switched off for it.
   handle_control();
@@ -191,6 +201,7 @@ void Session::handle_line(const ControlChannel::Line& line) {
   watchdog_.answered();
   if (line.verb == contract::kGuestReady) {
     is_ready_ = true;
+    if (options_.on_ready) options_.on_ready();
   } else if (line.verb == contract::kGuestPong) {
     is_interrupt_unanswered_ = false;
   } else if (line.verb == contract::kGuestClock) {
@@ -321,6 +332,7 @@ void Session::handle_qemu_end(int status) {
   if (is_monitor_open_) monitor_.read_events();
   if (!report_) handle_control();  // an exit line may have come last
   if (!report_) report_ = classify_end(status);
+  if (tools_) tools_->end();
   phase_ = Phase::kEnded;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "session/terminal.h"
 #include "session/watchdog.h"
 #include "support/result.h"
+#include "tools/tool_server.h"
 
 namespace moka {
 
@@ -32,11 +34,17 @@ struct SessionOptions {
   bool is_watched = true;  // a VM that does not answer is ended
   OutputFormat output = OutputFormat::kText;
   std::optional<PublisherPlan> publishing;  // nothing without a network
+  UniqueFd tool_listener;                   // where tools connect; none: no tools
+  // Told of: the program's beginning, and each port. May be empty.
+  std::function<void()> on_ready;
+  std::function<void(const PortNotice&)> on_port;
+  // Asked at the end for what is left to say on standard error.
+  std::function<std::string()> last_words;
 };
 
 // The launcher's ends of the sockets whose other ends QEMU inherits.
 struct SessionSockets {
-  UniqueFd standard_input, standard_output, standard_error, control, serial, monitor;
+  UniqueFd standard_input, standard_output, standard_error, control, serial, monitor, tools;
 };
 
 class Session {
@@ -50,6 +58,8 @@ class Session {
 
   // Runs to the end of the VM and of the output. Says on standard error what the user must know.
   ExitReport run();
+  // Before run() has returned: ends the VM, for a reason of the launcher's.
+  void cancel(int status, std::string reason) { end_by_launcher(status, 0, std::move(reason)); }
 
  private:
   enum class Phase {
@@ -92,6 +102,7 @@ class Session {
   Watchdog watchdog_;
   Messages messages_;
   std::optional<Publisher> publisher_;
+  std::optional<ToolServer> tools_;
 
   Phase phase_ = Phase::kRunning;
   std::optional<ExitReport> report_;

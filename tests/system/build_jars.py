@@ -54,6 +54,10 @@ def main():
     compile_tree(javac, SOURCES / "faults", work / "faults", 17)
     make_jar(out / "faults.jar", work / "faults")
 
+    compile_tree(javac, SOURCES / "tools", work / "tools", 17, "-g")  # a debugger shows variables
+    make_jar(out / "tools.jar", work / "tools")
+    compile_tree(javac, SOURCES / "tools_redefined", out / "redefined", 17, "-g")
+
     newest = jdks.find(25)
     if newest:
         compile_tree(f"{newest}/bin/javac", SOURCES / "cases25", work / "cases25", 25)

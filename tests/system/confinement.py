@@ -89,7 +89,8 @@ def look_at(process, cache):
                 problem += f"process {pid} shows {text}: {line[:200]!r}\n"
     if pry(qemus[0]) not in ("0", ""):
         problem += "a stranger read the secret from QEMU's descriptors\n"
-    return problem + readable_by_others(cache / "mokapot") + files_with(SECRET, cache)
+    return problem + readable_by_others(cache / "mokapot") + files_with(SECRET, cache) + \
+        readable_by_others(cache.parent / "state/mokapot") + files_with(SECRET, cache.parent / "state")
 
 
 def watched_run(place):
@@ -103,7 +104,7 @@ def watched_run(place):
     for path in (place, cache, secrets):
         os.chown(path, NOBODY, NOBODY)
     secrets.chmod(0o600)
-    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache), "TOKEN": SECRET}
+    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache), "XDG_STATE_HOME": str(place / "state"), "TOKEN": SECRET}
     command = [*as_user(NOBODY), f"{place}/moka", "run", "-c", "1", "-m", "128", "--env-file", str(secrets),
                "-e", "TOKEN", f"{place}/standard_streams", ARGUMENT]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -5,6 +5,7 @@
 // sources: launcher/net/ip_address.cc launcher/net/network_options.cc
 // sources: launcher/elf/elf_file.cc launcher/guest/memory_plan.cc launcher/jar/class_path.cc
 // sources: launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/support/files.cc
+// sources: launcher/registry/vm_name.cc
 // libs: -lz
 
 #include "cli/run_options.h"
@@ -45,6 +46,36 @@ TEST(RunOptions, AClassPathMakesAMainClass) {
   EXPECT_EQ(options.target, RunOptions::Target::kMainClass);
   EXPECT_EQ(options.class_path, "a.jar:b");
   EXPECT_EQ(options.name, "com.example.Main");
+}
+
+TEST(RunOptions, NamesAndDetachment) {
+  const RunOptions options = parse({"--name", "my-vm.2", "-d", "--artifacts", "out", "app.jar"});
+  EXPECT_EQ(options.vm_name, "my-vm.2");
+  EXPECT_TRUE(options.is_detached);
+  EXPECT_TRUE(options.artifacts.ends_with("/out"));
+  EXPECT_EQ(parse({"--artifacts=none", "app.jar"}).artifacts, "none");
+  for (const char* name : {"", "-x", ".x", "a b", "a/b", "\xc3\xa4"})
+    EXPECT_NE(error_of({"--name", name, "app.jar"}).find("--name"), std::string::npos) << name;
+}
+
+TEST(RunOptions, ADebuggerGetsAPortAndTheJvmItsAgent) {
+  const RunOptions plain = parse({"--debug", "app.jar"});
+  EXPECT_EQ(plain.name, "app.jar");
+  ASSERT_EQ(plain.network.mappings.size(), 1u);
+  EXPECT_EQ(plain.network.mappings[0].host_port, 5005);
+  EXPECT_EQ(
+      plain.jvm_options,
+      (Words{
+          "-agentlib:jdwp=transport=dt_socket,server=y,quiet=y,suspend=n,address=127.0.0.1:5005"}));
+  const RunOptions chosen = parse({"--suspend", "--debug=8000", "app.jar"});
+  EXPECT_EQ(chosen.network.mappings[0].guest_port, 8000);
+  EXPECT_NE(chosen.jvm_options[0].find("suspend=y,address=127.0.0.1:8000"), std::string::npos);
+  EXPECT_NE(error_of({"--suspend", "app.jar"}).find("--debug"), std::string::npos);
+  EXPECT_NE(error_of({"--debug=x", "app.jar"}).find("port"), std::string::npos);
+  EXPECT_NE(error_of({"--debug", "--net", "none", "app.jar"}).find("user networking"),
+            std::string::npos);
+  EXPECT_NE(error_of({"--debug", "-J-agentlib:jdwp=server=y", "app.jar"}).find("both"),
+            std::string::npos);
 }
 
 TEST(RunOptions, ValuesMayBeJoined) {

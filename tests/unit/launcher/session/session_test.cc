@@ -27,6 +27,10 @@
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
 // sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
 // sources: launcher/support/interruption.cc
+// sources: launcher/cli/artifact_options.cc launcher/registry/vm_name.cc launcher/registry/vm_record.cc
+// sources: launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc
+// sources: launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc
+// sources: launcher/tools/tool_server.cc
 // libs: -lz -lutil
 
 #include <gtest/gtest.h>
@@ -211,6 +215,7 @@ class SessionTest : public testing::Test {
   static void SetUpTestSuite() {
     directory_ = new test::TemporaryDirectory();
     ::setenv("XDG_CACHE_HOME", directory_->path().c_str(), 1);
+    ::setenv("XDG_STATE_HOME", directory_->path().c_str(), 1);
     ::setenv("SECRET", "do not pass on", 1);
   }
   static void TearDownTestSuite() {
@@ -309,7 +314,9 @@ TEST_F(SessionTest, AFolderIsTheGuestsWorkingDirectory) {
       run("configuration", {"--dir", folder, "--mount", folder + ":/data/here:ro", "-p", "47124"});
   EXPECT_NE(ended.output.find("\ncwd=" + folder + "\n"), std::string::npos) << ended.output;
   EXPECT_NE(ended.output.find("\nenv=PWD=" + folder + "\n"), std::string::npos);
-  EXPECT_NE(ended.output.find("\nmount=mokapot0 ro /data/here\nexpose=47124\n"), std::string::npos);
+  EXPECT_NE(ended.output.find("\nmount=mokapot0 rw /run/mokapot/artifacts\nmount=mokapot1 ro "
+                              "/data/here\nexpose=47124\n"),
+            std::string::npos);
 }
 
 TEST_F(SessionTest, CountsInputToItsEnd) {

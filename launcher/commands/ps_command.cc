@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// moka ps: which VMs run.
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "commands/commands.h"
+#include "registry/vm_registry.h"
+#include "session/exit_report.h"
+
+namespace moka {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: moka ps [-a] [--output text|json]\n"
+    "\n"
+    "  -a               VMs, too, that ran detached and have ended\n"
+    "  --output FORMAT  text, or json: one array\n";
+
+using Row = std::vector<std::string>;
+
+std::string duration_text(std::int64_t seconds) {
+  if (seconds < 120) return std::to_string(std::max<std::int64_t>(seconds, 0)) + " s";
+  if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
+  if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + " h";
+  return std::to_string(seconds / 86400) + " days";
+}
+
+nlohmann::ordered_json end_of(const VmView& vm) {
+  return nlohmann::ordered_json::parse(vm.end, nullptr, false);
+}
+
+std::string status_text(const VmView& vm) {
+  if (vm.is_running) return "up " + duration_text(std::time(nullptr) - vm.record.started);
+  const auto end = end_of(vm);
+  const auto status = end.is_object() ? end.find("status") : end.end();
+  if (!end.is_object() || status == end.end() || !status->is_number_integer()) return "lost";
+  return "ended with " + std::to_string(status->get<int>());
+}
+
+Row row_of(const VmView& vm) {
+  std::string ports;
+  for (const VmRecord::Port& port : vm.record.ports) {
+    const std::string text = port.address + ":" + std::to_string(port.port) + "->" +
+                             std::to_string(port.guest_port) +
+                             (port.protocol == "udp" ? "/udp" : "");
+    ports += (ports.empty() ? "" : ",") + text;
+  }
+  return {vm.record.name,
+          vm.is_running ? std::to_string(vm.record.pid) : "-",
+          status_text(vm),
+          std::to_string(vm.record.memory_mib) + " MiB",
+          std::to_string(vm.record.cpus),
+          vm.record.program,
+          vm.is_running ? ports : ""};
+}
+
+void print_table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], row[column].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      line += row[column];
+      if (column + 1 < row.size()) line.append(widths[column] - row[column].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::printf("%s\n", line.c_str());
+  }
+}
+
+void print_json(const std::vector<VmView>& views) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const VmView& vm : views) {
+    nlohmann::ordered_json object = to_json(vm.record);
+    object["running"] = vm.is_running;
+    if (!vm.is_running) {
+      const auto end = end_of(vm);
+      object["end"] = end.is_object() ? end : nlohmann::ordered_json();
+    }
+    all.push_back(std::move(object));
+  }
+  // A program's name may hold bytes that are no UTF-8.
+  std::printf("%s\n",
+              all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+}
+
+}  // namespace
+
+int ps_command(const Words& words) {
+  if (wants_help(words, kUsage)) return 0;
+  bool is_json = false, shows_ended = false;
+  for (std::size_t index = 0; index < words.size(); ++index) {
+    const std::string& word = words[index];
+    std::string format;
+    if (word == "-a" || word == "--all") {
+      shows_ended = true;
+      continue;
+    }
+    if (word.starts_with("--output="))
+      format = word.substr(9);
+    else if (word == "--output" && index + 1 < words.size())
+      format = words[++index];
+    if (format != "text" && format != "json")
+      return complain(word.starts_with("--output")
+                          ? "--output knows text and json"
+                          : "ps does not know " + word + " (moka ps --help)",
+                      kStatusBadInput);
+    is_json = format == "json";
+  }
+  const Result<VmRegistry> registry = VmRegistry::open();
+  if (!registry) return complain(registry.error().message, kStatusBadInput);
+  std::vector<VmView> views = registry.value().list();
+  if (!shows_ended) std::erase_if(views, [](const VmView& vm) { return !vm.is_running; });
+  if (is_json) {
+    print_json(views);
+    return 0;
+  }
+  std::vector<Row> rows{{"NAME", "PID", "STATUS", "MEMORY", "CPUS", "PROGRAM", "PORTS"}};
+  for (const VmView& vm : views) rows.push_back(row_of(vm));
+  print_table(rows);
+  return 0;
+}
+
+}  // namespace moka
