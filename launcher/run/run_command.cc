@@ -26,6 +26,7 @@
 #include "run/host_network.h"
 #include "run/target.h"
 #include "session/messages.h"
+#include "session/owner.h"
 #include "session/session.h"
 #include "support/command.h"
 #include "support/files.h"
@@ -144,6 +145,7 @@ struct Prepared {
   GuestConfig config;
   bool is_java = false;
   bool is_watched = true;  // a VM that does not answer is ended
+  Owner owner;
   HostNetwork network;
   std::optional<PublisherPlan> publishing;
 };
@@ -151,6 +153,7 @@ struct Prepared {
 Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
                          const Messages& messages, std::chrono::steady_clock::time_point start) {
   Prepared prepared;
+  if (options.owner) prepared.owner = MOKA_TRY(Owner::of(*options.owner));
   prepared.qemu.program = MOKA_TRY(find_qemu());
   prepared.qemu.kernel = MOKA_TRY(find_kernel(options.kernel));
   const MemoryPlan memory = MOKA_TRY(plan_memory(options));
@@ -223,7 +226,8 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   theirs.clear();
   prepared.network.close();
   SessionOptions session_options{shows_log(options), prepared.is_java, prepared.is_watched,
-                                 options.output, std::move(prepared.publishing)};
+                                 options.output, std::move(prepared.publishing),
+                                 std::move(prepared.owner)};
   return Session(std::move(session_options), std::move(ours), std::move(qemu), terminal, signals)
       .run();
 }

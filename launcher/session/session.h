@@ -17,6 +17,7 @@
 #include "session/control_channel.h"
 #include "session/exit_report.h"
 #include "session/messages.h"
+#include "session/owner.h"
 #include "session/serial_log.h"
 #include "session/signals.h"
 #include "session/streams.h"
@@ -32,6 +33,7 @@ struct SessionOptions {
   bool is_watched = true;  // a VM that does not answer is ended
   OutputFormat output = OutputFormat::kText;
   std::optional<PublisherPlan> publishing;  // nothing without a network
+  Owner owner;
 };
 
 // The launcher's ends of the sockets whose other ends QEMU inherits.
@@ -69,6 +71,7 @@ class Session {
   void handle_monitor();
   void handle_serial();
   void handle_tick();
+  void lose_owner();
   void handle_qemu_end(int status);
   void keep_qemu_output();
   void give_up_on_hung_vm();
@@ -103,6 +106,7 @@ class Session {
   int interrupt_tick_ = -1000;  // when the last unanswered Ctrl-C came
   bool is_interrupt_unanswered_ = false;
   int ticks_since_phase_ = 0;
+  int ticks_without_owner_ = -1;  // -1: it runs
   int hung_ticks_ = -1;  // since the NMI that asks a hung guest what it does; -1: not hung
   std::string qemu_output_;
 };
