@@ -23,6 +23,7 @@ from parts.results import Results  # noqa: E402
 from system import checking, confinement, kvm, network, stress, system, terminal  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
+from system.maven import suite as maven  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 
 # In order of how soon they tell something.
@@ -40,6 +41,7 @@ PARTS = {
     "network": network.network,
     "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,
+    "maven": maven.maven,
     "faults": misbehaving.faults,
     "load": misbehaving.load,
     "terminal": terminal.terminal,

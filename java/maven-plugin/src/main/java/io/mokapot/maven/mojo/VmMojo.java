@@ -95,6 +95,7 @@ abstract class VmMojo extends MokapotMojo {
       getLog().info(project.getArtifactId() + " is an aggregator and builds no application: "
           + "passed over");
     } else {
+      ForkedLifecycle.handOver(builtProject(), project, session(), execution());
       ApplicationFinder finder = new ApplicationFinder(ProjectOutputs.of(builtProject(), mainClass,
           jar));
       Optional<Application> application = finder.find();
