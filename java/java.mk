@@ -30,4 +30,4 @@ $(MAVEN_DIST): $(MOKA) $(KERNEL) java/java.mk
 install-maven-plugin:
 	+@$(MAKE_QUIETLY) deps
 	+@$(MAKE_QUIETLY) $(MAVEN_DIST)
-	@mvn -q -B -f java/pom.xml -pl dist,maven-plugin -am install
+	@mvn -q -B -f java/pom.xml -Dmokapot.dist.file=$(abspath $(MAVEN_DIST)) -pl dist,maven-plugin -am install

@@ -2,14 +2,17 @@
 """The Maven plugin: its unit tests, and its goals in builds of sample projects by a real Maven, most with a stand-in
 for moka, some with VMs."""
 
+import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import time
 import urllib.request
 
-from system.maven.mvn import (PLACE, PLUGIN, REACTOR, REPOSITORY, Failure, Mvn, StandIn, Unreachable, sample, want)
+from parts.process import run
+from system.maven.mvn import (PATIENCE, PLACE, PLUGIN, REACTOR, REPOSITORY, Failure, Mvn, StandIn, Unreachable, sample, want)
 from system.system import missing_moka
 
 # A VM that lost its build has ten seconds for ending by itself; the rest is for a busy machine.
@@ -103,13 +106,82 @@ def without_stop(_):
     mvn.want_no_vm("behind a build without stop")
 
 
+def want_served(build):
+    port = build.wait_for(r"127\.0\.0\.1:(\d+) -> 8080")[1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=120) as answer:
+        want(answer.read() == b"served", "another answer", "")
+
+
+def served(name, packaging="jar"):
+    """A server made with somebody else's plugin, which has its own way of packaging."""
+    def test(_):
+        mvn = sample(name)
+        pom = mvn.folder / "pom.xml"
+        pom.write_text(pom.read_text().replace("<packaging>jar</packaging>", f"<packaging>{packaging}</packaging>"))
+        with mvn.running("clean", f"{PLUGIN}:run") as build:
+            want_served(build)
+            build.process.send_signal(signal.SIGTERM)
+            mvn.want_no_vm("behind SIGTERM", GONE_WITHIN)
+    return test
+
+
+def doctor(_):
+    """Outside of any project."""
+    mvn = Mvn(PLACE)
+    output = mvn.run(f"{PLUGIN}:doctor")
+    want(re.search(r"moka: .*/mokapot/dist/[0-9a-f]{32}/moka\n", output), "it does not say which moka", output)
+    output = mvn.run(f"{PLUGIN}:doctor", env={"PATH": without_qemu()}, status=1)
+    want("(Debian: qemu-system-x86)" in output, "it does not miss QEMU", output)
+
+
+def without_qemu():
+    """A folder of links to all programs but QEMU."""
+    folder = PLACE / "without-qemu"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for place in os.environ["PATH"].split(os.pathsep):
+        for program in pathlib.Path(place).glob("*"):
+            if not program.name.startswith("qemu") and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def image(_):
+    """An image by moka itself, that runs."""
+    mvn = sample("plain")
+    mvn.run(f"{PLUGIN}:build", "-Dmokapot.args=x")
+    built = run(["build/moka", "run", str(mvn.folder / "target/plain-1.qcow2")], PATIENCE)
+    want(built.status == 1 and b'plain: ["x"]' in built.stdout, f"the image ended with {built.status}", built.text())
+
+
+def has_build():
+    return "moka build" in run(["build/moka", "--help"], 60).text()
+
+
+def examples(_):
+    """java/examples, with their own tests; each as a VM, asked something."""
+    mvn = Mvn(REACTOR.parent)
+    mvn.run("install")
+    output = mvn.run("-o", "-pl", "examples/hello", "mokapot:run")
+    want("Hello from Java" in output, "hello said nothing", output)
+    for name, path, answer in (("tomcat", "/path", b"Hello from Tomcat, /path"), ("spring", "/notes", b"[]")):
+        with mvn.running("-o", "-pl", f"examples/{name}", "mokapot:run") as build:
+            port = build.wait_for(r"127\.0\.0\.1:(\d+) -> 8080")[1]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as got:
+                want(got.read().strip() == answer, f"{name} answered otherwise", "")
+    with mvn.running("-o", "-pl", "examples/cache", "mokapot:run") as build:
+        port = int(build.wait_for(r"127\.0\.0\.1:(\d+) -> 11211")[1])
+        with socket.create_connection(("127.0.0.1", port), 60) as client, client.makefile("rb") as stream:
+            client.sendall(b"set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n")
+            want(stream.read() == b"STORED\r\nVALUE k 0 5\r\nhello\r\nEND\r\n", "the cache answered otherwise", "")
+    mvn.want_no_vm("behind builds that were killed", GONE_WITHIN)
+
+
 def ended_by(number):
     def test(_):
         mvn = sample("web")
         with mvn.running("-o", f"{PLUGIN}:run", "-Dmokapot.memory=256") as build:
-            port = build.wait_for(r"127\.0\.0\.1:(\d+) -> 8080")[1]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-                want(answer.read() == b"served", "another answer", "")
+            want_served(build)
             want(len(mvn.vms()) == 2, f"not a moka and a QEMU: {mvn.vms()}", "")
             build.process.send_signal(number)
             mvn.want_no_vm(f"behind {signal.Signals(number).name}", GONE_WITHIN)
@@ -121,11 +193,17 @@ CASES = (  # title, test, when
     ("run: a plain jar from clean", plain, "test"),
     ("run: offline and incremental", offline, "test"),
     ("advice", advice, "test"),
+    ("doctor", doctor, "test"),
     ("build: several modules on two threads", modules, "test"),
     ("start and stop around a test", integration_test, "test"),
     ("a build that does not stop what it started", without_stop, "test"),
     ("a build that is killed", ended_by(signal.SIGKILL), "test"),
     ("a build that is ended", ended_by(signal.SIGTERM), "soak"),
+    ("run: Spring Boot, a jar", served("spring"), "soak"),
+    ("run: Spring Boot, a war", served("spring", "war"), "soak"),
+    ("run: Quarkus, a fast-jar", served("quarkus"), "soak"),
+    ("the examples", examples, "soak"),
+    ("build: an image that runs", image, "test"),
 )
 
 
@@ -150,8 +228,8 @@ def maven(results, options):
               or (options.only_case in case[0] and (case[2] == "test" or options.mode == "soak"))]
     absent = prepare()
     for title, test, _ in chosen:
-        if absent:
-            results.skipped(title, absent)
+        if absent or (test is image and not has_build()):
+            results.skipped(title, absent or "this moka does not build images yet")
             continue
         start = time.monotonic()
         try:
@@ -162,3 +240,5 @@ def maven(results, options):
             results.skipped(title, absent)
         except (Failure, OSError) as problem:
             results.failed(title, f"{type(problem).__name__}: {problem}")
+            if test is install:
+                return  # what follows would try an older plugin, or none

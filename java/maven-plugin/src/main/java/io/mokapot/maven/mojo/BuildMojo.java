@@ -6,6 +6,7 @@ import io.mokapot.maven.moka.Moka;
 import io.mokapot.maven.support.Advice;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import javax.inject.Inject;
@@ -36,6 +37,13 @@ public final class BuildMojo extends VmMojo {
   @Parameter(property = "mokapot.attach", defaultValue = "false")
   private boolean attach;
 
+  /**
+   * Whether the application is run once, so that the image starts sooner. Not by itself: a build is no
+   * place where one expects to be run.
+   */
+  @Parameter(property = "mokapot.train", defaultValue = "false")
+  private boolean train;
+
   @Inject private MavenProjectHelper projectHelper;
 
   @Override
@@ -47,7 +55,10 @@ public final class BuildMojo extends VmMojo {
     Path output = image != null ? image.toPath()
         : buildFolder().resolve(project().getBuild().getFinalName() + suffix);
     Moka moka = moka();
-    List<String> words = List.of("-o", output.toString(), "--format", format);
+    List<String> words = new ArrayList<>(List.of("-o", output.toString(), "--format", format));
+    if (!train) {
+      words.add("--no-train");
+    }
     int status = waitFor(moka.start(moka.build(application, vmOptions(), words).inheritIO()));
     if (status != 0) {
       throw new Advice("moka build ended with status " + status + "; it says above why");

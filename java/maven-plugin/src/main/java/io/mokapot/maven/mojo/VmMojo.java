@@ -9,6 +9,7 @@ import io.mokapot.maven.support.Advice;
 import io.mokapot.maven.support.Words;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -137,8 +138,17 @@ abstract class VmMojo extends MokapotMojo {
 
   protected final VmOptions vmOptions() throws Advice {
     return new VmOptions(memory, cpus, jdk(), Words.split(jvmArgs),
-        environment != null ? environment : Map.of(), path(envFile), path(dir), mounts(), ports(),
+        environment(), path(envFile), path(dir), mounts(), ports(),
         Words.split(options), Words.split(args));
+  }
+
+  private Map<String, String> environment() {
+    Map<String, String> variables = new LinkedHashMap<>();
+    if (environment != null) {
+      // Maven reads an empty element as null.
+      environment.forEach((name, value) -> variables.put(name, value != null ? value : ""));
+    }
+    return variables;
   }
 
   private List<String> mounts() {

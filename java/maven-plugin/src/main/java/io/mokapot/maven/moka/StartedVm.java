@@ -74,7 +74,12 @@ public final class StartedVm {
       throw new Advice("cannot write the application's output to " + logFile + " ("
           + problem.getMessage() + ")", problem);
     }
-    process = moka.start(builder);
+    try {
+      process = moka.start(builder);
+    } catch (Advice noProcess) {
+      closeQuietly(log);
+      throw noProcess;
+    }
     // Nobody types here: the application reads its input's end at once.
     closeQuietly(process.getOutputStream());
     read(process.getInputStream(), "mokapot-output", this::keep);
