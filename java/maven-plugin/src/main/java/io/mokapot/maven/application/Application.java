@@ -13,4 +13,4 @@ import java.util.List;
  * @param target moka's words for it: a jar, or {@code -cp PATH MAINCLASS}
  */
 public record Application(String description, Path folder, List<String> jvmOptions,
-    List<String> target) {}
+        List<String> target) {}

@@ -18,4 +18,4 @@ import java.util.List;
  * @param jar the file that the user named; null where not
  */
 public record ProjectOutput(String name, String packaging, Path artifact, List<Path> attached,
-    Path buildFolder, List<Path> classPath, String mainClass, Path jar) {}
+        Path buildFolder, List<Path> classPath, String mainClass, Path jar) {}

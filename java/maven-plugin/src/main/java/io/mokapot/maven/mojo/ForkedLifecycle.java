@@ -13,23 +13,23 @@ import org.apache.maven.project.MavenProject;
  * repositories, and not find it.
  */
 final class ForkedLifecycle {
-  private ForkedLifecycle() {}
+    private ForkedLifecycle() {}
 
-  /** Gives the project the jar that the fork built, so that modules built later find it. */
-  static void handOver(MavenProject built, MavenProject project, MavenSession session,
-      MojoExecution execution) {
-    File jar = built.getArtifact() != null ? built.getArtifact().getFile() : null;
-    if (built != project && jar != null && isLast(execution, session.getGoals())) {
-      project.getArtifact().setFile(jar);
+    /** Gives the project the jar that the fork built, so that modules built later find it. */
+    static void handOver(MavenProject built, MavenProject project, MavenSession session,
+            MojoExecution execution) {
+        File jar = built.getArtifact() != null ? built.getArtifact().getFile() : null;
+        if (built != project && jar != null && isLast(execution, session.getGoals())) {
+            project.getArtifact().setFile(jar);
+        }
     }
-  }
 
-  /**
-   * Where other goals follow they package the project themselves, and the jar plugin refuses a project
-   * that has its jar already.
-   */
-  private static boolean isLast(MojoExecution execution, List<String> goals) {
-    return execution.getSource() == MojoExecution.Source.CLI && !goals.isEmpty()
-        && goals.get(goals.size() - 1).matches(".*:" + execution.getGoal() + "(@.*)?");
-  }
+    /**
+     * Where other goals follow they package the project themselves, and the jar plugin refuses a project
+     * that has its jar already.
+     */
+    private static boolean isLast(MojoExecution execution, List<String> goals) {
+        return execution.getSource() == MojoExecution.Source.CLI && !goals.isEmpty()
+                && goals.get(goals.size() - 1).matches(".*:" + execution.getGoal() + "(@.*)?");
+    }
 }

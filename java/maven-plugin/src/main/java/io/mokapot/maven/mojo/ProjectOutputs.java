@@ -11,31 +11,31 @@ import org.apache.maven.project.MavenProject;
 
 /** Translates Maven's projects. */
 final class ProjectOutputs {
-  private static final Set<String> SCOPES = Set.of(Artifact.SCOPE_COMPILE, Artifact.SCOPE_RUNTIME,
-      Artifact.SCOPE_SYSTEM);
-  private static final Set<String> NO_PROGRAMS = Set.of("sources", "test-sources", "javadoc",
-      "test-javadoc", "tests");
+    private static final Set<String> SCOPES = Set.of(Artifact.SCOPE_COMPILE, Artifact.SCOPE_RUNTIME,
+            Artifact.SCOPE_SYSTEM);
+    private static final Set<String> NO_PROGRAMS = Set.of("sources", "test-sources", "javadoc",
+            "test-javadoc", "tests");
 
-  private ProjectOutputs() {}
+    private ProjectOutputs() {}
 
-  static ProjectOutput of(MavenProject project, String mainClass, File jar) {
-    List<Path> classPath = project.getArtifacts().stream()
-        .filter(artifact -> SCOPES.contains(artifact.getScope())
-            && artifact.getArtifactHandler().isAddedToClasspath() && artifact.getFile() != null)
-        .map(artifact -> artifact.getFile().toPath()).toList();
-    List<Path> attached = project.getAttachedArtifacts().stream()
-        .filter(artifact -> artifact.getFile() != null
-            && !NO_PROGRAMS.contains(artifact.getClassifier() + ""))
-        .map(artifact -> artifact.getFile().toPath()).toList();
-    File artifact = project.getArtifact().getFile();
-    return new ProjectOutput(project.getArtifactId(), project.getPackaging(),
-        artifact != null ? artifact.toPath() : null, attached,
-        Path.of(project.getBuild().getDirectory()), classPath, fallBack(mainClass, project),
-        jar != null ? jar.toPath() : null);
-  }
+    static ProjectOutput of(MavenProject project, String mainClass, File jar) {
+        List<Path> classPath = project.getArtifacts().stream()
+                .filter(artifact -> SCOPES.contains(artifact.getScope())
+                        && artifact.getArtifactHandler().isAddedToClasspath() && artifact.getFile() != null)
+                .map(artifact -> artifact.getFile().toPath()).toList();
+        List<Path> attached = project.getAttachedArtifacts().stream()
+                .filter(artifact -> artifact.getFile() != null
+                        && !NO_PROGRAMS.contains(artifact.getClassifier() + ""))
+                .map(artifact -> artifact.getFile().toPath()).toList();
+        File artifact = project.getArtifact().getFile();
+        return new ProjectOutput(project.getArtifactId(), project.getPackaging(),
+                artifact != null ? artifact.toPath() : null, attached,
+                Path.of(project.getBuild().getDirectory()), classPath, fallBack(mainClass, project),
+                jar != null ? jar.toPath() : null);
+    }
 
-  /** exec-maven-plugin's name for the same thing: many projects have it already. */
-  private static String fallBack(String mainClass, MavenProject project) {
-    return mainClass != null ? mainClass : project.getProperties().getProperty("exec.mainClass");
-  }
+    /** exec-maven-plugin's name for the same thing: many projects have it already. */
+    private static String fallBack(String mainClass, MavenProject project) {
+        return mainClass != null ? mainClass : project.getProperties().getProperty("exec.mainClass");
+    }
 }

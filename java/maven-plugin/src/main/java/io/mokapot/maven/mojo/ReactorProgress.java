@@ -13,36 +13,36 @@ import org.apache.maven.plugin.descriptor.PluginDescriptor;
  * several threads.
  */
 final class ReactorProgress {
-  private final int projects;
-  // Under this object's monitor.
-  private int done;
-  private boolean hasApplication;
+    private final int projects;
+    // Under this object's monitor.
+    private int done;
+    private boolean hasApplication;
 
-  private ReactorProgress(int projects) {
-    this.projects = projects;
-  }
-
-  /** The one of this goal in this build. */
-  static ReactorProgress of(MavenSession session, PluginDescriptor plugin,
-      MojoExecution execution) {
-    // A goal that POMs bind runs in the projects that bind it, however many these are.
-    boolean isCounted = execution.getSource() == MojoExecution.Source.CLI;
-    Map<String, Object> context = session.getPluginContext(plugin, session.getTopLevelProject());
-    synchronized (ReactorProgress.class) {
-      return (ReactorProgress) context.computeIfAbsent(
-          "progress " + execution.getGoal() + isCounted, name -> new ReactorProgress(
-              isCounted ? session.getProjects().size() : Integer.MAX_VALUE));
+    private ReactorProgress(int projects) {
+        this.projects = projects;
     }
-  }
 
-  synchronized void applicationFound() {
-    hasApplication = true;
-  }
-
-  synchronized void projectDone() throws Advice {
-    if (++done == projects && !hasApplication) {
-      throw new Advice("none of the projects has a main class; name one: -pl MODULE "
-          + "-Dmokapot.mainClass=CLASS");
+    /** The one of this goal in this build. */
+    static ReactorProgress of(MavenSession session, PluginDescriptor plugin,
+            MojoExecution execution) {
+        // A goal that POMs bind runs in the projects that bind it, however many these are.
+        boolean isCounted = execution.getSource() == MojoExecution.Source.CLI;
+        Map<String, Object> context = session.getPluginContext(plugin, session.getTopLevelProject());
+        synchronized (ReactorProgress.class) {
+            return (ReactorProgress) context.computeIfAbsent(
+                    "progress " + execution.getGoal() + isCounted, name -> new ReactorProgress(
+                            isCounted ? session.getProjects().size() : Integer.MAX_VALUE));
+        }
     }
-  }
+
+    synchronized void applicationFound() {
+        hasApplication = true;
+    }
+
+    synchronized void projectDone() throws Advice {
+        if (++done == projects && !hasApplication) {
+            throw new Advice("none of the projects has a main class; name one: -pl MODULE "
+                    + "-Dmokapot.mainClass=CLASS");
+        }
+    }
 }

@@ -19,25 +19,25 @@ import org.apache.maven.plugins.annotations.ResolutionScope;
 @Mojo(name = "run", requiresDependencyResolution = ResolutionScope.RUNTIME, threadSafe = true)
 @Execute(phase = LifecyclePhase.PACKAGE)
 public final class RunMojo extends VmMojo {
-  @Override
-  protected void executeWith(Application application) throws Advice {
-    Moka moka = moka();
-    Path statusFile = buildFolder().resolve("mokapot/status.json");
-    try {
-      Files.createDirectories(statusFile.getParent());
-      Files.deleteIfExists(statusFile);
-    } catch (IOException problem) {
-      throw new Advice("cannot write " + statusFile + " (" + problem.getMessage() + ")", problem);
+    @Override
+    protected void executeWith(Application application) throws Advice {
+        Moka moka = moka();
+        Path statusFile = buildFolder().resolve("mokapot/status.json");
+        try {
+            Files.createDirectories(statusFile.getParent());
+            Files.deleteIfExists(statusFile);
+        } catch (IOException problem) {
+            throw new Advice("cannot write " + statusFile + " (" + problem.getMessage() + ")", problem);
+        }
+        ProcessBuilder builder = moka.run(application, vmOptions(),
+                List.of("--status-file", statusFile.toString())).inheritIO();
+        if (session().isParallel()) {
+            // Several would share the terminal, and each get some of what is typed.
+            builder.redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
+        }
+        int status = waitFor(moka.start(builder));
+        if (status != 0) {
+            throw new Advice(ExitReport.read(statusFile, status).sentence());
+        }
     }
-    ProcessBuilder builder = moka.run(application, vmOptions(),
-        List.of("--status-file", statusFile.toString())).inheritIO();
-    if (session().isParallel()) {
-      // Several would share the terminal, and each get some of what is typed.
-      builder.redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
-    }
-    int status = waitFor(moka.start(builder));
-    if (status != 0) {
-      throw new Advice(ExitReport.read(statusFile, status).sentence());
-    }
-  }
 }

@@ -20,44 +20,44 @@ import org.apache.maven.plugins.annotations.ResolutionScope;
  * properties where. The VM ends with the goal {@code stop}, at the latest with the build.
  */
 @Mojo(name = "start", defaultPhase = LifecyclePhase.PRE_INTEGRATION_TEST,
-    requiresDependencyResolution = ResolutionScope.RUNTIME, threadSafe = true)
+        requiresDependencyResolution = ResolutionScope.RUNTIME, threadSafe = true)
 public final class StartMojo extends VmMojo {
-  /** Where a project starts several applications: what its properties and log are called. */
-  @Parameter(property = "mokapot.id")
-  private String id;
+    /** Where a project starts several applications: what its properties and log are called. */
+    @Parameter(property = "mokapot.id")
+    private String id;
 
-  /** How long the application may take until it listens, in seconds. */
-  @Parameter(property = "mokapot.startTimeout", defaultValue = "300")
-  private long startTimeout;
+    /** How long the application may take until it listens, in seconds. */
+    @Parameter(property = "mokapot.startTimeout", defaultValue = "300")
+    private long startTimeout;
 
-  /** The scheme of mokapot.url. */
-  @Parameter(property = "mokapot.scheme", defaultValue = "http")
-  private String scheme;
+    /** The scheme of mokapot.url. */
+    @Parameter(property = "mokapot.scheme", defaultValue = "http")
+    private String scheme;
 
-  @Override
-  protected void executeWith(Application application) throws Advice {
-    String prefix = id == null || id.isEmpty() ? "mokapot" : "mokapot." + id;
-    StartedVms vms = StartedVms.of(session(), plugin(), project());
-    if (vms.has(prefix)) {
-      throw new Advice("an application is started already; give each execution an <id> of its own "
-          + "in its configuration");
+    @Override
+    protected void executeWith(Application application) throws Advice {
+        String prefix = id == null || id.isEmpty() ? "mokapot" : "mokapot." + id;
+        StartedVms vms = StartedVms.of(session(), plugin(), project());
+        if (vms.has(prefix)) {
+            throw new Advice("an application is started already; give each execution an <id> of its own "
+                    + "in its configuration");
+        }
+        Moka moka = moka();
+        VmOptions options = vmOptions();
+        Path log = buildFolder().resolve("mokapot").resolve(prefix + ".log");
+        StartedVm vm = new StartedVm(moka, moka.run(application, options,
+                List.of("--output", "json")), log, getLog()::warn);
+        vms.add(prefix, vm);
+        Map<String, StartedVm.Port> ports = vm.awaitReady(options.guestPorts(), startTimeout);
+        String first = options.guestPorts().stream().findFirst()
+                .orElseGet(() -> ports.keySet().iterator().next());
+        Properties properties = project().getProperties();
+        properties.setProperty(prefix + ".url", scheme + "://" + ports.get(first).authority());
+        properties.setProperty(prefix + ".host", ports.get(first).address());
+        properties.setProperty(prefix + ".port", ports.get(first).number());
+        ports.forEach((guest, host) ->
+                properties.setProperty(prefix + ".port." + guest, host.number()));
+        getLog().info(prefix + ".url=" + properties.getProperty(prefix + ".url")
+                + ", output in " + log);
     }
-    Moka moka = moka();
-    VmOptions options = vmOptions();
-    Path log = buildFolder().resolve("mokapot").resolve(prefix + ".log");
-    StartedVm vm = new StartedVm(moka, moka.run(application, options,
-        List.of("--output", "json")), log, getLog()::warn);
-    vms.add(prefix, vm);
-    Map<String, StartedVm.Port> ports = vm.awaitReady(options.guestPorts(), startTimeout);
-    String first = options.guestPorts().stream().findFirst()
-        .orElseGet(() -> ports.keySet().iterator().next());
-    Properties properties = project().getProperties();
-    properties.setProperty(prefix + ".url", scheme + "://" + ports.get(first).authority());
-    properties.setProperty(prefix + ".host", ports.get(first).address());
-    properties.setProperty(prefix + ".port", ports.get(first).number());
-    ports.forEach((guest, host) ->
-        properties.setProperty(prefix + ".port." + guest, host.number()));
-    getLog().info(prefix + ".url=" + properties.getProperty(prefix + ".url")
-        + ", output in " + log);
-  }
 }

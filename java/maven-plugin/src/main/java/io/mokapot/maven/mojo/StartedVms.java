@@ -17,58 +17,58 @@ import org.apache.maven.project.MavenProject;
  * Maven runs may well live on.
  */
 final class StartedVms {
-  private static final String KEY = "started";
-  private static final long SECONDS_AT_END = 20;
+    private static final String KEY = "started";
+    private static final long SECONDS_AT_END = 20;
 
-  // Under this object's monitor.
-  private final Map<String, StartedVm> vms = new LinkedHashMap<>();
+    // Under this object's monitor.
+    private final Map<String, StartedVm> vms = new LinkedHashMap<>();
 
-  private StartedVms() {}
+    private StartedVms() {}
 
-  static StartedVms of(MavenSession session, PluginDescriptor plugin, MavenProject project) {
-    Map<String, Object> context = session.getPluginContext(plugin, project);
-    synchronized (StartedVms.class) {
-      StartedVms vms = (StartedVms) context.get(KEY);
-      if (vms == null) {
-        vms = new StartedVms();
-        context.put(KEY, vms);
-        vms.endWith(session);
-      }
-      return vms;
+    static StartedVms of(MavenSession session, PluginDescriptor plugin, MavenProject project) {
+        Map<String, Object> context = session.getPluginContext(plugin, project);
+        synchronized (StartedVms.class) {
+            StartedVms vms = (StartedVms) context.get(KEY);
+            if (vms == null) {
+                vms = new StartedVms();
+                context.put(KEY, vms);
+                vms.endWith(session);
+            }
+            return vms;
+        }
     }
-  }
 
-  private void endWith(MavenSession session) {
-    ExecutionListener next = session.getRequest().getExecutionListener();
-    session.getRequest().setExecutionListener((ExecutionListener) Proxy.newProxyInstance(
-        ExecutionListener.class.getClassLoader(), new Class<?>[] {ExecutionListener.class},
-        (proxy, method, arguments) -> {
-          if (method.getName().equals("sessionEnded")) {
-            takeAll().values().forEach(vm -> vm.stop(SECONDS_AT_END));
-          }
-          if (method.getDeclaringClass() == Object.class) {
-            return method.invoke(this, arguments);
-          }
-          try {
-            return next != null ? method.invoke(next, arguments) : null;
-          } catch (InvocationTargetException thrown) {
-            throw thrown.getCause();
-          }
-        }));
-  }
+    private void endWith(MavenSession session) {
+        ExecutionListener next = session.getRequest().getExecutionListener();
+        session.getRequest().setExecutionListener((ExecutionListener) Proxy.newProxyInstance(
+                ExecutionListener.class.getClassLoader(), new Class<?>[] {ExecutionListener.class},
+                (proxy, method, arguments) -> {
+                    if (method.getName().equals("sessionEnded")) {
+                        takeAll().values().forEach(vm -> vm.stop(SECONDS_AT_END));
+                    }
+                    if (method.getDeclaringClass() == Object.class) {
+                        return method.invoke(this, arguments);
+                    }
+                    try {
+                        return next != null ? method.invoke(next, arguments) : null;
+                    } catch (InvocationTargetException thrown) {
+                        throw thrown.getCause();
+                    }
+                }));
+    }
 
-  synchronized boolean has(String name) {
-    return vms.containsKey(name);
-  }
+    synchronized boolean has(String name) {
+        return vms.containsKey(name);
+    }
 
-  synchronized void add(String name, StartedVm vm) {
-    vms.put(name, vm);
-  }
+    synchronized void add(String name, StartedVm vm) {
+        vms.put(name, vm);
+    }
 
-  /** All of them; afterwards there are none. */
-  synchronized Map<String, StartedVm> takeAll() {
-    Map<String, StartedVm> all = new LinkedHashMap<>(vms);
-    vms.clear();
-    return all;
-  }
+    /** All of them; afterwards there are none. */
+    synchronized Map<String, StartedVm> takeAll() {
+        Map<String, StartedVm> all = new LinkedHashMap<>(vms);
+        vms.clear();
+        return all;
+    }
 }

@@ -12,49 +12,49 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class EventTest {
-  @TempDir Path folder;
+    @TempDir Path folder;
 
-  @Test
-  void anEventIsALine() {
-    Event.Line line = Event.parse("{\"event\":\"published\",\"guestPort\":8080,\"address\":\"::1\"}");
-    assertNull(line.text());
-    assertEquals("published", line.event().kind());
-    assertEquals("8080", line.event().text("guestPort"));
-    assertEquals("::1", line.event().text("address"));
-    assertEquals("", line.event().text("nothing"));
-  }
-
-  @Test
-  void theApplicationsLinesAreItsOwn() {
-    for (String text : new String[] {"", "hello", "{\"level\":\"info\"}", "{\"event\":\"cut",
-        "[1]"}) {
-      assertEquals(text, Event.parse(text).text());
-      assertNull(Event.parse(text).event());
+    @Test
+    void anEventIsALine() {
+        Event.Line line = Event.parse("{\"event\":\"published\",\"guestPort\":8080,\"address\":\"::1\"}");
+        assertNull(line.text());
+        assertEquals("published", line.event().kind());
+        assertEquals("8080", line.event().text("guestPort"));
+        assertEquals("::1", line.event().text("address"));
+        assertEquals("", line.event().text("nothing"));
     }
-  }
 
-  @Test
-  void anUnfinishedLineKeepsWhatItSaid() {
-    Event.Line line = Event.parse("Password: {\"event\":\"warning\",\"message\":\"m\"}");
-    assertEquals("Password: ", line.text());
-    assertEquals("m", line.event().text("message"));
-  }
+    @Test
+    void theApplicationsLinesAreItsOwn() {
+        for (String text : new String[] {"", "hello", "{\"level\":\"info\"}", "{\"event\":\"cut",
+                "[1]"}) {
+            assertEquals(text, Event.parse(text).text());
+            assertNull(Event.parse(text).event());
+        }
+    }
 
-  @Test
-  void aStatusFileSaysWhoEndedIt() throws Exception {
-    Path file = Files.writeString(folder.resolve("status"),
-        "{\"status\":3,\"by\":\"application\",\"signal\":0,\"reason\":\"\"}\n");
-    ExitReport report = ExitReport.read(file, 3);
-    assertTrue(report.isByApplication());
-    assertEquals("the application ended with status 3", report.sentence());
-  }
+    @Test
+    void anUnfinishedLineKeepsWhatItSaid() {
+        Event.Line line = Event.parse("Password: {\"event\":\"warning\",\"message\":\"m\"}");
+        assertEquals("Password: ", line.text());
+        assertEquals("m", line.event().text("message"));
+    }
 
-  @Test
-  void withoutOneItWasMoka() throws Exception {
-    ExitReport report = ExitReport.read(folder.resolve("none"), 2);
-    assertFalse(report.isByApplication());
-    assertTrue(report.sentence().startsWith("moka refused"), report.sentence());
-    Path cut = Files.writeString(folder.resolve("cut"), "{\"stat");
-    assertEquals("moka ended with status 125", ExitReport.read(cut, 125).sentence());
-  }
+    @Test
+    void aStatusFileSaysWhoEndedIt() throws Exception {
+        Path file = Files.writeString(folder.resolve("status"),
+                "{\"status\":3,\"by\":\"application\",\"signal\":0,\"reason\":\"\"}\n");
+        ExitReport report = ExitReport.read(file, 3);
+        assertTrue(report.isByApplication());
+        assertEquals("the application ended with status 3", report.sentence());
+    }
+
+    @Test
+    void withoutOneItWasMoka() throws Exception {
+        ExitReport report = ExitReport.read(folder.resolve("none"), 2);
+        assertFalse(report.isByApplication());
+        assertTrue(report.sentence().startsWith("moka refused"), report.sentence());
+        Path cut = Files.writeString(folder.resolve("cut"), "{\"stat");
+        assertEquals("moka ended with status 125", ExitReport.read(cut, 125).sentence());
+    }
 }

@@ -11,14 +11,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HostProgramsTest {
-  @TempDir Path folder;
+    @TempDir Path folder;
 
-  @Test
-  void whatIsMissingIsNamedWithItsPackage() throws Exception {
-    assertEquals(2, HostPrograms.missing(null).size());
-    Path qemu = Files.writeString(folder.resolve("qemu-system-x86_64"), "");
-    assertTrue(qemu.toFile().setExecutable(true));
-    assertEquals(List.of("mkfs.erofs is not installed: install it (Debian: erofs-utils)"),
-        HostPrograms.missing("/no/such/folder:" + folder));
-  }
+    @Test
+    void whatIsMissingIsNamedWithItsPackage() throws Exception {
+        assertEquals(2, HostPrograms.missing(null).size());
+        Path qemu = Files.writeString(folder.resolve("qemu-system-x86_64"), "");
+        assertTrue(qemu.toFile().setExecutable(true));
+        assertEquals(List.of("mkfs.erofs is not installed: install it (Debian: erofs-utils)"),
+                HostPrograms.missing("/no/such/folder:" + folder));
+    }
 }

@@ -5,8 +5,8 @@ import com.google.gson.Gson;
 
 /** Says what it was given, by a library, and ends with a status. */
 public class Plain {
-  public static void main(String[] arguments) {
-    System.out.println("plain: " + new Gson().toJson(arguments) + " " + System.getenv("COLOUR"));
-    System.exit(arguments.length);
-  }
+    public static void main(String[] arguments) {
+        System.out.println("plain: " + new Gson().toJson(arguments) + " " + System.getenv("COLOUR"));
+        System.exit(arguments.length);
+    }
 }

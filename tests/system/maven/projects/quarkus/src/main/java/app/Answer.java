@@ -7,8 +7,8 @@ import jakarta.ws.rs.Path;
 /** Answers with one word. */
 @Path("/")
 public class Answer {
-  @GET
-  public String answer() {
-    return "served";
-  }
+    @GET
+    public String answer() {
+        return "served";
+    }
 }

@@ -10,12 +10,12 @@ import org.springframework.web.bind.annotation.RestController;
 @SpringBootApplication
 @RestController
 public class Spring {
-  public static void main(String[] arguments) {
-    SpringApplication.run(Spring.class, arguments);
-  }
+    public static void main(String[] arguments) {
+        SpringApplication.run(Spring.class, arguments);
+    }
 
-  @GetMapping("/")
-  String answer() {
-    return "served";
-  }
+    @GetMapping("/")
+    String answer() {
+        return "served";
+    }
 }

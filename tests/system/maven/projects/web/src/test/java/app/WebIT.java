@@ -11,12 +11,12 @@ import org.junit.jupiter.api.Test;
 
 /** Asks the server in the VM. */
 class WebIT {
-  @Test
-  void answers() throws IOException {
-    String url = System.getProperty("mokapot.url");
-    assertTrue(url.endsWith(":" + System.getProperty("mokapot.port.8080")), url);
-    try (InputStream answer = new URL(url + "/any").openStream()) {
-      assertEquals(System.getProperty("expected", "served"), new String(answer.readAllBytes()));
+    @Test
+    void answers() throws IOException {
+        String url = System.getProperty("mokapot.url");
+        assertTrue(url.endsWith(":" + System.getProperty("mokapot.port.8080")), url);
+        try (InputStream answer = new URL(url + "/any").openStream()) {
+            assertEquals(System.getProperty("expected", "served"), new String(answer.readAllBytes()));
+        }
     }
-  }
 }

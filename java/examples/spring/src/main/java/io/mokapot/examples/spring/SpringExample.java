@@ -20,37 +20,37 @@ import org.springframework.web.server.ResponseStatusException;
 @SpringBootApplication
 @RestController
 public class SpringExample {
-  private final ConcurrentMap<String, String> notes = new ConcurrentHashMap<>();
+    private final ConcurrentMap<String, String> notes = new ConcurrentHashMap<>();
 
-  /** Made by Spring. */
-  public SpringExample() {}
+    /** Made by Spring. */
+    public SpringExample() {}
 
-  /**
-   * Serves on port 8080 until it is stopped.
-   *
-   * @param arguments Spring's own, as in {@code --server.port=9090}
-   */
-  public static void main(String[] arguments) {
-    SpringApplication.run(SpringExample.class, arguments);
-  }
-
-  @GetMapping("/notes")
-  List<String> names() {
-    return notes.keySet().stream().sorted().toList();
-  }
-
-  @GetMapping("/notes/{name}")
-  Map<String, String> note(@PathVariable("name") String name) {
-    String text = notes.get(name);
-    if (text == null) {
-      throw new ResponseStatusException(HttpStatus.NOT_FOUND);
+    /**
+     * Serves on port 8080 until it is stopped.
+     *
+     * @param arguments Spring's own, as in {@code --server.port=9090}
+     */
+    public static void main(String[] arguments) {
+        SpringApplication.run(SpringExample.class, arguments);
     }
-    return Map.of("name", name, "text", text);
-  }
 
-  @PutMapping("/notes/{name}")
-  @ResponseStatus(HttpStatus.NO_CONTENT)
-  void keep(@PathVariable("name") String name, @RequestBody String text) {
-    notes.put(name, text);
-  }
+    @GetMapping("/notes")
+    List<String> names() {
+        return notes.keySet().stream().sorted().toList();
+    }
+
+    @GetMapping("/notes/{name}")
+    Map<String, String> note(@PathVariable("name") String name) {
+        String text = notes.get(name);
+        if (text == null) {
+            throw new ResponseStatusException(HttpStatus.NOT_FOUND);
+        }
+        return Map.of("name", name, "text", text);
+    }
+
+    @PutMapping("/notes/{name}")
+    @ResponseStatus(HttpStatus.NO_CONTENT)
+    void keep(@PathVariable("name") String name, @RequestBody String text) {
+        notes.put(name, text);
+    }
 }

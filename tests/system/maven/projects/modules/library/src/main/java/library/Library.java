@@ -3,7 +3,7 @@ package library;
 
 /** What both applications share. */
 public class Library {
-  public static String greeting(String name) {
-    return "hello from " + name;
-  }
+    public static String greeting(String name) {
+        return "hello from " + name;
+    }
 }

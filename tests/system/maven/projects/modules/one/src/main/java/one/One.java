@@ -5,7 +5,7 @@ import library.Library;
 
 /** One of two applications. */
 public class One {
-  public static void main(String[] arguments) {
-    System.out.println(Library.greeting("one"));
-  }
+    public static void main(String[] arguments) {
+        System.out.println(Library.greeting("one"));
+    }
 }

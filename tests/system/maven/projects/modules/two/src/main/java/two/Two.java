@@ -5,7 +5,7 @@ import library.Library;
 
 /** One of two applications. */
 public class Two {
-  public static void main(String[] arguments) {
-    System.out.println(Library.greeting("two"));
-  }
+    public static void main(String[] arguments) {
+        System.out.println(Library.greeting("two"));
+    }
 }
