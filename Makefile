@@ -39,7 +39,7 @@ include tests/tests.mk
 all: kernel moka java
 kernel: $(KERNEL)
 moka: $(MOKA)
-java: $(JAVA_EXAMPLES)
+java: $(JAVA_EXAMPLES) $(MAVEN_DIST)
 
 # --- Running -------------------------------------------------------------------------------------
 # make run [JAR=app.jar] [ARGS="a b"] [MEM=512] [CPUS=2] [JDK=/dir] [FLAGS=-v]
@@ -78,6 +78,7 @@ clean:
 help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 #: make                    everything: the kernel, build/moka, the example jars
+#: make install-maven-plugin   mokapot-maven-plugin into ~/.m2
 #: make run                boot the example jar in a VM (JAR= ARGS= MEM= CPUS= JDK= FLAGS=)
 #: make test               all quick tests; the last line is the tally
 #: make soak               the whole sampling matrix and long stress runs

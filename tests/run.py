@@ -23,6 +23,7 @@ from parts.results import Results  # noqa: E402
 from system import checking, collectors, confinement, images, kvm, network, stress, system, terminal, tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
+from system.maven import suite as maven  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 from conformance import suite as conformance  # noqa: E402
 
@@ -42,6 +43,7 @@ PARTS = {
     "network": network.network,
     "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,
+    "maven": maven.maven,
     "faults": misbehaving.faults,
     "load": misbehaving.load,
     "conformance": conformance.conformance,

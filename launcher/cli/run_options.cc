@@ -42,6 +42,7 @@ const char* const kRunUsage =
     "  -v                 show the kernel's log on standard error\n"
     "  --output FORMAT    how moka itself speaks on standard error: text or json\n"
     "  --status-file F    write who ended the program, and how, to F as JSON\n"
+    "  --owner PID        end the program, and with it the VM, when process PID ends\n"
     "\n"
     "TCP ports that the application listens on appear on the host's 127.0.0.1 and ::1.\n"
     "\n"
@@ -336,6 +337,15 @@ class Parser {
     return {};
   }
 
+  Result<void> read_owner(std::string text) {
+    int owner = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), owner);
+    if (error != std::errc() || end != text.data() + text.size() || owner <= 0)
+      return Error{"--owner " + text + " is no process; give its number"};
+    options_.owner = owner;
+    return {};
+  }
+
   Result<void> read_machine(std::string text) {
     if (text == "microvm")
       options_.machine = RunOptions::Machine::kMicrovm;
@@ -371,6 +381,7 @@ std::span<const Parser::Option> Parser::all_options() {
       {"-v", false, &Parser::set_flag<&RunOptions::is_verbose>},
       {"--output", true, &Parser::read_output},
       {"--status-file", true, &Parser::set_path<&RunOptions::status_file>},
+      {"--owner", true, &Parser::read_owner},
       {"-cp", true, &Parser::set_text<&RunOptions::class_path>},
       {"-classpath", true, &Parser::set_text<&RunOptions::class_path>},
       {"--class-path", true, &Parser::set_text<&RunOptions::class_path>},

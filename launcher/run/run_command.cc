@@ -30,6 +30,7 @@
 #include "run/registration.h"
 #include "run/target.h"
 #include "session/messages.h"
+#include "session/owner.h"
 #include "session/session.h"
 #include "support/command.h"
 #include "support/files.h"
@@ -132,6 +133,7 @@ struct Prepared {
   GuestConfig config;
   bool is_java = false;
   bool is_watched = true;  // a VM that does not answer is ended
+  Owner owner;
   HostNetwork network;
   std::optional<PublisherPlan> publishing;
 };
@@ -182,6 +184,7 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
                          Registration& registration, const Messages& messages,
                          std::chrono::steady_clock::time_point start) {
   Prepared prepared;
+  if (options.owner) prepared.owner = MOKA_TRY(Owner::of(*options.owner));
   prepared.qemu.program = MOKA_TRY(find_qemu());
   const MemoryPlan memory =
       MOKA_TRY(names_image(options) ? use_image(options, prepared)
@@ -255,7 +258,8 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
                                  registration.take_tool_listener(),
                                  nullptr,
                                  nullptr,
-                                 nullptr};
+                                 nullptr,
+                                 std::move(prepared.owner)};
   session_options.last_words = [&] {
     return registration.last_words(Messages(options.output, options.is_verbose));
   };

@@ -24,6 +24,8 @@ constexpr int kSecondInterruptTicks = 3;
 constexpr int kTicksToPowerOff = 10;
 // How long a hung guest gets to answer an NMI with its state.
 constexpr int kTicksToSayWhy = 3;
+// How long a program has for ending by itself once its owner has ended.
+constexpr int kTicksWithoutOwner = 10;
 constexpr std::size_t kSerialLinesShown = 40;
 constexpr std::size_t kKeptQemuOutput = 16 * 1024;
 
@@ -117,6 +119,7 @@ void Session::poll_once() {
            static_cast<short>(error_.wants_host() ? POLLOUT : 0)),
       item(publisher_ ? publisher_->relay().fd() : -1, phase_ == Phase::kRunning, POLLIN),
       item(tools_ ? tools_->fd() : -1, phase_ != Phase::kEnded, POLLIN),
+      item(options_.owner.fd(), ticks_without_owner_ < 0, POLLIN),
   };
   if (::poll(items, std::size(items), -1) < 0 && errno != EINTR) return;
   if ((items[10].revents & (POLLERR | POLLHUP)) != 0) output_.lose_reader();
@@ -127,6 +130,7 @@ void Session::poll_once() {
   if (is_monitor_open_) handle_monitor();
   if ((items[12].revents & POLLIN) != 0) publisher_->relay().pump();
   if ((items[13].revents & POLLIN) != 0) tools_->pump();
+  if ((items[14].revents & POLLIN) != 0) lose_owner();
   control_.flush();
   // Before the output: a prompt must not show before the echo that the guest switched off for it.
   handle_control();
@@ -272,6 +276,11 @@ void Session::keep_qemu_output() {
 void Session::handle_tick() {
   ++ticks_;
   ++ticks_since_phase_;
+  if (ticks_without_owner_ >= 0 && ++ticks_without_owner_ > kTicksWithoutOwner) {
+    is_gone_for_good_ = true;  // nor is a stalled reader waited for
+    if (phase_ == Phase::kRunning)
+      return end_by_launcher(128 + SIGTERM, SIGTERM, "the owner ended, and the program did not");
+  }
   if (phase_ == Phase::kAcknowledged) {
     // The program's end is known; a power-off that does not come changes nothing in it.
     if (ticks_since_phase_ > kTicksToPowerOff) qemu_.kill();
@@ -295,6 +304,12 @@ void Session::handle_tick() {
       hung_ticks_ = 0;
       break;
   }
+}
+
+// Nobody is left who wants this VM.
+void Session::lose_owner() {
+  ticks_without_owner_ = 0;
+  if (phase_ == Phase::kRunning) forward(SIGTERM);
 }
 
 void Session::give_up_on_hung_vm() {

@@ -18,6 +18,7 @@
 #include "session/control_channel.h"
 #include "session/exit_report.h"
 #include "session/messages.h"
+#include "session/owner.h"
 #include "session/serial_log.h"
 #include "session/signals.h"
 #include "session/streams.h"
@@ -40,6 +41,7 @@ struct SessionOptions {
   std::function<void(const PortNotice&)> on_port;
   // Asked at the end for what is left to say on standard error.
   std::function<std::string()> last_words;
+  Owner owner;
 };
 
 // The launcher's ends of the sockets whose other ends QEMU inherits.
@@ -79,6 +81,7 @@ class Session {
   void handle_monitor();
   void handle_serial();
   void handle_tick();
+  void lose_owner();
   void handle_qemu_end(int status);
   void keep_qemu_output();
   void give_up_on_hung_vm();
@@ -114,6 +117,7 @@ class Session {
   int interrupt_tick_ = -1000;  // when the last unanswered Ctrl-C came
   bool is_interrupt_unanswered_ = false;
   int ticks_since_phase_ = 0;
+  int ticks_without_owner_ = -1;  // -1: it runs
   int hung_ticks_ = -1;  // since the NMI that asks a hung guest what it does; -1: not hung
   std::string qemu_output_;
 };

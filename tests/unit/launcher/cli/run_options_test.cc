@@ -79,13 +79,14 @@ TEST(RunOptions, ADebuggerGetsAPortAndTheJvmItsAgent) {
 }
 
 TEST(RunOptions, ValuesMayBeJoined) {
-  const RunOptions options = parse(
-      {"-m1G", "-c4", "-J-Xss1m", "-J", "-ea", "-eA=B C", "--jdk=/x", "--status-file=s", "p"});
+  const RunOptions options = parse({"-m1G", "-c4", "-J-Xss1m", "-J", "-ea", "-eA=B C", "--jdk=/x",
+                                    "--status-file=s", "--owner=7", "p"});
   EXPECT_EQ(options.memory_mib, 1024u);
   EXPECT_EQ(options.cpus, 4u);
   EXPECT_EQ(options.jvm_options, (Words{"-Xss1m", "-ea"}));
   EXPECT_EQ(options.environment, (Words{"A=B C"}));
   EXPECT_EQ(options.jdk, "/x");
+  EXPECT_EQ(options.owner, 7);
   EXPECT_TRUE(options.status_file.ends_with("/s"));
 }
 
@@ -146,6 +147,8 @@ TEST(RunOptions, NamesWhatIsWrong) {
   EXPECT_NE(error_of({"-m", "lots", "a.jar"}).find("is no size"), std::string::npos);
   EXPECT_NE(error_of({"-c", "0", "a.jar"}).find("is no number of CPUs"), std::string::npos);
   EXPECT_NE(error_of({"-Xmx1g", "a.jar"}).find("-J -Xmx1g"), std::string::npos);
+  EXPECT_NE(error_of({"--owner", "me", "a.jar"}).find("--owner me is no process"),
+            std::string::npos);
   EXPECT_NE(error_of({"-e", "=x", "a.jar"}).find("NAME=VALUE"), std::string::npos);
   EXPECT_NE(error_of({"@/no/such/file"}).find("/no/such/file"), std::string::npos);
 }

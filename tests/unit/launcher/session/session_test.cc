@@ -21,7 +21,7 @@
 // sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
 // sources: launcher/image/bootable_image.cc launcher/run/image_target.cc
 // sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
-// sources: launcher/session/messages.cc
+// sources: launcher/session/messages.cc launcher/session/owner.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
@@ -455,6 +455,53 @@ TEST_F(SessionTest, QemuDiesWithTheLauncher) {
   pollfd item{moka.output.get(), POLLIN, 0};
   ASSERT_EQ(::poll(&item, 1, 5000), 1);
   EXPECT_EQ(::read(moka.output.get(), &byte, 1), 0);
+}
+
+// A process that does nothing, for as long as it is let.
+class Idler {
+ public:
+  Idler() : pid_(::fork()) {
+    if (pid_ != 0) return;
+    for (;;) ::pause();
+  }
+  ~Idler() { end(); }
+  void end() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  std::string pid() const { return std::to_string(pid_); }
+
+ private:
+  pid_t pid_;
+};
+
+TEST_F(SessionTest, AProgramEndsWithItsOwner) {
+  Idler owner;
+  MokaProcess moka("signals", words({"--owner", owner.pid()}));
+  ASSERT_TRUE(moka.wait_for_output("waiting"));
+  owner.end();
+  const Ended ended = moka.finish();
+  EXPECT_NE(ended.output.find("signal 15"), std::string::npos);
+  EXPECT_EQ(ended.status, 143);
+}
+
+TEST_F(SessionTest, EvenADeafGuestEndsWithItsOwner) {
+  Idler owner;
+  MokaProcess moka("deaf", words({"--owner", owner.pid()}));
+  ASSERT_TRUE(moka.wait_for_output("waiting"));
+  owner.end();
+  EXPECT_EQ(moka.finish(60).status, 143);
+}
+
+TEST_F(SessionTest, AnOwnerThatIsGoneIsRefused) {
+  Idler owner;
+  const std::string pid = owner.pid();
+  owner.end();
+  const Ended ended = run("exit", {"--owner", pid});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.error.find("--owner " + pid), std::string::npos);
 }
 
 class TerminalSessionTest : public SessionTest {
