@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import collectors, confinement, kvm, network, stress, system, terminal  # noqa: E402
+from system import collectors, confinement, kvm, limits, network, stress, system, terminal  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
@@ -43,6 +43,7 @@ PARTS = {
     "load": misbehaving.load,
     "terminal": terminal.terminal,
     "stress": stress.stress,
+    "limits": limits.limits,
     "collectors": collectors.collectors,
     "matrix": system.matrix,
 }
@@ -60,6 +61,7 @@ ESTIMATES = {
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
     "stress": stress.stress_seconds,
+    "limits": limits.limits_seconds,
     "collectors": collectors.collectors_seconds,
     "matrix": system.matrix_seconds,
 }
