@@ -16,6 +16,7 @@
 #include "drivers/drivers.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
+#include "linux/segments.h"
 #include "linux/timers.h"
 #include "memory/frames.h"
 #include "memory/heap.h"
@@ -103,6 +104,7 @@ extern "C" [[noreturn]] void kernel_start(unsigned protocol, std::uint64_t infor
   initialise_signals();
   initialise_futexes();
   initialise_application_timers();
+  initialise_segments();
   initialise_resource_limits();
   if (!AddressSpace::initialise(random_seed()).ok()) panic("no memory for the address space");
   const FrameStatistics frames = frame_statistics();
