@@ -20,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import checking, collectors, confinement, images, kvm, network, stress, system, terminal, tools  # noqa: E402
+from system import checking, collectors, confinement, images, kvm, limits, network, stress, system, terminal  # noqa: E402
+from system import tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.maven import suite as maven  # noqa: E402
@@ -50,6 +51,7 @@ PARTS = {
     "terminal": terminal.terminal,
     "tools": tools.tools,
     "stress": stress.stress,
+    "limits": limits.limits,
     "collectors": collectors.collectors,
     "matrix": system.matrix,
 }
@@ -67,6 +69,7 @@ ESTIMATES = {
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
     "stress": stress.stress_seconds,
+    "limits": limits.limits_seconds,
     "collectors": collectors.collectors_seconds,
     "matrix": system.matrix_seconds,
 }

@@ -17,6 +17,7 @@
 #include "drivers/drivers.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
+#include "linux/segments.h"
 #include "linux/timers.h"
 #include "memory/frames.h"
 #include "memory/heap.h"
@@ -105,6 +106,7 @@ extern "C" [[noreturn]] [[gnu::no_stack_protector]] void kernel_start(unsigned p
   initialise_signals();
   initialise_futexes();
   initialise_application_timers();
+  initialise_segments();
   initialise_resource_limits();
   if (!AddressSpace::initialise(random_seed()).ok()) panic("no memory for the address space");
   const FrameStatistics frames = frame_statistics();

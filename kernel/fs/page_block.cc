@@ -135,6 +135,9 @@ Result<PhysAddr> FileCache::huge_frame_for_mapping(std::uint64_t first) {
 }
 
 Result<void> FileCache::reserve(std::uint64_t first, std::uint64_t count) {
+  const std::uint64_t pages = std::min(count, size() / kPageSize);
+  const std::uint64_t present = resident_pages();
+  if (pages > present && !huge_blocks_are_left((pages - present) / kPagesOfBlock)) return Errno::kENOMEM;
   for (std::uint64_t index = align_down(first, kPagesOfBlock); index < first + count; index += kPagesOfBlock) {
     const Result<void> made = make_block(index, Beyond::kRefuse);
     if (made.ok()) continue;

@@ -231,17 +231,6 @@ SyscallResult sys_mlockall(Flags flags) {
 
 SyscallResult sys_munlockall() { return 0; }
 
-// --- System V shared memory: there is none, as in a kernel without CONFIG_SYSVIPC. ------------------
-
-SyscallResult sys_shmget(int, std::size_t, Flags flags) {
-  // HotSpot asks for huge pages this way to learn whether any are set aside: none are.
-  constexpr std::uint64_t kShmHugeTlb = 04000;
-  return (flags & kShmHugeTlb) != 0 ? Errno::kENOMEM : Errno::kENOSYS;
-}
-SyscallResult sys_shmat(int, VirtAddr, Flags) { return Errno::kENOSYS; }
-SyscallResult sys_shmctl(int, int, VirtAddr) { return Errno::kENOSYS; }
-SyscallResult sys_shmdt(VirtAddr) { return Errno::kENOSYS; }
-
 // --- membarrier ---------------------------------------------------------------------------------------
 
 SyscallResult sys_membarrier(int command, Flags flags, int) {

@@ -29,6 +29,7 @@ PhysAddr take_block() {
 }  // namespace
 
 Result<void> reserve_huge_blocks(std::uint64_t count) {
+  if (count > 0 && !huge_blocks_are_left(count)) return Errno::kENOMEM;
   for (std::uint64_t got = 0; got < count; ++got) {
     const Result<PhysAddr> block = allocate_huge_block_reclaiming(FrameUse::kHugeTlb, FrameContents::kUninitialised);
     if (!block.ok()) {

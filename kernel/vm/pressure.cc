@@ -120,6 +120,10 @@ Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents cont
   }
 }
 
+bool huge_blocks_are_left(std::uint64_t count) {
+  return count <= (free_frame_estimate() + reclaimable_frames()) / arch::kEntriesPerTable;
+}
+
 std::uint64_t reclaimable_frames() {
   std::uint64_t frames = stack_reclaimer.reclaimable();
   for (std::size_t i = 0; i < reclaimer_count; ++i) frames += reclaimers[i]->reclaimable();

@@ -36,6 +36,8 @@ Result<PhysAddr> allocate_frame_reclaiming(FrameUse use, FrameContents contents)
 Result<PhysAddr> allocate_huge_block(FrameUse use, std::uint64_t keep_free);
 // The same for who asked for such pages by name (MAP_HUGETLB): asks the reclaimers before it fails. May block.
 Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents contents);
+// Whether count such blocks could be had at all: asked first, so that no cache is emptied for what must fail.
+bool huge_blocks_are_left(std::uint64_t count);
 std::uint64_t reclaimable_frames();
 // Whether as much as one part in fraction of memory, and at least 1 MiB, is free or can be made so. For those who
 // take memory that does not come back by itself (files in memory, threads): they are refused while the page faults of

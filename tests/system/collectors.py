@@ -46,6 +46,8 @@ SETTINGS = {
     "touched": Setting(("-XX:+AlwaysPreTouch",), ("AlwaysPreTouch=true", "touched"), initial=True),
     "transparent": Setting(("-XX:+UseTransparentHugePages",), ("UseTransparentHugePages=true", "huge")),
     "large": Setting(("-XX:+UseLargePages",), ("UseLargePages=true", "UseTransparentHugePages=false", "huge")),
+    # Of 17 only: large pages from System V segments.
+    "segments": Setting(("-XX:+UseLargePages", "-XX:+UseSHM"), ("UseSHM=true", "huge")),
     "wide": Setting(("-XX:-UseCompressedOops",), ("UseCompressedOops=false",)),
     # On one node HotSpot switches it off again, without a word.
     "numa": Setting(("-XX:+UseNUMA",)),
@@ -94,7 +96,7 @@ def command_of(key, seconds):
     if name == "uncommit":
         options += UNCOMMIT[collector]
     # HotSpot wants its code cache, 240 MiB, in large pages as well.
-    memory = heap + (768 if name in ("large", "transparent") else 384)
+    memory = heap + (768 if name in ("large", "transparent", "segments") else 384)
     command = [MOKA, "run", "-c", "2", "-m", str(memory), "--jdk", jdks.find(int(jdk))]
     for option in options:
         command += ["-J", option]

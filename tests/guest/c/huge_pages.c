@@ -9,6 +9,7 @@
 #include <linux/memfd.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/vfs.h>
 
 enum { kHuge = 2 << 20, kPage = 4096, kRead = PROT_READ | PROT_WRITE };
@@ -89,6 +90,19 @@ static void memory_file(void) {
   munmap(a, kHuge);
 }
 
+static void segment(void) {
+  check_prefix = "segment";
+  int id = shmget(IPC_PRIVATE, 3 * kHuge, IPC_CREAT | SHM_HUGETLB | 0600);
+  char* a = shmat(id, NULL, 0);
+  say("attached: %d, aligned: %d", a != (char*)-1, (long)a % kHuge == 0);
+  a[2 * kHuge + kPage] = 1;
+  say("removed: %d", shmctl(id, IPC_RMID, NULL));
+  say("%ld kB", meminfo("Hugetlb"));
+  say("detached: %d", shmdt(a));
+  say("more than there is: %s", shmget(IPC_PRIVATE, 1L << 33, IPC_CREAT | SHM_HUGETLB | 0600) >= 0 ? "given" : check_errno_name(errno));
+  say_pool("gone");
+}
+
 static char* race_area;
 static pthread_barrier_t race_start;
 
@@ -141,6 +155,7 @@ int main(void) {
   for (int round = 0; round < 2; ++round) {
     private_pages();
     memory_file();
+    segment();
     advised();
   }
   check_prefix = NULL;

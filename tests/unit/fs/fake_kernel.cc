@@ -84,6 +84,8 @@ Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents cont
   return allocate_frames(kHugeFrameOrder, use, contents);
 }
 
+bool huge_blocks_are_left(std::uint64_t count) { return count <= frame_statistics().free_frames / 512; }
+
 // --- io, device -----------------------------------------------------------------------------------------
 void release_file_locks(File&) {}
 void detach_watches(File&) {}

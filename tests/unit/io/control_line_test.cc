@@ -22,13 +22,15 @@ TEST(ControlLine, KnownCommands) {
   EXPECT_EQ(parse_control_line("eof 0")->verb, Verb::kEndOfInput);
   EXPECT_EQ(parse_control_line("eof 123456789012")->first, 123456789012u);
   EXPECT_EQ(parse_control_line("ping")->verb, Verb::kPing);
+  EXPECT_EQ(parse_control_line("clock 1795900000123456789")->verb, Verb::kClock);
+  EXPECT_EQ(parse_control_line("clock 1795900000123456789")->first, 1795900000123456789u);
   EXPECT_EQ(parse_control_line("ack")->verb, Verb::kAcknowledge);
 }
 
 TEST(ControlLine, EverythingElseIsRefused) {
   for (const char* line : {"", " ", "signal", "signal 0", "signal 65", "signal x", "signal -1", "signal 1 2", "winsize 24",
                            "winsize 24 80 1", "winsize 70000 1", "eof", "eof 99999999999999999999999", "pingpong",
-                           "ping now", "SIGNAL 1", "ack\t"}) {
+                           "ping now", "clock", "clock -1", "clock 0", "clock 9223372036854775808", "clock 1 2", "SIGNAL 1", "ack\t"}) {
     EXPECT_FALSE(parse_control_line(line)) << line;
   }
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -153,4 +154,43 @@ TEST(seek_hole_and_data) {
   VALUE(lseek(fd, 11 * kPage, SEEK_DATA));
   VALUE(lseek(fd, 65 * kPage, SEEK_HOLE));
   close(fd);
+}
+
+TEST(sysv_segments) {
+  int id = shmget(IPC_PRIVATE, 3 * kPage + 5, IPC_CREAT | 0640);
+  TRUTH(id >= 0);
+  char* a = shmat(id, NULL, 0);
+  char* b = shmat(id, NULL, SHM_RDONLY);
+  TRUTH(a != (char*)-1 && b != (char*)-1 && a != b);
+  a[3 * kPage] = 'x';
+  VALUE(b[3 * kPage]);
+  OUTCOME(mprotect(b, kPage, PROT_READ | PROT_WRITE));
+  struct shmid_ds status;
+  VALUE(shmctl(id, IPC_STAT, &status));
+  VALUE((long)status.shm_segsz);
+  VALUE((long)status.shm_nattch);
+  VALUE(status.shm_perm.mode);
+  OUTCOME((long)shmat(id, a, 0));
+  OUTCOME((long)shmat(id, a + 1, 0));
+  OUTCOME((long)shmat(id + 12345, NULL, 0));
+  VALUE(shmctl(id, IPC_RMID, NULL));
+  VALUE(shmctl(id, IPC_STAT, &status));
+  TRUTH((status.shm_perm.mode & SHM_DEST) != 0);
+  VALUE(munmap(b, 4 * kPage));
+  VALUE(shmctl(id, IPC_STAT, &status));
+  VALUE((long)status.shm_nattch);
+  VALUE(shmdt(a + kPage));
+  VALUE(shmdt(a));
+  VALUE(shmctl(id, IPC_STAT, &status));
+  const int key = 0x6d6f6b61;
+  VALUE(shmget(key, kPage, 0600));
+  id = shmget(key, kPage, IPC_CREAT | IPC_EXCL | 0600);
+  TRUTH(id >= 0);
+  TRUTH(shmget(key, 100, 0) == id);
+  VALUE(shmget(key, 2 * kPage, 0));
+  VALUE(shmget(key, kPage, IPC_CREAT | IPC_EXCL));
+  VALUE(shmget(IPC_PRIVATE, 0, IPC_CREAT));
+  VALUE(shmctl(id, 77, NULL));
+  VALUE(shmctl(id, IPC_RMID, NULL));
+  VALUE(shmget(key, kPage, 0600));
 }

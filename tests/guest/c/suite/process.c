@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -169,14 +168,13 @@ TEST(auxiliary_vector) {
   TRUTH(strcmp((const char*)getauxval(AT_PLATFORM), "x86_64") == 0);
 }
 
-TEST(numa_policy_and_huge_segments) {
+TEST(numa_policy) {
   int mode = 99;
   unsigned long nodes = 0;
   VALUE(syscall(SYS_get_mempolicy, &mode, &nodes, 64, NULL, 0));
   VALUE(mode);
   VALUE(syscall(SYS_set_mempolicy, 0, NULL, 0));
   VALUE(syscall(SYS_set_mempolicy, 77, NULL, 0));
-  VALUE(shmget(IPC_PRIVATE, 2 << 20, IPC_CREAT | SHM_HUGETLB | 0600));
 }
 
 TEST(rseq_registration) {

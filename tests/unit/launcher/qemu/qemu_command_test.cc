@@ -131,6 +131,15 @@ TEST_F(MonitorTest, LearnsWhyTheMachineStopped) {
   EXPECT_FALSE(monitor.read_events());
 }
 
+TEST_F(MonitorTest, KnowsWhetherSomebodyPausedTheMachine) {
+  Monitor monitor(ends_[0]);
+  EXPECT_FALSE(monitor.is_paused());
+  monitor.take_line("{\"event\": \"STOP\"}");
+  EXPECT_TRUE(monitor.is_paused());
+  monitor.take_line("{\"event\": \"RESUME\"}");
+  EXPECT_FALSE(monitor.is_paused());
+}
+
 TEST_F(MonitorTest, TellsRepliesApart) {
   Monitor monitor(ends_[0]);
   const std::uint64_t first = monitor.ask_human_monitor("info \"quoted\"");
