@@ -8,7 +8,11 @@
 
 #include "build/build_command.h"
 #include "build/build_options.h"
+#include "cli/completion.h"
 #include "cli/run_options.h"
+#include "doctor/doctor_command.h"
+#include "inspect/image_command.h"
+#include "inspect/inspect_command.h"
 #include "run/run_command.h"
 #include "session/exit_report.h"
 
@@ -24,10 +28,21 @@ struct Command {
 constexpr Command kCommands[] = {
     {"run", moka::run_command_line, &moka::kRunUsage},
     {"build", moka::build_command_line, &moka::kBuildUsage},
+    {"inspect", moka::inspect_command_line, &moka::kInspectUsage},
+    {"image", moka::image_command_line, &moka::kImageUsage},
+    {"doctor", moka::doctor_command_line, &moka::kDoctorUsage},
 };
+
+int completion(const std::vector<std::string>& words) {
+  std::vector<moka::CommandWords> commands;
+  for (const Command& command : kCommands)
+    commands.push_back({std::string(command.name), moka::options_in(*command.usage)});
+  return moka::completion_command_line(words, commands);
+}
 
 int help() {
   for (const Command& command : kCommands) std::printf("%s\n", *command.usage);
+  std::fputs(moka::kCompletionUsage, stdout);
   return 0;
 }
 
@@ -38,6 +53,7 @@ int main(int count, char** words) {
   if (count >= 2) {
     for (const Command& command : kCommands)
       if (all[1] == command.name) return command.run({all.begin() + 2, all.end()});
+    if (all[1] == "completion") return completion({all.begin() + 2, all.end()});
     if (all[1] == "--help" || all[1] == "-h" || all[1] == "help") return help();
   }
   std::fprintf(

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
@@ -30,6 +31,12 @@ constexpr std::time_t kKeepTemporaryDays = 1;
 // images.
 constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
 constexpr const char* kImageSuffix = ".erofs";
+
+// Images, and what was found out about applications.
+bool is_kept_for_later(const std::string& name) {
+  return name.ends_with(kImageSuffix) || name.starts_with("modules-") ||
+         name.starts_with("materials-") || name.starts_with("files-");
+}
 
 }  // namespace
 
@@ -65,7 +72,7 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
-  // Its time says when it was last used, which is what drop_unused() goes by.
+  // Its time says when it was last used, which is what prune() goes by.
   if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) return image;
 
   UniqueFd lock(::open((stem + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -73,7 +80,7 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   while (::flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
-  drop_unused();
+  (void)prune(Prune::kUnused);
   MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times); }));
   return image;
 }
@@ -105,8 +112,33 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
   return {};
 }
 
-void ImageCache::drop_unused() const {
+std::vector<ImageCache::Entry> ImageCache::list() const {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string path = entry->path().string();
+    struct stat status {};
+    if (!path.ends_with(kImageSuffix) || ::lstat(path.c_str(), &status) != 0) continue;
+    const std::string name = base_name(path);
+    entries.push_back({name.substr(0, name.size() - std::string_view(kImageSuffix).size()),
+                       static_cast<std::uint64_t>(status.st_blocks) * 512, status.st_mtim.tv_sec});
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Result<void> ImageCache::remove(const std::string& name) const {
+  const bool is_name = name.find('/') == std::string::npos;
+  if (is_name && ::unlink((directory_ + "/" + name + kImageSuffix).c_str()) == 0) return {};
+  return Error{"there is no cached image " + name + "; moka image ls names them"};
+}
+
+std::uint64_t ImageCache::prune(Prune which) const {
   const std::time_t now = std::time(nullptr);
+  const bool is_all = which == Prune::kAll;
+  std::uint64_t bytes = 0;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -114,14 +146,16 @@ void ImageCache::drop_unused() const {
     const std::string name = base_name(path);
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) continue;
-    const std::time_t age = now - status.st_mtim.tv_sec;
+    const std::time_t days = (now - status.st_mtim.tv_sec) / kSecondsPerDay;
     std::error_code ignored;
     if (name.starts_with(kTemporaryPrefix)) {
-      if (age > kKeepTemporaryDays * kSecondsPerDay) std::filesystem::remove_all(path, ignored);
-    } else if (name.ends_with(kImageSuffix) && age > kKeepUnusedDays * kSecondsPerDay) {
-      ::unlink(path.c_str());
+      // Somebody may be working there.
+      if (days >= kKeepTemporaryDays) std::filesystem::remove_all(path, ignored);
+    } else if (is_kept_for_later(name) && (is_all || days >= kKeepUnusedDays)) {
+      if (::unlink(path.c_str()) == 0) bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
     }
   }
+  return bytes;
 }
 
 }  // namespace moka
