@@ -25,13 +25,13 @@ struct Layer {
 // The descriptors that QEMU inherits; each a connected socket except the initrd.
 struct QemuChannels {
   int initrd = -1;
-  int kernel = -1;  // -1: QemuSpec names a file
   int standard_input = -1;
   int standard_output = -1;
   int standard_error = -1;
   int control = -1;
   int serial = -1;
   int monitor = -1;
+  int kernel = -1;  // no socket either; -1: QemuSpec names a file
 };
 
 struct QemuSpec {

@@ -18,7 +18,7 @@ from system.jvm_crash import JVM_OPTION
 from system.system import MOKA, base_environment, missing_moka
 
 HELLO = "build/java/hello.jar"
-PROGRAM = "build/tests/guest/hello"
+PROGRAM = "build/tests/guest/hello_dynamic"
 # Of a VM or a build on a machine that does much else; nothing takes a tenth of it.
 PATIENCE = 300
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE.fd"
@@ -106,8 +106,14 @@ def pair(folder):
 # --- With it ----------------------------------------------------------------------------------------
 
 def started_by_moka(folder):
-    """moka run on both kinds of disk, with words and variables of its own."""
-    problem = ""
+    """moka run on both kinds of disk, with words and variables of its own; and a program with the host's libraries."""
+    native = folder / "native.img"
+    problem = build([PROGRAM], native)
+    if problem:
+        return problem
+    there, here = moka(["run", str(native)]), run([PROGRAM], 60)
+    if (there.status, there.stdout) != (here.status, here.stdout):
+        problem += f"{PROGRAM}: status {there.status}: {text_of(there)}\n"
     for name in ("run.img", "run.qcow2"):
         image = folder / name
         problem += build([*java(), "-e", "GREETED=no", HELLO, "--", "built in"], image)
@@ -242,7 +248,7 @@ def told(folder):
         return outcome.stdout.decode() if outcome.status == 0 else f"status {outcome.status}: {text_of(outcome)}"
 
     manifest = json.loads(say("inspect", "--output", "json", str(image)))
-    if [layer["name"] for layer in manifest["layers"]] != ["runtime", "application"] or manifest["arguments"] != ["/app/hello"]:
+    if [layer["name"] for layer in manifest["layers"]] != ["runtime", "application"] or manifest["arguments"] != ["/app/hello_dynamic"]:
         problem += f"the manifest: {manifest}\n"
     bill = json.loads(say("inspect", "--sbom", str(image)))
     if bill != json.loads(pathlib.Path(f"{image}.cdx.json").read_text()) or bill["bomFormat"] != "CycloneDX":
