@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/command.h"
+#include "support/digest.h"
 #include "support/files.h"
 #include "support/scratch_directory.h"
 #include "support/unique_fd.h"
@@ -23,7 +24,7 @@ namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 3;
+constexpr std::uint64_t kImageFormat = 4;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;
@@ -31,11 +32,17 @@ constexpr std::time_t kKeepTemporaryDays = 1;
 // images.
 constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
 constexpr const char* kImageSuffix = ".erofs";
+constexpr const char* kDigestSuffix = ".sha256";
+
+std::string digest_file(const std::string& image) {
+  return image.substr(0, image.size() - std::string_view(kImageSuffix).size()) + kDigestSuffix;
+}
 
 // Images, and what was found out about applications.
 bool is_kept_for_later(const std::string& name) {
-  return name.ends_with(kImageSuffix) || name.starts_with("modules-") ||
-         name.starts_with("materials-") || name.starts_with("files-");
+  return name.ends_with(kImageSuffix) || name.ends_with(kDigestSuffix) ||
+         name.starts_with("modules-") || name.starts_with("materials-") ||
+         name.starts_with("files-");
 }
 
 }  // namespace
@@ -73,7 +80,10 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   const std::string image = stem + kImageSuffix;
 
   // Its time says when it was last used, which is what prune() goes by.
-  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) return image;
+  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) {
+    (void)::utimensat(AT_FDCWD, digest_file(image).c_str(), nullptr, 0);
+    return image;
+  }
 
   UniqueFd lock(::open((stem + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return Error{"cannot write to " + directory_ + ": " + error_text(errno)};
@@ -107,9 +117,17 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
     return Error{"mkfs.erofs is not installed: install it (Debian: erofs-utils)"};
   if (outcome.status != 0)
     return Error{"mkfs.erofs could not build " + image + ": " + std::string(trim(outcome.output))};
+  const std::string digest = MOKA_TRY(sha256_of_file(unfinished));
+  MOKA_TRY(write_file_atomically(digest_file(image), digest, 0600));
   if (::rename(unfinished.c_str(), image.c_str()) != 0)
     return Error{"cannot write " + image + ": " + error_text(errno)};
   return {};
+}
+
+std::string ImageCache::recorded_digest(const std::string& image) {
+  constexpr std::size_t kDigits = 64;
+  const auto digest = read_file(digest_file(image), kDigits);
+  return digest ? digest.value() : std::string();
 }
 
 std::vector<ImageCache::Entry> ImageCache::list() const {
@@ -131,7 +149,11 @@ std::vector<ImageCache::Entry> ImageCache::list() const {
 
 Result<void> ImageCache::remove(const std::string& name) const {
   const bool is_name = name.find('/') == std::string::npos;
-  if (is_name && ::unlink((directory_ + "/" + name + kImageSuffix).c_str()) == 0) return {};
+  const std::string image = directory_ + "/" + name + kImageSuffix;
+  if (is_name && ::unlink(image.c_str()) == 0) {
+    ::unlink(digest_file(image).c_str());
+    return {};
+  }
   return Error{"there is no cached image " + name + "; moka image ls names them"};
 }
 

@@ -38,6 +38,9 @@ class ImageCache {
   // For directories in the cache that are worked in; what a crash left goes after a day.
   static constexpr const char* kTemporaryPrefix = "building.";
 
+  // The SHA-256 that the image had when it was made, or "" where that is not known any more.
+  static std::string recorded_digest(const std::string& image);
+
   struct Entry {
     std::string name;  // of the file, without ".erofs"
     std::uint64_t bytes = 0;

@@ -236,6 +236,20 @@ def interrupted(folder):
     return "" if process.returncode == -signal.SIGTERM and not left else f"{process.returncode}: {said} left: {left}"
 
 
+def damaged_cache(folder):
+    """A layer that somebody changed in the cache is noticed and made again."""
+    env = base_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
+    if problem := build([PROGRAM], folder / "one.img", env):
+        return problem
+    for layer in (folder / "cache/mokapot").glob("*.erofs"):
+        with open(layer, "r+b") as file:
+            file.seek(2000)
+            file.write(b"damage")
+    if problem := build([PROGRAM], folder / "two.img", env):
+        return problem
+    return "" if run(["cmp", f"{folder}/one.img", f"{folder}/two.img"], 60).status == 0 else "the damage is in the image"
+
+
 def told(folder):
     """What moka says of images, of its cache and of this host, in forms that others read."""
     image, problem = folder / "app.img", ""
@@ -277,8 +291,8 @@ def told(folder):
 
 
 CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "moka run IMAGE": started_by_moka,
-         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "what moka tells": told}
-NEEDS_NO_JDK = (pair, bad_input, full_disk, told)
+         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "a damaged cache": damaged_cache, "what moka tells": told}
+NEEDS_NO_JDK = (pair, bad_input, full_disk, damaged_cache, told)
 
 
 def images(results, options):

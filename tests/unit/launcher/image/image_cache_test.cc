@@ -3,7 +3,7 @@
 // sources: launcher/image/image_cache.cc launcher/image/materialise.cc
 // sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
 // sources: launcher/support/hash.cc launcher/support/interruption.cc
-// sources: launcher/support/scratch_directory.cc
+// sources: launcher/support/scratch_directory.cc launcher/support/digest.cc
 
 #include "image/image_cache.h"
 

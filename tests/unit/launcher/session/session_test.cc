@@ -21,6 +21,7 @@
 // sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
 // sources: launcher/image/bootable_image.cc launcher/run/image_target.cc
 // sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
+// sources: launcher/support/digest.cc
 // sources: launcher/session/messages.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
