@@ -3,53 +3,75 @@
 // The host command: a table of commands.
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "build/build_command.h"
+#include "build/build_options.h"
+#include "cli/completion.h"
 #include "cli/run_options.h"
 #include "commands/commands.h"
+#include "doctor/doctor_command.h"
+#include "inspect/image_command.h"
+#include "inspect/inspect_command.h"
 #include "run/run_command.h"
 #include "session/exit_report.h"
 
 namespace {
 
 struct Command {
-  const char* name;
+  std::string_view name;
+  // `words`: those behind the command's name. Returns the exit status.
   int (*run)(const std::vector<std::string>& words);
   const char* summary;
+  const char* const* usage;
 };
 
 constexpr Command kCommands[] = {
-    {"run", moka::run_command_line, "run a jar, a main class or a Linux program in a VM"},
-    {"build", moka::build_command_line, "a disk image that boots by itself"},
-    {"ps", moka::ps_command, "which VMs run"},
-    {"logs", moka::logs_command, "output of a VM that runs detached"},
-    {"stop", moka::stop_command, "end a VM in good order"},
-    {"kill", moka::kill_command, "end a VM at once"},
-    {"jcmd", moka::jcmd_command, "diagnostic commands of a VM's JVM"},
-    {"threads", moka::threads_command, "stacks of a VM's Java threads"},
-    {"heapdump", moka::heapdump_command, "heap dump of a VM's JVM, to a file"},
-    {"jfr", moka::jfr_command, "flight recordings of a VM's JVM"},
+    {"run", moka::run_command_line, "run a jar, a main class, a Linux program or an image in a VM",
+     &moka::kRunUsage},
+    {"build", moka::build_command_line, "make a disk image that boots by itself",
+     &moka::kBuildUsage},
+    {"ps", moka::ps_command, "which VMs run", &moka::kPsUsage},
+    {"logs", moka::logs_command, "output of a VM that runs detached", &moka::kLogsUsage},
+    {"stop", moka::stop_command, "end a VM in good order", &moka::kStopUsage},
+    {"kill", moka::kill_command, "end a VM at once", &moka::kKillUsage},
+    {"jcmd", moka::jcmd_command, "diagnostic commands of a VM's JVM", &moka::kJcmdUsage},
+    {"threads", moka::threads_command, "stacks of a VM's Java threads", &moka::kThreadsUsage},
+    {"heapdump", moka::heapdump_command, "heap dump of a VM's JVM, to a file",
+     &moka::kHeapdumpUsage},
+    {"jfr", moka::jfr_command, "flight recordings of a VM's JVM", &moka::kJfrUsage},
+    {"inspect", moka::inspect_command_line, "what is in an image", &moka::kInspectUsage},
+    {"image", moka::image_command_line, "the cache of file systems", &moka::kImageUsage},
+    {"doctor", moka::doctor_command_line, "what this host can do", &moka::kDoctorUsage},
 };
 
-void print_help() {
+int completion(const std::vector<std::string>& words) {
+  std::vector<moka::CommandWords> commands;
+  for (const Command& command : kCommands)
+    commands.push_back({std::string(command.name), moka::options_in(*command.usage)});
+  return moka::completion_command_line(words, commands);
+}
+
+int help() {
   std::fputs("commands:\n\n", stdout);
   for (const Command& command : kCommands)
-    std::printf("  moka %-9s %s\n", command.name, command.summary);
+    std::printf("  moka %-10s %s\n", std::string(command.name).c_str(), command.summary);
+  std::printf("  moka %-10s %s\n", "completion", "a script for bash, zsh or fish");
   std::fputs("\nmoka COMMAND --help says more of each.\n\n", stdout);
   std::fputs(moka::kRunUsage, stdout);
+  return 0;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
   const std::vector<std::string> all(words, words + count);
-  if (count >= 2)
+  if (count >= 2) {
     for (const Command& command : kCommands)
       if (all[1] == command.name) return command.run({all.begin() + 2, all.end()});
-  if (count >= 2 && (all[1] == "--help" || all[1] == "-h" || all[1] == "help")) {
-    print_help();
-    return 0;
+    if (all[1] == "completion") return completion({all.begin() + 2, all.end()});
+    if (all[1] == "--help" || all[1] == "-h" || all[1] == "help") return help();
   }
   std::fprintf(
       stderr, "moka: %s (moka --help)\n",

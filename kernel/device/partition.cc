@@ -8,10 +8,10 @@
 #include <cstring>
 #include <memory>
 
+#include "base/ref_counted.h"
 #include "base/vector.h"
 #include "device/guid_partition_table.h"
 #include "memory/frames.h"
-#include "memory/heap.h"
 #include "trace/log.h"
 
 namespace mokapot {

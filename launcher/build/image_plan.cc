@@ -2,6 +2,7 @@
 #include "build/image_plan.h"
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -64,12 +65,20 @@ std::vector<std::string> relocate_arguments(const Target& target, std::size_t us
   return words;
 }
 
-// `path`: an image in which all times are those of 1970: nothing depends on when parts were made.
-Result<LayerFile> layer_of(std::string path, const char* name) {
+// `make`: the path of an image in the cache, in which all times are those of 1970: nothing depends
+// on when parts were made. One that is not what it was when it was made is made again.
+Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
+                           const std::function<Result<std::string>()>& make) {
   LayerFile layer;
   layer.name = name;
-  layer.path = std::move(path);
+  layer.path = MOKA_TRY(make());
   layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  if (layer.sha256 != ImageCache::recorded_digest(layer.path)) {
+    const std::string file = base_name(layer.path);
+    MOKA_TRY(cache.remove(file.substr(0, file.rfind('.'))));
+    layer.path = MOKA_TRY(make());
+    layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  }
   std::error_code error;
   layer.size = std::filesystem::file_size(layer.path, error);
   if (error) return Error{"cannot read " + layer.path + ": " + error.message()};
@@ -224,17 +233,16 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
     if (mapping.protocol == Protocol::kTcp) config.exposed_ports.push_back(mapping.guest_port);
 
   ModuleChoice choice;
-  std::string runtime = MOKA_TRY(runtime_of(options, target, application, cache, choice));
+  plan.layers.push_back(MOKA_TRY(layer_of(
+      cache, "runtime", [&] { return runtime_of(options, target, application, cache, choice); })));
   if (!choice.reason.empty()) plan.note = "the whole JDK is in the image: " + choice.reason;
   if (!choice.modules.empty()) plan.note = "modules in the image: " + join(choice.modules);
-  plan.layers.push_back(MOKA_TRY(layer_of(std::move(runtime), "runtime")));
-  if (!choice.modules.empty() && options.trains) {
-    std::string archive = MOKA_TRY(archive_image(cache, *target.jdk, choice.modules));
-    plan.layers.push_back(MOKA_TRY(layer_of(std::move(archive), "archive")));
-  }
-  std::string own =
-      MOKA_TRY(cache.image_of(relocation.apply(application), "application", FileTimes::kZero));
-  plan.layers.push_back(MOKA_TRY(layer_of(std::move(own), "application")));
+  if (!choice.modules.empty() && options.trains)
+    plan.layers.push_back(MOKA_TRY(layer_of(
+        cache, "archive", [&] { return archive_image(cache, *target.jdk, choice.modules); })));
+  plan.layers.push_back(MOKA_TRY(layer_of(cache, "application", [&] {
+    return cache.image_of(relocation.apply(application), "application", FileTimes::kZero);
+  })));
   for (const LayerFile& layer : plan.layers)
     config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());
   const std::string records = MOKA_TRY(encode_config(config));

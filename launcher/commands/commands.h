@@ -21,6 +21,15 @@ int threads_command(const Words& words);
 int heapdump_command(const Words& words);
 int jfr_command(const Words& words);
 
+extern const char* const kPsUsage;
+extern const char* const kLogsUsage;
+extern const char* const kStopUsage;
+extern const char* const kKillUsage;
+extern const char* const kJcmdUsage;
+extern const char* const kThreadsUsage;
+extern const char* const kHeapdumpUsage;
+extern const char* const kJfrUsage;
+
 inline constexpr int kStatusRefused = 1;
 
 // Says "moka: MESSAGE" on standard error; returns `status`.

@@ -12,9 +12,7 @@
 #include "tools/tool_client.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kUsage =
+const char* const kHeapdumpUsage =
     "usage: moka heapdump [OPTION]... VM FILE\n"
     "\n"
     "Writes a heap dump of the JVM in a VM to FILE, straight to the host: it may be larger than "
@@ -24,6 +22,8 @@ constexpr const char* kUsage =
     "  --all         objects that nothing refers to, too\n"
     "  --gzip LEVEL  compressed, 1 (fast) to 9 (small)\n"
     "  --force       replace FILE if it exists\n";
+
+namespace {
 
 struct Request {
   std::string options;
@@ -58,7 +58,7 @@ Result<Request> parse(const Words& words) {
 }  // namespace
 
 int heapdump_command(const Words& words) {
-  if (wants_help(words, kUsage)) return 0;
+  if (wants_help(words, kHeapdumpUsage)) return 0;
   const Result<Request> request = parse(words);
   if (!request) return complain(request.error().message, kStatusBadInput);
   const Result<VmRegistry> registry = VmRegistry::open();

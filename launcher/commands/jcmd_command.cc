@@ -11,9 +11,7 @@
 #include "tools/tool_client.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kJcmdUsage =
+const char* const kJcmdUsage =
     "usage: moka jcmd VM [COMMAND [ARGUMENT]...]\n"
     "       moka jcmd VM -f FILE\n"
     "\n"
@@ -21,13 +19,15 @@ constexpr const char* kJcmdUsage =
     "Names of files are the VM's own; moka heapdump and moka jfr bring files to the host.\n"
     "\n"
     "  -f FILE  commands from a file, one a line\n";
-constexpr const char* kThreadsUsage =
+const char* const kThreadsUsage =
     "usage: moka threads VM [-l] [-e]\n"
     "\n"
     "The stacks of all threads of the JVM in a VM.\n"
     "\n"
     "  -l  java.util.concurrent locks, too\n"
     "  -e  more about each thread\n";
+
+namespace {
 
 constexpr std::size_t kLongestFile = 1 << 20;
 // jcmd names the process that it asks; a VM's program has this number.

@@ -14,9 +14,7 @@
 #include "tools/tool_client.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kUsage =
+const char* const kJfrUsage =
     "usage: moka jfr VM start|dump|stop|check [NAME=VALUE]...\n"
     "\n"
     "As the JDK's jcmd JFR.start, JFR.dump, JFR.stop and JFR.check (\"moka jcmd VM help "
@@ -28,6 +26,8 @@ constexpr const char* kUsage =
     "  start filename=FILE   FILE comes when the recording ends, in the folder of the VM's "
     "artifacts\n"
     "  --force               replace FILE if it exists\n";
+
+namespace {
 
 constexpr std::string_view kFile = "filename=";
 
@@ -117,7 +117,7 @@ int ask(const VmView& vm, const Request& request, const std::string& guest_file,
 }  // namespace
 
 int jfr_command(const Words& words) {
-  if (wants_help(words, kUsage)) return 0;
+  if (wants_help(words, kJfrUsage)) return 0;
   Result<Request> parsed = parse(words);
   if (!parsed) return complain(parsed.error().message, kStatusBadInput);
   Request request = std::move(parsed).value();

@@ -12,14 +12,14 @@
 #include "support/files.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kUsage =
+const char* const kLogsUsage =
     "usage: moka logs [-f] VM\n"
     "\n"
     "Shows the output of a VM that runs, or ran, detached (moka run -d).\n"
     "\n"
     "  -f  go on as more comes, to the VM's end\n";
+
+namespace {
 
 // All that the log holds by now; false where nobody reads it any more.
 bool copy(int log) {
@@ -53,7 +53,7 @@ void follow(int log, const std::string& path, const ProcessHandle& process) {
 }  // namespace
 
 int logs_command(const Words& words) {
-  if (wants_help(words, kUsage)) return 0;
+  if (wants_help(words, kLogsUsage)) return 0;
   bool follows = false;
   std::string name;
   for (const std::string& word : words) {

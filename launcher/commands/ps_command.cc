@@ -11,13 +11,13 @@
 #include "session/exit_report.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kUsage =
+const char* const kPsUsage =
     "usage: moka ps [-a] [--output text|json]\n"
     "\n"
     "  -a               VMs, too, that ran detached and have ended\n"
     "  --output FORMAT  text, or json: one array\n";
+
+namespace {
 
 using Row = std::vector<std::string>;
 
@@ -94,7 +94,7 @@ void print_json(const std::vector<VmView>& views) {
 }  // namespace
 
 int ps_command(const Words& words) {
-  if (wants_help(words, kUsage)) return 0;
+  if (wants_help(words, kPsUsage)) return 0;
   bool is_json = false, shows_ended = false;
   for (std::size_t index = 0; index < words.size(); ++index) {
     const std::string& word = words[index];

@@ -11,18 +11,18 @@
 #include "tools/tool_server.h"
 
 namespace moka {
-namespace {
-
-constexpr const char* kStopUsage =
+const char* const kStopUsage =
     "usage: moka stop [-t SECONDS] VM...\n"
     "\n"
     "Sends SIGTERM to the program, so that shutdown hooks run, and waits for its end.\n"
     "\n"
     "  -t SECONDS  after which it is ended by force (30)\n";
-constexpr const char* kKillUsage =
+const char* const kKillUsage =
     "usage: moka kill VM...\n"
     "\n"
     "Ends a VM at once, with status 137. Its program is not told.\n";
+
+namespace {
 
 constexpr int kDefaultSeconds = 30;
 constexpr int kMostSeconds = 1'000'000;

@@ -16,6 +16,10 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 
+bool is_zero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
 class Writer {
  public:
   Writer(int fd, const std::string& path) : fd_(fd), path_(path) {}
@@ -23,12 +27,14 @@ class Writer {
   Result<void> write(std::string_view bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
       if (is_interrupted()) return interrupted();
-      const std::string_view piece = bytes.substr(0, kPage);
       // A hole reads as zeros and takes no room.
-      if (piece.find_first_not_of('\0') != std::string_view::npos)
-        MOKA_TRY(write_all(piece, offset));
-      bytes.remove_prefix(piece.size());
-      offset += piece.size();
+      const bool is_hole = is_zero(bytes.substr(0, kPage));
+      std::size_t size = std::min(kPage, bytes.size());
+      while (size < bytes.size() && is_zero(bytes.substr(size, kPage)) == is_hole)
+        size += std::min(kPage, bytes.size() - size);
+      if (!is_hole) MOKA_TRY(write_all(bytes.substr(0, size), offset));
+      bytes.remove_prefix(size);
+      offset += size;
     }
     return {};
   }

@@ -110,7 +110,12 @@ Result<BootableImage> read_image(const Reader& reader, DiskFormat format) {
     if (manifest == nullptr || kernel == nullptr || initrd == nullptr)
       return Error{"its boot partition is damaged"};
     MOKA_TRY(check_manifest(*manifest));
-    return BootableImage{format, *manifest, *kernel, *initrd};
+    const auto text_of = [&members](const char* name) {
+      const std::string* const text = find_member(members, name);
+      return text != nullptr ? *text : std::string();
+    };
+    return BootableImage{
+        format, *manifest, *kernel, *initrd, text_of(kSbomMember), text_of(kLicensesMember)};
   }
   return Error{"it is a disk, but none that moka build made"};
 }

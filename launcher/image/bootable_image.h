@@ -18,6 +18,8 @@ struct BootableImage {
   std::string manifest;  // JSON
   std::string kernel;
   std::string initrd;
+  std::string sbom;      // CycloneDX JSON, or ""
+  std::string licenses;  // text, or ""
 };
 
 // Whether the file begins as a disk with a GUID partition table or a qcow2 image does.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "support/command.h"
+#include "support/digest.h"
 #include "support/files.h"
 #include "support/scratch_directory.h"
 #include "support/unique_fd.h"
@@ -22,7 +24,7 @@ namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 3;
+constexpr std::uint64_t kImageFormat = 4;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;
@@ -30,6 +32,18 @@ constexpr std::time_t kKeepTemporaryDays = 1;
 // images.
 constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
 constexpr const char* kImageSuffix = ".erofs";
+constexpr const char* kDigestSuffix = ".sha256";
+
+std::string digest_file(const std::string& image) {
+  return image.substr(0, image.size() - std::string_view(kImageSuffix).size()) + kDigestSuffix;
+}
+
+// Images, and what was found out about applications.
+bool is_kept_for_later(const std::string& name) {
+  return name.ends_with(kImageSuffix) || name.ends_with(kDigestSuffix) ||
+         name.starts_with("modules-") || name.starts_with("materials-") ||
+         name.starts_with("files-");
+}
 
 }  // namespace
 
@@ -65,15 +79,18 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
-  // Its time says when it was last used, which is what drop_unused() goes by.
-  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) return image;
+  // Its time says when it was last used, which is what prune() goes by.
+  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) {
+    (void)::utimensat(AT_FDCWD, digest_file(image).c_str(), nullptr, 0);
+    return image;
+  }
 
   UniqueFd lock(::open((stem + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return Error{"cannot write to " + directory_ + ": " + error_text(errno)};
   while (::flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
-  drop_unused();
+  (void)prune(Prune::kUnused);
   MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times); }));
   return image;
 }
@@ -100,13 +117,50 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
     return Error{"mkfs.erofs is not installed: install it (Debian: erofs-utils)"};
   if (outcome.status != 0)
     return Error{"mkfs.erofs could not build " + image + ": " + std::string(trim(outcome.output))};
+  const std::string digest = MOKA_TRY(sha256_of_file(unfinished));
+  MOKA_TRY(write_file_atomically(digest_file(image), digest, 0600));
   if (::rename(unfinished.c_str(), image.c_str()) != 0)
     return Error{"cannot write " + image + ": " + error_text(errno)};
   return {};
 }
 
-void ImageCache::drop_unused() const {
+std::string ImageCache::recorded_digest(const std::string& image) {
+  constexpr std::size_t kDigits = 64;
+  const auto digest = read_file(digest_file(image), kDigits);
+  return digest ? digest.value() : std::string();
+}
+
+std::vector<ImageCache::Entry> ImageCache::list() const {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string path = entry->path().string();
+    struct stat status {};
+    if (!path.ends_with(kImageSuffix) || ::lstat(path.c_str(), &status) != 0) continue;
+    const std::string name = base_name(path);
+    entries.push_back({name.substr(0, name.size() - std::string_view(kImageSuffix).size()),
+                       static_cast<std::uint64_t>(status.st_blocks) * 512, status.st_mtim.tv_sec});
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Result<void> ImageCache::remove(const std::string& name) const {
+  const bool is_name = name.find('/') == std::string::npos;
+  const std::string image = directory_ + "/" + name + kImageSuffix;
+  if (is_name && ::unlink(image.c_str()) == 0) {
+    ::unlink(digest_file(image).c_str());
+    return {};
+  }
+  return Error{"there is no cached image " + name + "; moka image ls names them"};
+}
+
+std::uint64_t ImageCache::prune(Prune which) const {
   const std::time_t now = std::time(nullptr);
+  const bool is_all = which == Prune::kAll;
+  std::uint64_t bytes = 0;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -114,14 +168,16 @@ void ImageCache::drop_unused() const {
     const std::string name = base_name(path);
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) continue;
-    const std::time_t age = now - status.st_mtim.tv_sec;
+    const std::time_t days = (now - status.st_mtim.tv_sec) / kSecondsPerDay;
     std::error_code ignored;
     if (name.starts_with(kTemporaryPrefix)) {
-      if (age > kKeepTemporaryDays * kSecondsPerDay) std::filesystem::remove_all(path, ignored);
-    } else if (name.ends_with(kImageSuffix) && age > kKeepUnusedDays * kSecondsPerDay) {
-      ::unlink(path.c_str());
+      // Somebody may be working there.
+      if (days >= kKeepTemporaryDays) std::filesystem::remove_all(path, ignored);
+    } else if (is_kept_for_later(name) && (is_all || days >= kKeepUnusedDays)) {
+      if (::unlink(path.c_str()) == 0) bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
     }
   }
+  return bytes;
 }
 
 }  // namespace moka

@@ -6,9 +6,11 @@
 // and an image that someone still uses may be unlinked, since QEMU holds it open.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "image/materialise.h"
 #include "image/tree_plan.h"
@@ -36,12 +38,27 @@ class ImageCache {
   // For directories in the cache that are worked in; what a crash left goes after a day.
   static constexpr const char* kTemporaryPrefix = "building.";
 
+  // The SHA-256 that the image had when it was made, or "" where that is not known any more.
+  static std::string recorded_digest(const std::string& image);
+
+  struct Entry {
+    std::string name;  // of the file, without ".erofs"
+    std::uint64_t bytes = 0;
+    std::int64_t last_used = 0;  // seconds since 1970
+  };
+  // Images, in order of names.
+  std::vector<Entry> list() const;
+  // Fails where there is no image of that name.
+  Result<void> remove(const std::string& name) const;
+  // What nobody used for two weeks, or all that nobody is working on; the bytes that it took.
+  enum class Prune { kUnused, kAll };
+  std::uint64_t prune(Prune which) const;
+
   const std::string& directory() const { return directory_; }
 
  private:
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
   Result<void> write(const TreePlan& plan, const std::string& image, FileTimes times) const;
-  void drop_unused() const;
 
   std::string directory_;
 };

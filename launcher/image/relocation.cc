@@ -15,9 +15,10 @@ namespace {
 constexpr const char* kSystemFolders[] = {"/usr/", "/lib/", "/lib32/", "/lib64/",
                                           "/bin/", "/etc/", "/sbin/"};
 
+// The folders themselves, too, some of which are links.
 bool is_system(const std::string& path) {
   return std::any_of(std::begin(kSystemFolders), std::end(kSystemFolders),
-                     [&](const char* folder) { return path.starts_with(folder); });
+                     [&](const char* folder) { return (path + "/").starts_with(folder); });
 }
 
 // Without links in the folders on the way; a link as the last part stays one.

@@ -25,7 +25,6 @@ struct Layer {
 // The descriptors that QEMU inherits; each a connected socket except the initrd.
 struct QemuChannels {
   int initrd = -1;
-  int kernel = -1;  // -1: QemuSpec names a file
   int standard_input = -1;
   int standard_output = -1;
   int standard_error = -1;
@@ -33,6 +32,7 @@ struct QemuChannels {
   int serial = -1;
   int monitor = -1;
   int tools = -1;
+  int kernel = -1;  // no socket either; -1: QemuSpec names a file
 };
 
 struct QemuSpec {

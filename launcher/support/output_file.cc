@@ -51,6 +51,17 @@ Result<void> empty(int fd, const std::string& unfinished, OutputFile::Kind kind)
   return {};
 }
 
+// Before the name, the bytes: a crash of the host must not leave a whole name on half a file.
+bool sync_files_in(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const UniqueFd file(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file || ::fsync(file.get()) != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<OutputFile> OutputFile::create(const std::string& path, Kind kind) {
@@ -91,7 +102,8 @@ OutputFile::~OutputFile() {
 }
 
 Result<void> OutputFile::finish() {
-  if (::syncfs(fd_.get()) != 0) return cannot_write(path_);
+  if (kind_ == Kind::kFolder && !sync_files_in(unfinished_)) return cannot_write(path_);
+  if (::fsync(fd_.get()) != 0) return cannot_write(path_);
   const bool replaces_folder = kind_ == Kind::kFolder && is_directory(path_);
   const int failed = replaces_folder
                          ? static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, unfinished_.c_str(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The kernel's command line: what is found lies inside it, and a name that is there is found.
-// sources: kernel/boot/boot_info.cc
+// sources: kernel/boot/multiboot.cc kernel/boot/boot_info.cc
 
 #include <cstdlib>
 

@@ -3,6 +3,7 @@
 refused where they cannot be."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ from system.jvm_crash import JVM_OPTION
 from system.system import MOKA, base_environment, missing_moka
 
 HELLO = "build/java/hello.jar"
-PROGRAM = "build/tests/guest/hello"
+PROGRAM = "build/tests/guest/hello_dynamic"
 # Of a VM or a build on a machine that does much else; nothing takes a tenth of it.
 PATIENCE = 300
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE.fd"
@@ -105,8 +106,14 @@ def pair(folder):
 # --- With it ----------------------------------------------------------------------------------------
 
 def started_by_moka(folder):
-    """moka run on both kinds of disk, with words and variables of its own."""
-    problem = ""
+    """moka run on both kinds of disk, with words and variables of its own; and a program with the host's libraries."""
+    native = folder / "native.img"
+    problem = build([PROGRAM], native)
+    if problem:
+        return problem
+    there, here = moka(["run", str(native)]), run([PROGRAM], 60)
+    if (there.status, there.stdout) != (here.status, here.stdout):
+        problem += f"{PROGRAM}: status {there.status}: {text_of(there)}\n"
     for name in ("run.img", "run.qcow2"):
         image = folder / name
         problem += build([*java(), "-e", "GREETED=no", HELLO, "--", "built in"], image)
@@ -179,7 +186,13 @@ def bad_input(folder):
             (["build", PROGRAM, "-o", f"{folder}/no/such/x.img"], "no folder"),
             (["build", PROGRAM, "-o", "build", "--format", "pair"], "no image"),
             (["build", "--mount", "/tmp:/x", PROGRAM, "-o", f"{folder}/x.img"], "moka run IMAGE"),
-            (["run", "-J", "-Xmx1g", str(image)], "moka build")]
+            (["run", "-J", "-Xmx1g", str(image)], "moka build"),
+            (["inspect", PROGRAM], "cannot be used"),
+            (["inspect"], "which image"),
+            (["image", "rm", "../x"], "no cached image"),
+            (["image", "melt"], "ls, rm"),
+            (["doctor", "--output", "xml"], "text and json"),
+            (["completion", "tcsh"], "bash, zsh and fish")]
     for name, content in (("cut.img", good[:1 << 20]), ("table.img", good[:600] + b"\xff" + good[601:]),
                           ("version.img", good.replace(b'"mokapotImage": 1', b'"mokapotImage": 9', 1)),
                           ("header.qcow2", b"QFI\xfb" + bytes(2000))):
@@ -189,7 +202,7 @@ def bad_input(folder):
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", "raw", str(backed)], PATIENCE)
     rows.append((["run", str(backed)], "depends on another file"))
     problem = "".join(refused(words, advice) for words, advice in rows)
-    left = sorted(path.name for path in folder.iterdir() if "x." in path.name or "unfinished" in path.name)
+    left = sorted(path.name for path in folder.iterdir() if path.name.startswith("x.") or "unfinished" in path.name)
     return problem + (f"left behind: {left}\n" if left else "")
 
 
@@ -223,9 +236,63 @@ def interrupted(folder):
     return "" if process.returncode == -signal.SIGTERM and not left else f"{process.returncode}: {said} left: {left}"
 
 
+def damaged_cache(folder):
+    """A layer that somebody changed in the cache is noticed and made again."""
+    env = base_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
+    if problem := build([PROGRAM], folder / "one.img", env):
+        return problem
+    for layer in (folder / "cache/mokapot").glob("*.erofs"):
+        with open(layer, "r+b") as file:
+            file.seek(2000)
+            file.write(b"damage")
+    if problem := build([PROGRAM], folder / "two.img", env):
+        return problem
+    return "" if run(["cmp", f"{folder}/one.img", f"{folder}/two.img"], 60).status == 0 else "the damage is in the image"
+
+
+def told(folder):
+    """What moka says of images, of its cache and of this host, in forms that others read."""
+    image, problem = folder / "app.img", ""
+    env = base_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
+    if problem := build([PROGRAM], image, env):
+        return problem
+
+    def say(*words):
+        outcome = moka(list(words), env)
+        return outcome.stdout.decode() if outcome.status == 0 else f"status {outcome.status}: {text_of(outcome)}"
+
+    manifest = json.loads(say("inspect", "--output", "json", str(image)))
+    if [layer["name"] for layer in manifest["layers"]] != ["runtime", "application"] or manifest["arguments"] != ["/app/hello_dynamic"]:
+        problem += f"the manifest: {manifest}\n"
+    bill = json.loads(say("inspect", "--sbom", str(image)))
+    if bill != json.loads(pathlib.Path(f"{image}.cdx.json").read_text()) or bill["bomFormat"] != "CycloneDX":
+        problem += "the bill of materials beside the image is another one than that in it\n"
+    names = {component["name"] for component in bill["components"]}
+    if not {"Mokapot", "GRUB", "lwIP"} <= names:
+        problem += f"the bill of materials lacks parts: {names}\n"
+    if "GNU GENERAL PUBLIC LICENSE" not in say("inspect", "--licenses", str(image)).upper():
+        problem += "GRUB's licence is missing\n"
+    cached = json.loads(say("image", "ls", "--output", "json"))
+    if len(cached) != 2:
+        problem += f"the cache: {cached}\n"
+    say("image", "rm", cached[0]["name"])
+    left = [entry["name"] for entry in json.loads(say("image", "ls", "--output=json"))]
+    if left != [cached[1]["name"]]:
+        problem += f"after rm: {left}\n"
+    say("image", "prune", "--all")
+    if say("image", "ls"):
+        problem += "prune --all left something\n"
+    findings = json.loads(say("doctor", "--output", "json"))
+    problem += "".join(f"doctor: {finding}\n" for finding in findings if finding["state"] == "missing")
+    for shell in ("bash", "zsh"):
+        checked = run(["bash", "-n"], 20, stdin=say("completion", shell).encode())
+        problem += "" if checked.status == 0 else f"completion {shell}: {text_of(checked)}"
+    return problem
+
+
 CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "moka run IMAGE": started_by_moka,
-         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted}
-NEEDS_NO_JDK = (pair, bad_input, full_disk)
+         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "a damaged cache": damaged_cache, "what moka tells": told}
+NEEDS_NO_JDK = (pair, bad_input, full_disk, damaged_cache, told)
 
 
 def images(results, options):

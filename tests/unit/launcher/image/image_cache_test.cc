@@ -3,7 +3,7 @@
 // sources: launcher/image/image_cache.cc launcher/image/materialise.cc
 // sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
 // sources: launcher/support/hash.cc launcher/support/interruption.cc
-// sources: launcher/support/scratch_directory.cc
+// sources: launcher/support/scratch_directory.cc launcher/support/digest.cc
 
 #include "image/image_cache.h"
 
@@ -137,6 +137,31 @@ TEST(ImageCache, IsPrivate) {
   test::TemporaryDirectory directory;
   const ImageCache cache = ImageCache::open_at(directory.path() + "/deep/c").value();
   EXPECT_EQ(fs::status(cache.directory()).permissions(), fs::perms::owner_all);
+}
+
+TEST(ImageCache, ListsRemovesAndPrunes) {
+  test::TemporaryDirectory place;
+  const ImageCache cache = ImageCache::open_at(place.path() + "/c").value();
+  place.write("c/a-1.erofs", "x");
+  place.write("c/b-2.erofs", "x");
+  place.write("c/modules-3", "x");
+  place.write("c/accelerator", "x");
+  place.write("c/building.x/tree/file", "x");
+  const timespec old[2] = {{1000, 0}, {1000, 0}};
+  ASSERT_EQ(0, ::utimensat(AT_FDCWD, (place.path() + "/c/a-1.erofs").c_str(), old, 0));
+  ASSERT_EQ(cache.list().size(), 2u);
+  EXPECT_EQ(cache.list()[0].name, "a-1");
+  EXPECT_EQ(cache.list()[0].last_used, 1000);
+  EXPECT_GT(cache.prune(ImageCache::Prune::kUnused), 0u);
+  ASSERT_EQ(cache.list().size(), 1u);
+  EXPECT_FALSE(cache.remove("../c/b-2"));
+  EXPECT_FALSE(cache.remove("a-1"));
+  EXPECT_TRUE(cache.remove("b-2"));
+  (void)cache.prune(ImageCache::Prune::kAll);
+  EXPECT_FALSE(fs::exists(place.path() + "/c/modules-3"));
+  // The verdict on KVM, and where somebody may be at work.
+  EXPECT_TRUE(fs::exists(place.path() + "/c/accelerator"));
+  EXPECT_TRUE(fs::exists(place.path() + "/c/building.x/tree/file"));
 }
 
 }  // namespace

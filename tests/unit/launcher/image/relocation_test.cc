@@ -72,6 +72,7 @@ TEST(Relocation, FilesInSystemFoldersMoveOnlyIfTheyAreNamed) {
   const TreePlan moved = relocation.apply(plan);
   EXPECT_TRUE(moved.contains("/app/passwd"));
   EXPECT_TRUE(moved.contains("/etc/hostname"));
+  EXPECT_TRUE(moved.contains("/etc"));
   EXPECT_FALSE(moved.contains("/app/hostname"));
 }
 
