@@ -18,15 +18,15 @@
 // sources: launcher/publish/management_ports.cc launcher/publish/publisher.cc
 // sources: launcher/publish/publishing_plan.cc launcher/publish/relay.cc
 // sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
-// sources: launcher/session/messages.cc
-// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
-// sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
-// sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
-// sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
-// sources: launcher/cli/artifact_options.cc launcher/registry/vm_name.cc
-// launcher/registry/vm_record.cc sources: launcher/registry/vm_registry.cc
-// launcher/run/artifacts.cc launcher/run/detachment.cc sources: launcher/run/registration.cc
-// launcher/support/sizes.cc launcher/tools/tool_frame.cc sources: launcher/tools/tool_server.cc
+// sources: launcher/session/messages.cc launcher/session/control_channel.cc
+// sources: launcher/session/exit_report.cc launcher/session/serial_log.cc
+// sources: launcher/session/session.cc launcher/session/signals.cc launcher/session/streams.cc
+// sources: launcher/session/terminal.cc launcher/session/watchdog.cc launcher/support/command.cc
+// sources: launcher/support/files.cc launcher/support/hash.cc launcher/cli/artifact_options.cc
+// sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc
+// sources: launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc
+// sources: launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc
+// sources: launcher/tools/tool_server.cc
 // libs: -lz -lutil
 
 #include <gtest/gtest.h>
