@@ -19,8 +19,8 @@ namespace moka {
 namespace {
 
 constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
-// Where nobody looks at a terminal, a line once in so many calls of show_progress().
-constexpr int kTicksALine = 20;
+// How often progress is shown on a terminal, and where it makes a line each.
+constexpr std::chrono::milliseconds kOnTerminal{250}, kInLines{5000};
 constexpr const char* kFile = "file";
 constexpr std::size_t kChunk = 1 << 20;
 
@@ -57,6 +57,7 @@ Result<Delivery> Delivery::prepare(const VmView& vm, const std::string& path, Ov
 
 Delivery::Delivery(std::string path, std::string scratch)
     : path_(std::move(path)), scratch_(std::move(scratch)) {
+  shown_ = std::chrono::steady_clock::now();
   is_interrupted = 0;
   struct sigaction action {};
   action.sa_handler = note_interruption;
@@ -68,7 +69,7 @@ Delivery::Delivery(Delivery&& other) noexcept
     : path_(std::move(other.path_)),
       scratch_(std::move(other.scratch_)),
       has_line_(other.has_line_),
-      ticks_(other.ticks_) {
+      shown_(other.shown_) {
   std::copy(std::begin(other.before_), std::end(other.before_), before_);
   other.scratch_.clear();
 }
@@ -105,7 +106,9 @@ bool Delivery::show_progress() {
 
 void Delivery::show(const char* verb, std::uint64_t size) {
   const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
-  if (++ticks_ % (is_terminal ? 1 : kTicksALine) != 0 || size == 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (size == 0 || now - shown_ < (is_terminal ? kOnTerminal : kInLines)) return;
+  shown_ = now;
   std::fprintf(stderr, is_terminal ? "\rmoka: %s %s\x1b[K" : "moka: %s %s\n", verb,
                size_text(size).c_str());
   has_line_ = is_terminal;
@@ -146,10 +149,10 @@ Result<void> Delivery::copy(const std::string& from) {
     else if (count > 0)
       show("copied", done += static_cast<std::uint64_t>(count));
   }
-  // Files have the mode that the user's umask gives.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (is_interrupted == 0 && count == 0 && ::fchmod(target.get(), 0666 & ~mask) == 0 &&
+  // The JVM's own mode: a heap may hold secrets.
+  struct stat status {};
+  if (is_interrupted == 0 && count == 0 && ::fstat(source.get(), &status) == 0 &&
+      ::fchmod(target.get(), status.st_mode & 0777) == 0 &&
       ::rename(part.c_str(), path_.c_str()) == 0)
     return {};
   const std::string problem = is_interrupted != 0 ? "interrupted" : error_text(errno);

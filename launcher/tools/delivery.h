@@ -6,6 +6,7 @@
 // SIGTERM and SIGHUP end the wait, not the process, while a Delivery lives. Blocks.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <string>
 
@@ -44,7 +45,7 @@ class Delivery {
   std::string path_;     // absolute
   std::string scratch_;  // the folder on the host
   bool has_line_ = false;
-  int ticks_ = 0;
+  std::chrono::steady_clock::time_point shown_;
   struct sigaction before_[3]{};
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc
-// launcher/registry/vm_registry.cc sources: launcher/support/files.cc
+// sources: launcher/registry/vm_registry.cc launcher/support/files.cc
 
 #include "registry/vm_registry.h"
 

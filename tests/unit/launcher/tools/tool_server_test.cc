@@ -4,8 +4,9 @@
 // client of it.
 //
 // sources: launcher/registry/vm_name.cc launcher/registry/vm_record.cc
-// launcher/registry/vm_registry.cc sources: launcher/support/files.cc launcher/tools/tool_client.cc
-// launcher/tools/tool_frame.cc sources: launcher/tools/tool_server.cc
+// sources: launcher/registry/vm_registry.cc launcher/support/files.cc
+// sources: launcher/tools/tool_client.cc launcher/tools/tool_frame.cc
+// sources: launcher/tools/tool_server.cc
 
 #include "tools/tool_server.h"
 
