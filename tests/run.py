@@ -66,6 +66,7 @@ PARTS["kvm"] = kvm.kvm
 ESTIMATES = {
     "fuzz": fuzz.fuzz_seconds,
     "guest": system.guest_seconds,
+    "maven": maven.seconds,
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
     "stress": stress.stress_seconds,

@@ -207,6 +207,11 @@ CASES = (  # title, test, when
 )
 
 
+def seconds(options):
+    # Frameworks start slowly without hardware virtualisation.
+    return 600 if options.mode == "soak" else 90
+
+
 def prepare():
     """'' where builds are possible, else why not."""
     if not shutil.which("mvn"):

@@ -50,13 +50,14 @@ public final class RunningVms {
      * @return whether all ended without being killed
      */
     public static boolean end(Collection<Process> processes, long seconds) {
-        processes.forEach(Process::destroy);
+        // By their handles: Process.destroy() closes the streams, too, and with them go the last words.
+        processes.forEach(process -> process.toHandle().destroy());
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
         boolean allEnded = true;
         for (Process process : processes) {
             if (!hasEnded(process, deadline - System.nanoTime())) {
                 allEnded = false;
-                process.destroyForcibly();
+                process.toHandle().destroyForcibly();
                 hasEnded(process, TimeUnit.SECONDS.toNanos(SECONDS_AT_EXIT));
             }
         }

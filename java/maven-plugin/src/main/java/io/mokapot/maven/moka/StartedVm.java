@@ -169,13 +169,18 @@ public final class StartedVm {
             Thread.currentThread().interrupt();
             throw new Advice("interrupted while the application started", interrupted);
         }
-        boolean hadEnded = !process.isAlive();
+        // By its streams: they end first, and for a moment the process may still count as alive.
+        boolean hadEnded = hasClosedStreams();
         ExitReport report = hadEnded ? report() : null;
         stop(0);
         throw new Advice((hadEnded ? report.sentence() + ", before it was ready"
                 : "the application did not listen on " + (wanted.isEmpty() ? "any port" : "port "
                         + String.join(", ", wanted)) + " within " + seconds
                         + " s; -Dmokapot.startTimeout=SECONDS gives it longer") + lastWords());
+    }
+
+    private synchronized boolean hasClosedStreams() {
+        return openStreams == 0;
     }
 
     private synchronized boolean isReadyWithin(Set<String> wanted, long seconds)

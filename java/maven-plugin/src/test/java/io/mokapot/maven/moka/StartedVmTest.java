@@ -50,6 +50,16 @@ class StartedVmTest {
     }
 
     @Test
+    void lastWordsAreHeard() throws Exception {
+        StartedVm vm = start("trap 'echo ending; sleep 1; echo ended; echo \"{\\\"event\\\":\\\"end\\\",\\\"by\\\":\\\"application\\\"}\" >&2; exit 0' "
+                + "TERM; " + listens(9000, 8080) + FOREVER);
+        vm.awaitReady(Set.of(), LONG);
+        assertTrue(vm.stop(LONG));
+        assertTrue(vm.report().isByApplication());
+        assertEquals("ending\nended\n", Files.readString(folder.resolve("out/log")));
+    }
+
+    @Test
     void namedPortsAreAllWaitedFor() throws Exception {
         StartedVm vm = start(listens(1, 11) + listens(2, 12) + listens(3, 13) + FOREVER);
         assertTrue(vm.awaitReady(Set.of("13", "11"), LONG).keySet().containsAll(Set.of("11", "13")));
