@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <utility>
 
 #include "contract/vm_contract.h"
 #include "support/files.h"
@@ -292,7 +293,12 @@ void Session::handle_tick() {
     return;
   }
   // Somebody paused it by a monitor or a signal: it cannot answer, and is not to.
-  if (monitor_.is_paused() || qemu_.is_stopped()) return watchdog_.answered();
+  if (monitor_.is_paused() || qemu_.is_stopped()) {
+    was_paused_ = true;
+    return watchdog_.answered();
+  }
+  // Pinged at once when it goes on: that is when its kernel asks for the time that has passed.
+  if (std::exchange(was_paused_, false)) control_.send(contract::kHostPing);
   switch (watchdog_.tick(qemu_.cpu_milliseconds())) {
     case Watchdog::Advice::kNothing:
       break;

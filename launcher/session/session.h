@@ -119,6 +119,7 @@ class Session {
   int ticks_since_phase_ = 0;
   int ticks_without_owner_ = -1;  // -1: it runs
   int hung_ticks_ = -1;  // since the NMI that asks a hung guest what it does; -1: not hung
+  bool was_paused_ = false;  // at the last tick, by somebody outside
   std::string qemu_output_;
 };
 
