@@ -6,6 +6,7 @@
 // sources: launcher/net/ip_address.cc launcher/net/network_options.cc
 // sources: launcher/elf/elf_file.cc launcher/guest/memory_plan.cc launcher/jar/class_path.cc
 // sources: launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc launcher/support/files.cc
+// sources: launcher/registry/vm_name.cc
 // libs: -lz
 
 #include "build/build_options.h"
