@@ -17,7 +17,7 @@ $(JAVA_OUT)/hello.jar: $(HELLO_SOURCES) java/java.mk
 	  jar --create --file $@ --main-class io.mokapot.examples.Hello -C $(JAVA_OUT)/hello .
 
 # An open load of a wholesale company (docs/concepts/measuring.md).
-BENCH_SOURCES := $(shell find java/bench -name '*.java')
+BENCH_SOURCES := $(shell find java/bench/src/main -name '*.java')
 
 $(JAVA_OUT)/mokapot-bench.jar: $(BENCH_SOURCES) java/java.mk
 	@mkdir -p $(@D)

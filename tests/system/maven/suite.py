@@ -21,7 +21,7 @@ GONE_WITHIN = 90
 
 def install(_):
     """The plugin and moka into the tests' repository, with the plugin's unit tests."""
-    output = Mvn(REACTOR.parent).run("-pl", "dist,maven-plugin", "-am", "install")
+    output = Mvn(REACTOR.parent).run("-pl", "bench,dist,maven-plugin", "-am", "install")
     ran = re.search(r"Tests run: (\d+), Failures: 0, Errors: 0, Skipped: 0$", output, re.MULTILINE)
     want(ran and int(ran[1]) > 0, "no unit test ran", output)
 

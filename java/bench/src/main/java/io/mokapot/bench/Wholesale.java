@@ -38,7 +38,12 @@ public final class Wholesale {
         this.options = options;
     }
 
-    /** See USAGE. Status 1: the books were wrong afterwards; 2: bad options. */
+    /**
+     * Runs the load. Status 1: the books were wrong afterwards; 2: bad options.
+     *
+     * @param words options, as the usage has them
+     * @throws Exception if a thread of it was interrupted
+     */
     public static void main(String[] words) throws Exception {
         Options options;
         try {
@@ -69,8 +74,12 @@ public final class Wholesale {
     /**
      * Carries out so many transactions in each warehouse, by a thread each.
      *
+     * @param warehouses how many
+     * @param transactions of each warehouse
+     * @param seed what everything follows from
      * @return seconds that they took
      * @throws IllegalStateException if the books were wrong afterwards
+     * @throws InterruptedException if the calling thread was interrupted
      */
     public static double perform(int warehouses, int transactions, long seed) throws InterruptedException {
         Company company = new Company(warehouses, 300, seed);
