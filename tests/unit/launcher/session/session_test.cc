@@ -22,7 +22,7 @@
 // sources: launcher/image/bootable_image.cc launcher/run/image_target.cc
 // sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
 // sources: launcher/session/messages.cc launcher/session/owner.cc
-// sources: launcher/support/digest.cc
+// sources: launcher/support/digest.cc launcher/cli/run_usage.cc
 // sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc

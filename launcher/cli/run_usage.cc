@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_options.h"
+
+namespace moka {
+
+const char* const kRunUsage =
+    "usage: moka run [OPTION]... APP.jar [ARGS...]\n"
+    "       moka run [OPTION]... -cp PATH MAINCLASS [ARGS...]\n"
+    "       moka run [OPTION]... ./PROGRAM [ARGS...]\n"
+    "       moka run [OPTION]... @ARGFILE [ARGS...]\n"
+    "\n"
+    "  -m SIZE            memory of the VM in MiB, or with K, M, G, T\n"
+    "  -c CPUS            number of virtual CPUs\n"
+    "  --jdk DIR          the JDK to use; else JAVA_HOME, else the newest installed\n"
+    "  -J JVMOPTION       an option for the JVM, as in -J -Xmx1g; may be repeated\n"
+    "  -e NAME=VALUE      an environment variable; -e NAME passes on the host's\n"
+    "  --env-file F       NAME=VALUE lines; the place for secrets\n"
+    "  --dir FOLDER       copy FOLDER into the VM and start there; relative paths of the\n"
+    "                     program, its class path and -J options begin at FOLDER\n"
+    "  --mount HOST:GUEST[:ro]\n"
+    "                     share a folder of the host\n"
+    "  --name NAME        what the VM is called (moka ps); else the program's name\n"
+    "  -d                 run in the background: print the name, keep the output (moka logs)\n"
+    "  --artifacts DIR    where heap dumps, crash reports, JVM logs and recordings go; else a\n"
+    "                     folder named for the VM; none: nowhere\n"
+    "  --debug[=PORT]     let a debugger attach at PORT of the host's localhost (5005)\n"
+    "  --suspend          with --debug: wait for the debugger before main\n"
+    "  -v                 show the kernel's log on standard error\n"
+    "  --output FORMAT    how moka itself speaks on standard error: text or json\n"
+    "  --status-file F    write who ended the program, and how, to F as JSON\n"
+    "  --owner PID        end the program, and with it the VM, when process PID ends\n"
+    "\n"
+    "TCP ports that the application listens on appear on the host's 127.0.0.1 and ::1.\n"
+    "\n"
+    "  -p [[ADDR:]HOST:]GUEST[/udp]\n"
+    "                     where a port of the application shall appear; may be repeated\n"
+    "  --publish-all=ADDR let ports appear at ADDR instead of the loopback addresses\n"
+    "  --no-publish       only ports that -p names appear\n"
+    "  --net NET          user (the default), tap:NAME, bridge:NAME or none\n"
+    "  --ip ADDR/PREFIX   the VM's address on a tap or bridge, IPv4 or IPv6; or dhcp\n"
+    "  --gateway ADDR     its router\n"
+    "  --dns ADDR         a name server; may be repeated\n"
+    "  --mtu BYTES        the network device's MTU\n"
+    "  --pcap F           capture what passes the network device, for tcpdump\n";
+
+}  // namespace moka
