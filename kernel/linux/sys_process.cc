@@ -42,7 +42,7 @@ SyscallResult clone_task(const CloneRequest& request) {
   }
   if ((request.flags & ~kKnownFlags) != 0) return Errno::kEINVAL;
   // The threads that there are will touch more of their stacks.
-  constexpr std::uint64_t kLastPart = 32;
+  constexpr std::uint64_t kLastPart = 48;
   if (!memory_is_left(kLastPart)) return Errno::kEAGAIN;
   Task& parent = current_task();
   RefPtr<Task> child = TRY(make_ref<Task>(parent.name()));

@@ -44,7 +44,7 @@ CASES = (
     Case("Lucene", "TextSearch", ("100", "FOLDER"), ("6000", "FOLDER"), folder=True, cpus=(1, 2)),
     Case("RocksDB by JNI", "KeyValue", ("5000", "FOLDER"), ("200000", "FOLDER"), folder=True, cpus=(1, 2, 4)),
     Case("JNA", "NativeCalls", (), ()),
-    Case("javac", "Compiler", (SOURCES, "FOLDER", "org/apache/lucene/util/hppc"), (SOURCES, "FOLDER"), folder=True,
+    Case("javac", "Compiler", (SOURCES, "FOLDER", "org/apache/lucene/util/automaton"), (SOURCES, "FOLDER"), folder=True,
          cpus=(1, 2), memory=1536),
     Case("JMH", "bench.Benchmarks", ("20",), ("500",), cpus=(1, 2, 4)),
 )

@@ -51,7 +51,9 @@ LIMITS = (
     Limit("deep recursion", ("recursion",), 1024),
     Limit("java: heap beyond the machine", ("heap",), 192, True, ("-Xmx1g",), **ENDED_FOR_MEMORY),
     Limit("java: direct buffers", ("direct",), 256, True, ("-XX:MaxDirectMemorySize=32m",)),
-    Limit("java: threads until one is refused", ("too-many-threads",), 112, True, ("-Xlog:disable", "-Xmx32m"), (25, 17),
+    # The heap is all there before: what is left is the threads' to take, and not a collector's afterwards.
+    Limit("java: threads until one is refused", ("too-many-threads",), 112, True,
+          ("-Xlog:disable", "-Xms24m", "-Xmx24m", "-XX:+AlwaysPreTouch"), (25, 17),
           expected="refused after many: true, unable to create native thread\n" * 2 + "room again\nalive: 1048576\n"),
     Limit("java: files until memory is full", ("files",), 160, True, ("-Xmx48m",),
           expected="after much: true, No space left on device\n" * 2 + "alive: 1048576\n"),
