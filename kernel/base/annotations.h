@@ -25,3 +25,6 @@
 #define ASSERT_CAPABILITY(lock) MOKAPOT_TSA(assert_capability(lock))
 #define RETURN_CAPABILITY(lock) MOKAPOT_TSA(lock_returned(lock))
 #define NO_THREAD_SAFETY_ANALYSIS MOKAPOT_TSA(no_thread_safety_analysis)
+
+// For code that runs before its CPU has a canary for it. (The spelling that both compilers know.)
+#define NO_STACK_PROTECTOR __attribute__((no_stack_protector))

@@ -48,7 +48,7 @@ constexpr Duration kPatienceAtEnd = Duration::seconds(60);
 // An end that the kernel itself reports, before or instead of the program's.
 constexpr int kKernelStatus = 125;
 
-void report_stack_depth() {
+[[maybe_unused]] void report_stack_depth() {
   std::uint64_t deepest = deepest_kernel_stack();
   for_each_thread(
       [](Thread& thread, void* context) {

@@ -5,6 +5,7 @@
 #include "arch/boot.h"
 #include "arch/context.h"
 #include "arch/traps.h"
+#include "base/annotations.h"
 #include "boot/application.h"
 #include "boot/boot_info.h"
 #include "boot/kernel_map.h"
@@ -73,7 +74,7 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-extern "C" [[noreturn]] [[gnu::no_stack_protector]] void kernel_start(unsigned protocol, std::uint64_t information, std::uint64_t slide) {
+extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, std::uint64_t information, std::uint64_t slide) {
   const KernelStack boot_stack{arch::boot_stack_bottom(), arch::boot_stack_top()};
   arch::initialise_cpu({CpuId(0), boot_stack.bottom, boot_stack.top});
   wire_traps();

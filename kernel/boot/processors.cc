@@ -6,6 +6,7 @@
 #include "arch/boot.h"
 #include "arch/cpu.h"
 #include "arch/traps.h"
+#include "base/annotations.h"
 #include "boot/kernel_map.h"
 #include "drivers/drivers.h"
 #include "irq/irq.h"
@@ -28,7 +29,7 @@ struct Start {
 constinit Start starts[kMaxCpus];
 
 // On the new CPU, with interrupts off, on the stack that its idle thread keeps.
-[[gnu::no_stack_protector]] void run_processor(std::uint64_t index) {
+NO_STACK_PROTECTOR void run_processor(std::uint64_t index) {
   const Start& start = starts[index];
   arch::initialise_cpu({start.cpu, start.stack.bottom, start.stack.top});
   initialise_cpu_local();

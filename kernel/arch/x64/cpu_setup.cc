@@ -13,6 +13,7 @@
 #include "arch/msr.h"
 #include "arch/traps.h"
 #include "arch/x64/cpu_setup.h"
+#include "base/annotations.h"
 #include "base/assert.h"
 
 namespace mokapot::arch {
@@ -64,9 +65,7 @@ extern "C" const std::uint8_t vector_stubs[];
 extern "C" void syscall_entry();
 
 // Before its CPU's GS has a base a function has no canary.
-#define BEFORE_GS [[gnu::no_stack_protector]]
-
-BEFORE_GS void build_idt() {
+NO_STACK_PROTECTOR void build_idt() {
   for (unsigned vector = 0; vector < 256; ++vector) {
     const std::uint64_t target = VirtAddr(vector_stubs).value() + vector * 16;
     const std::uint64_t ist = vector == 8 ? 2 : vector == 2 ? 3 : vector == 18 ? 4 : 1;
@@ -77,7 +76,7 @@ BEFORE_GS void build_idt() {
   }
 }
 
-BEFORE_GS void load_tables(CpuTables& t) {
+NO_STACK_PROTECTOR void load_tables(CpuTables& t) {
   const std::uint64_t tss = VirtAddr(&t.tss).value();
   t.gdt[0] = 0;
   t.gdt[1] = 0x00af9b000000ffff;
@@ -101,7 +100,7 @@ BEFORE_GS void load_tables(CpuTables& t) {
 
 // One for each stack. Its lowest byte is zero, so no string that runs over can write it. (The finaliser is that of
 // MurmurHash3: a canary that was read says nothing about those of other stacks.)
-BEFORE_GS std::uint64_t new_stack_canary() {
+NO_STACK_PROTECTOR std::uint64_t new_stack_canary() {
   static constinit std::atomic<std::uint64_t> last{0};
   std::uint64_t random = 0;
   hardware_random(random);
@@ -140,7 +139,7 @@ bool prepare_cpu(CpuId cpu, VirtAddr trap_stacks) {
 
 CpuLocal& local_block_of(CpuId cpu) { return tables[cpu.index()].local; }
 
-BEFORE_GS void initialise_cpu(const CpuSetup& setup) {
+NO_STACK_PROTECTOR void initialise_cpu(const CpuSetup& setup) {
   CpuTables& t = tables[setup.cpu.index()];
   if (setup.cpu.index() == 0) {
     build_idt();
