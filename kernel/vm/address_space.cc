@@ -261,10 +261,14 @@ Result<VirtAddr> AddressSpace::choose_place(const MapRequest& request, std::uint
     if (regions_.find_place(size, kLow32Begin, kLow32End, alignment, place)) return place;
     return Errno::kENOMEM;
   }
-  // Large anonymous memory begins where 2 MiB pages can, as long as that leaves room for all.
-  const bool wants_huge = request.huge_tlb || (!request.source && !request.stack && size >= kHugePageSize);
+  // Large anonymous memory and shared files lie where 2 MiB pages can, as long as that leaves room for all: a
+  // file's address goes with the offset in it.
+  const bool is_shared_file = request.source && request.sharing == Sharing::kShared;
+  const bool wants_huge =
+      request.huge_tlb || ((!request.source || is_shared_file) && !request.stack && size >= kHugePageSize);
+  const std::uint64_t lead = request.source ? request.source_offset % kHugePageSize : 0;
   const VirtAddr low(kApplicationBegin);
-  if (wants_huge && regions_.find_place(size, low, mapping_top_, kHugePageSize, place)) return place;
+  if (wants_huge && regions_.find_place(lead + size, low, mapping_top_, kHugePageSize, place)) return place + lead;
   if (request.huge_tlb) return Errno::kENOMEM;
   if (regions_.find_place(size, low, mapping_top_, kPageSize, place)) return place;
   // Above the random top as a last resort.

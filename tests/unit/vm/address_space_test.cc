@@ -33,6 +33,19 @@ TEST_F(AddressSpaceTest, LargeAnonymousMemoryIsAligned) {
   EXPECT_TRUE(is_aligned(large.value(), kHugePageSize));
 }
 
+TEST_F(AddressSpaceTest, SharedFilesLieAsTheirOffsets) {
+  (void)space().map(anonymous(kPageSize));  // the next free address is no multiple of 2 MiB
+  MapRequest request = anonymous(kHugePageSize);
+  request.source = make_file(2048);
+  request.sharing = Sharing::kShared;
+  EXPECT_EQ(space().map(request).take().value() % kHugePageSize, 0u);
+  request.source_offset = 3 * kPageSize;
+  EXPECT_EQ(space().map(request).take().value() % kHugePageSize, 3 * kPageSize);
+  request.size = 4 * kPageSize;  // too small for such pages
+  request.source_offset = 0;
+  EXPECT_NE(space().map(request).take().value() % kHugePageSize, 0u);
+}
+
 TEST_F(AddressSpaceTest, HintsAreTakenWhenFree) {
   MapRequest request = anonymous(kPageSize);
   request.address = kBase + 0x123;
