@@ -204,7 +204,9 @@ class Mokapot:
         record.mkdir(parents=True, exist_ok=True)
         (record / "process").unlink(missing_ok=True)
         network = self.network if program.client else None
-        command = [*(network.prefix if network else ()), str(self.moka), "run", "-m", str(program.memory), "-c", str(program.cpus),
+        # The folder for artifacts goes with its VM, and the same machine is to run the other guests.
+        command = [*(network.prefix if network else ()), str(self.moka), "run", "--artifacts", "none",
+                   "-m", str(program.memory), "-c", str(program.cpus),
                    *(["--kernel", str(self.kernel)] if self.kernel else []),
                    *(["--jdk", self.jdk] if self.jdk else []),
                    *(network.words(program) if network else ()), *program.words]
