@@ -66,24 +66,15 @@ struct ToolChannel {
 };
 Global<ToolChannel> channel;
 
-// With send_mutex held.
-void write_port_locked(std::string_view bytes) {
-  StreamPort& port = channel->port;
-  while (!bytes.empty()) {
-    const std::size_t sent = port.try_write(bytes.data(), bytes.size());
-    bytes.remove_prefix(sent);
-    // The host reads this port always: windows are what holds an answer back.
-    if (sent == 0) wait_until(port.changed, Instant::never(), Interruptible::kNo, [&port] { return port.can_write(); });
-  }
-}
-
 void send_frame(std::uint32_t stream, std::uint16_t type, std::string_view first, std::string_view second) {
   const contract::ToolFrame header{stream, type, static_cast<std::uint16_t>(first.size() + second.size())};
   MutexGuard guard(channel->send_mutex);
+  // The host reads this port always: windows are what holds an answer back.
+  const auto write = [](std::string_view bytes) { (void)write_fully(channel->port, bytes); };
   // SAFETY: a header as the bytes that it is on the wire.
-  write_port_locked({reinterpret_cast<const char*>(&header), sizeof(header)});
-  write_port_locked(first);
-  write_port_locked(second);
+  write({reinterpret_cast<const char*>(&header), sizeof(header)});
+  write(first);
+  write(second);
 }
 
 void send_end(std::uint32_t stream, std::string_view problem) {

@@ -241,7 +241,7 @@ void run_application(const BootInfo& info) {
   LOG_INFO("mokapot: starting %.*s after %ld us", static_cast<int>(request.path.size()), request.path.data(),
            now().nanoseconds() / 1000);
   if (!initialise_tool_channel().ok()) give_up("no memory for the tools' channel");
-  send_ready();
+  send_control_line(contract::kGuestReady);  // the program's first instruction is next
   task.value()->start();
   end_vm(wait_for_process_end());
 }

@@ -2,12 +2,10 @@
 #include "boot/self_test.h"
 
 #include <climits>
-#include <cstring>
 
+#include "boot/kernel_map.h"
 #include "memory/frames.h"
 #include "memory/heap.h"
-#include "memory/page_table.h"
-#include "memory/poison.h"
 #include "sync/spinlock.h"
 #include "trace/log.h"
 
@@ -16,8 +14,7 @@ namespace mokapot {
 #ifdef MOKAPOT_DEBUG
 namespace {
 
-// SAFETY (all of this file): the faults are the point. `volatile` and noinline keep the compiler from seeing them,
-// no_sanitize leaves each to the check that it is meant for.
+// SAFETY (all of this file): the faults are the point. `volatile` and noinline keep the compiler from seeing them.
 volatile std::size_t beyond = 1;
 void* volatile kept;
 
@@ -65,8 +62,7 @@ extern "C" char text_start[], image_start[];
 void write_text() { *static_cast<volatile char*>(text_start) = 0; }
 
 void write_text_alias() {
-  constexpr std::uint64_t kLoadBase = 0x200000;
-  const PhysAddr text(kLoadBase + static_cast<std::uint64_t>(text_start - image_start));
+  const PhysAddr text = kernel_image_range().begin + static_cast<std::uint64_t>(text_start - image_start);
   *static_cast<volatile char*>(direct_map(text)) = 0;
 }
 

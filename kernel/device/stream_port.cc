@@ -31,6 +31,18 @@ constinit std::atomic<bool> more_expected{false};
 
 }  // namespace
 
+Result<void> write_fully(StreamPort& port, std::string_view bytes, Instant deadline) {
+  while (!bytes.empty()) {
+    const std::size_t sent = port.try_write(bytes.data(), bytes.size());
+    bytes.remove_prefix(sent);
+    if (sent == 0 && wait_until(port.changed, deadline, Interruptible::kNo,
+                                [&port] { return port.can_write(); }) != WakeReason::kWoken) {
+      return Errno::kETIMEDOUT;
+    }
+  }
+  return {};
+}
+
 void initialise_stream_ports() { registry.construct(); }
 
 void register_stream_port(StreamPort* port) {

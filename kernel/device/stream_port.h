@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
+#include "base/result.h"
 #include "base/types.h"
 #include "sched/wait_queue.h"
 
@@ -28,15 +30,19 @@ class StreamPort {
   ~StreamPort() = default;
 };
 
+// Writes all of it, waiting for room. ETIMEDOUT: the deadline passed first; a part may have been written. Thread
+// context; writers of one port take turns by a lock of their own.
+Result<void> write_fully(StreamPort& port, std::string_view bytes, Instant deadline = Instant::never());
+
 // Registry. Drivers add ports as the host announces them (thread context); ports are never taken
 // away.
 void initialise_stream_ports();  // boot, before any driver
 void register_stream_port(StreamPort* port);
 StreamPort* find_stream_port(const char* name);  // nullptr if there is none
-// As find, and waits for the name while a driver says that the host is still announcing ports.
-// Blocks until deadline at the longest.
 // How long a host may take to announce its ports.
 inline constexpr Duration kAnnouncementPatience = Duration::seconds(2);
+// As find, and waits for the name while a driver says that the host is still announcing ports.
+// Blocks until deadline at the longest.
 StreamPort* wait_for_stream_port(const char* name, Instant deadline);
 // A driver with ports to come says so before it starts, and says when there are none to come.
 void expect_stream_ports(bool expected);

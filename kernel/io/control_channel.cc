@@ -32,19 +32,11 @@ struct ControlChannel {
 };
 Global<ControlChannel> channel;
 
-// Waits for room as long as it takes: the host reads this port always. Gives up at the deadline.
+// With its line feed. Waits for room: the host reads this port always.
 void send_line(std::string_view line, Instant deadline = Instant::never()) {
   if (!channel.constructed()) return;
-  StreamPort& port = channel->port;
   MutexGuard guard(channel->send_mutex);
-  while (!line.empty()) {
-    const std::size_t sent = port.try_write(line.data(), line.size());
-    line.remove_prefix(sent);
-    if (sent == 0 && wait_until(port.changed, deadline, Interruptible::kNo,
-                                [&port] { return port.can_write(); }) != WakeReason::kWoken) {
-      return;
-    }
-  }
+  (void)write_fully(channel->port, line, deadline);  // a host that is gone misses no line
 }
 
 void send_termios(const Termios& termios) {
@@ -58,11 +50,9 @@ void send_termios(const Termios& termios) {
 // With each sign of life that the host asks for: a VM that was stopped finds the question when it goes on.
 void ask_for_clock() {
   if (channel->clock_is_asked) return;
-  TextBuffer<16> line;
-  line.append("%s\n", contract::kGuestClock);
   channel->clock_is_asked = true;
   channel->clock_asked = now();
-  send_line(line.view());
+  send_control_line(contract::kGuestClock);
 }
 
 void take_clock(std::int64_t nanoseconds) {
@@ -85,13 +75,10 @@ void carry_out(const ControlCommand& command) {
       if (channel->handlers.window_changed != nullptr) channel->handlers.window_changed();
       break;
     case ControlCommand::Verb::kEndOfInput: set_end_of_input(command.first); break;
-    case ControlCommand::Verb::kPing: {
-      TextBuffer<16> line;
-      line.append("%s\n", contract::kGuestPong);
-      send_line(line.view());
+    case ControlCommand::Verb::kPing:
+      send_control_line(contract::kGuestPong);
       ask_for_clock();
       break;
-    }
     case ControlCommand::Verb::kClock: take_clock(static_cast<std::int64_t>(command.first)); break;
     case ControlCommand::Verb::kAcknowledge:
       channel->acknowledged.store(true, std::memory_order_release);
@@ -135,12 +122,6 @@ Result<void> initialise_control_channel(const ControlHandlers& handlers) {
 }
 
 bool control_channel_present() { return channel.constructed(); }
-
-void send_ready() {
-  TextBuffer<16> line;
-  line.append("%s\n", contract::kGuestReady);
-  send_line(line.view());
-}
 
 void send_control_line(std::string_view line) {
   TextBuffer<128> whole;

@@ -25,8 +25,6 @@ struct ControlHandlers {
 Result<void> initialise_control_channel(const ControlHandlers& handlers);
 bool control_channel_present();
 
-void send_ready();  // the program's first instruction is next
-
 // A line of verb and words of a layer above (vm_contract.h has them all); without the line's end. Blocks while the
 // host does not read.
 void send_control_line(std::string_view line);

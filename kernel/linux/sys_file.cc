@@ -177,15 +177,13 @@ SyscallResult sys_readahead(Descriptor descriptor, Offset, std::size_t) {
 }
 
 SyscallResult sys_memfd_create(Path name, unsigned flags) {
-  constexpr std::uint32_t kHugeSizeMask = 0x3fu << 26;
   constexpr std::uint32_t kKnown = kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdHugeTlb | kMemfdNoExecSeal |
                                    kMemfdExec;
-  const std::uint32_t known = (flags & kMemfdHugeTlb) != 0 ? kKnown | kHugeSizeMask : kKnown;
+  const std::uint32_t known = (flags & kMemfdHugeTlb) != 0 ? kKnown | kHugePageSizeMask : kKnown;
   if ((flags & ~known) != 0) return Errno::kEINVAL;
   if ((flags & kMemfdHugeTlb) != 0) {
-    const std::uint32_t shift = flags >> 26;  // the size of page that is asked for; 0: the default
-    if (shift != 0 && shift != kHugePageShift) return Errno::kENODEV;
-    flags &= ~kHugeSizeMask;
+    if (!is_huge_page_size(flags)) return Errno::kENODEV;
+    flags &= ~kHugePageSizeMask;
   }
   if ((flags & kMemfdNoExecSeal) != 0 && (flags & kMemfdExec) != 0) return Errno::kEINVAL;
   constexpr std::size_t kNameSize = 250;  // with NUL; "memfd:" goes before it

@@ -23,11 +23,11 @@ constexpr std::uint64_t kMapFixed = 0x10, kMapAnonymous = 0x20, kMap32Bit = 0x40
 constexpr std::uint64_t kMapDenyWrite = 0x0800, kMapExecutable = 0x1000, kMapLocked = 0x2000;
 constexpr std::uint64_t kMapNoReserve = 0x4000, kMapPopulate = 0x8000, kMapNonBlock = 0x1'0000;
 constexpr std::uint64_t kMapStack = 0x2'0000, kMapHugeTlb = 0x4'0000, kMapFixedNoReplace = 0x10'0000;
-constexpr std::uint64_t kMapUninitialised = 0x400'0000, kMapHugeSizeMask = std::uint64_t{0x3f} << 26;
+constexpr std::uint64_t kMapUninitialised = 0x400'0000;
 // What MAP_SHARED_VALIDATE knows (MAP_SYNC is for storage that we do not have).
 constexpr std::uint64_t kMapKnown =
     kMapTypeMask | kMapFixed | kMapAnonymous | kMap32Bit | kMapGrowsDown | kMapDenyWrite | kMapExecutable |
-    kMapLocked | kMapNoReserve | kMapPopulate | kMapNonBlock | kMapStack | kMapHugeTlb | kMapHugeSizeMask |
+    kMapLocked | kMapNoReserve | kMapPopulate | kMapNonBlock | kMapStack | kMapHugeTlb | kHugePageSizeMask |
     kMapUninitialised;
 
 Protection protection_of(std::uint64_t bits) { return static_cast<Protection>(bits & kProtectionBits); }
@@ -66,12 +66,6 @@ Result<void> request_anonymous(MapRequest& request, std::uint64_t flags) {
       return {};
     default: return Errno::kEINVAL;
   }
-}
-
-// The size of page that MAP_HUGETLB and MFD_HUGETLB ask for stands as its logarithm in bits 26 to 31; 0: the default.
-bool is_huge_page_size(std::uint64_t flags) {
-  const std::uint64_t shift = (flags & kMapHugeSizeMask) >> 26;
-  return shift == 0 || shift == kHugePageShift;
 }
 
 bool is_huge_tlb(File& file) {

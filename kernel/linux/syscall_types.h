@@ -26,6 +26,13 @@ struct Descriptor {
   constexpr operator std::int32_t() const { return number; }
 };
 
+// Where MAP_HUGETLB, MFD_HUGETLB and SHM_HUGETLB ask for a size of page: its logarithm; 0: the default.
+inline constexpr std::uint32_t kHugePageSizeMask = 0x3fu << 26;
+constexpr bool is_huge_page_size(std::uint64_t flags) {
+  const std::uint64_t shift = (flags & kHugePageSizeMask) >> 26;
+  return shift == 0 || shift == kHugePageShift;
+}
+
 #define SYSCALL0(number, name) SyscallResult sys_##name();
 #define SYSCALL1(number, name, t1, a1) SyscallResult sys_##name(t1 a1);
 #define SYSCALL2(number, name, t1, a1, t2, a2) SyscallResult sys_##name(t1 a1, t2 a2);

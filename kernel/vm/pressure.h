@@ -43,7 +43,7 @@ std::uint64_t reclaimable_frames();
 // take memory that does not come back by itself (files in memory, threads): they are refused while the page faults of
 // everyone else still find a frame.
 bool memory_is_left(std::uint64_t fraction);
-// Whoever has most memory but could not give any: "the application holds 200 of 256 MiB". For one line.
+// Whoever has most memory: "application: 200 of 256 MiB". For one line.
 std::size_t describe_largest_holder(char* text, std::size_t size);
 // One report line per use, of who holds the memory; for the out-of-memory message.
 void log_memory_holders();
