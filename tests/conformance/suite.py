@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 
+from conformance.jcstress import suite as jcstress
 from parts.process import run
 from system import artifacts, jdks
 from system.jvm_crash import JVM_OPTION, crash_report
@@ -124,3 +125,4 @@ def conformance(results, options):
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(one, rows(options)))
+    jcstress.jcstress(results, options)  # alone: its tests count what two CPUs do at the same moment

@@ -71,6 +71,17 @@ class Place:
         """What tools have left of their scratch folders."""
         return [str(path) for path in self.folder.rglob(".moka-tool-*")]
 
+    def account(self):
+        """What became of the VMs, for the report of a failure: their ends, logs and the JVM's error reports."""
+        lines = []
+        with contextlib.suppress(Failure, ValueError):
+            for vm in json.loads(self.moka("ps", "-a", "--output", "json")):
+                log = self.moka("logs", vm["name"], status=None) if vm["detached"] else ""
+                lines += [f"{vm['name']}: {vm['end'] or 'runs'}", *log.splitlines()[-40:]]
+        for report in self.folder.rglob("hs_err_pid*.log"):
+            lines += crash_report(report.read_text(errors="replace").splitlines())
+        return lines
+
     def __enter__(self):
         return self
 
@@ -367,7 +378,7 @@ def tools(results, options):
                 check(place, jdk)
             except (Failure, OSError, ValueError) as failure:
                 problem = str(failure) or type(failure).__name__
-                problem = "\n".join([problem, *crash_report(problem.splitlines())])
+                problem = "\n".join([problem, *crash_report(problem.splitlines()), *place.account()])
         results.check(title, problem, time.monotonic() - begin)
 
     cases = [(f"{title}, jdk {feature}" if is_java else title, check, feature)
