@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/bench_command.h"
 #include "build/build_command.h"
 #include "build/build_options.h"
 #include "cli/completion.h"
@@ -43,6 +44,7 @@ constexpr Command kCommands[] = {
     {"jfr", moka::jfr_command, "flight recordings of a VM's JVM", &moka::kJfrUsage},
     {"inspect", moka::inspect_command_line, "what is in an image", &moka::kInspectUsage},
     {"image", moka::image_command_line, "the cache of file systems", &moka::kImageUsage},
+    {"bench", moka::bench_command_line, "run a benchmark kit of your own", &moka::kBenchUsage},
     {"doctor", moka::doctor_command_line, "what this host can do", &moka::kDoctorUsage},
 };
 

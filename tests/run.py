@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from parts import census, checks, fuzz, unit  # noqa: E402
+from parts import census, checks, fuzz, record, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
 from system import checking, collectors, confinement, images, kvm, limits, network, stress, system, terminal  # noqa: E402
 from system import tools  # noqa: E402
@@ -69,6 +69,7 @@ ESTIMATES = {
     "maven": maven.seconds,
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
+    "conformance": conformance.seconds,
     "stress": stress.stress_seconds,
     "limits": limits.limits_seconds,
     "collectors": collectors.collectors_seconds,
@@ -118,6 +119,8 @@ def main():
         except Exception as error:  # a broken part is a failure, and the other parts still count
             results.failed("(the part itself)", f"{type(error).__name__}: {error}")
         print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+        if not options.only_case:
+            record.save(name, options.mode, results.of_part(name))
     results.summary()
     return 1 if results.count("failed") else 0
 

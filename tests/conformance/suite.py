@@ -103,6 +103,11 @@ def rows(options):
     return found
 
 
+def seconds(options):
+    """About how long it takes on two cores that do nothing else."""
+    return 120 if options.mode == "test" else len(rows(options)) * 150 + jcstress.SECONDS_OF_A_LONG_ROW * 4
+
+
 def conformance(results, options):
     if missing_moka():
         results.failed("conformance", missing_moka())

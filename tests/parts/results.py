@@ -48,6 +48,10 @@ class Results:
     def count(self, outcome):
         return sum(1 for row in self._rows if row[2] == outcome)
 
+    def of_part(self, part):
+        """{name: outcome}"""
+        return {row[1]: row[2] for row in self._rows if row[0] == part}
+
     def summary(self):
         for outcome in ("skipped", "failed"):
             rows = [row for row in self._rows if row[2] == outcome]

@@ -13,6 +13,7 @@ import re
 import subprocess
 import tempfile
 import time
+import zipfile
 
 from parts.process import run
 from system import hprof, jdks
@@ -348,7 +349,29 @@ def debugger(place, jdk):
         want(vm.wait_for_end() == 0 and vm.lines == ["hello world", "goodbye world"], f"the VM: {vm.evidence()}")
 
 
+def kit_of_the_users(place, jdk):
+    """`moka bench` with a jar in the place of the licensed kit."""
+    kit = place.folder / "kit"
+    (kit / "config").mkdir(parents=True)
+    (kit / "config/specjbb2015.props").write_text("settings")
+    with zipfile.ZipFile(JAR) as classes, zipfile.ZipFile(kit / "specjbb2015.jar", "w") as jar:
+        jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: Kit\n")
+        jar.writestr("Kit.class", classes.read("Kit.class"))
+    out = place.folder / "out"
+    place.refused("bench", "specjbb2015", "--kit", place.folder, has="specjbb2015.jar")
+    place.refused("bench", "dacapo", has="knows specjbb2015")
+    bench = ["bench", "specjbb2015", "--kit", kit, "-o", out, "-m", "512", "-c", "2", "--jdk", jdk]
+    # Of the heap one survivor space is never to be had at the same moment as the other.
+    want(250 <= int(place.moka(*bench)) <= 336, "not the heap that fits 512 MiB")
+    report = out / "result/specjbb2015-C-00001/report-00001/specjbb2015-C-00001.html"
+    want(report.read_text() == "<p>settings[-m, COMPOSITE]</p>", f"the report says {report.read_text()}")
+    want(str(report) in place.stderr, "moka does not say where the report is")
+    want((out / "specjbb2015-C-00001.data.gz").stat().st_size == 1 << 16, "not all of the data")
+    place.refused(*bench, has="there already")
+
+
 CASES = {
+    "a kit of the user's": (kit_of_the_users, True),
     "a VM from its start to its end": (life_of_a_vm, False),
     "what cannot start does not detach": (refused_before_it_begins, False),
     "stop, kill and logs": (ends_of_a_vm, True),

@@ -2,25 +2,23 @@
 """OpenJDK's jcstress: the harness runs on the host, and each JVM that it starts for a test is a VM (java.py stands in
 the place of `java`). One result a test, over all its combinations of compilers."""
 
-import collections
 import os
 import pathlib
 import re
 import shutil
 import time
 
+from conformance.jcstress.verdicts import judge, tally
 from parts.process import run
 from system import artifacts, jdks
-from system.jvm_crash import crash_report
 from system.system import MOKA, base_environment
 
 HERE = pathlib.Path(__file__).parent
 PLACE = pathlib.Path("build/tests/jcstress")
 LIBRARIES = artifacts.Artifacts(str(HERE / "pom.xml"), artifacts.PLACE / "jcstress", artifacts.read_sums(HERE / "checksums.txt"))
 MAIN = "org.openjdk.jcstress.Main"
-# `.......... [OK] org.openjdk.jcstress.samples.JMMSample_05_TotalOrder.VolatileDekker`
-VERDICT = re.compile(r"^\s*\.* *\[([A-Z ]+)\] (\S+)\s*$", re.MULTILINE)
 TIMEOUT = {"test": 600, "soak": 5400}
+SECONDS_OF_A_LONG_ROW = 1500
 
 # A test and one compiler for all its threads, and all tests with every pair of compilers.
 SHORT = ("-t", "JMMSample_05_TotalOrder.VolatileDekker", "-sc", "false")
@@ -41,27 +39,6 @@ def harness(place, jdk, words, cpus, timeout):
     env = base_environment() | {"JCSTRESS_MOKA": os.path.abspath(MOKA), "JCSTRESS_JDK": str(jdk), "JCSTRESS_CPUS": str(cpus)}
     return run([f"{jdk}/bin/java", f"-Djava.home={(place / 'jdk').absolute()}", "-cp", jars, MAIN, *words], timeout,
                env=env, cwd=place)
-
-
-def tally(output):
-    """{test: [(verdict, what the harness says about that combination)]}"""
-    output = output.partition("RUN RESULTS:")[0]  # where all is said again
-    found = collections.defaultdict(list)
-    verdicts = list(VERDICT.finditer(output))
-    for verdict, following in zip(verdicts, [*verdicts[1:], None]):
-        found[verdict[2]].append((verdict[1], output[verdict.start():following and following.start()]))
-    return found
-
-
-def judge(combinations):
-    """What is wrong with a test, or ''."""
-    if not combinations:
-        return "the harness says nothing of it"
-    wrong = [said for verdict, said in combinations if verdict != "OK"]
-    if not wrong:
-        return ""
-    return "\n".join([f"{len(wrong)} of {len(combinations)} combinations; the first:", wrong[0][:4000],
-                      *crash_report(wrong[0].splitlines())])
 
 
 def jcstress(results, options):
