@@ -17,6 +17,8 @@ def crash_report(lines):
 
 
 LONGEST_INSTRUCTION = 15
+# A method's first instruction, mov %eax, -PAGES(%rsp): its distance ends in fe ff, and a jump is two bytes shorter.
+STACK_BANG = ["89", "84", "24", "", "", "fe", "ff"]
 
 
 def code_byte(report, address):
@@ -34,9 +36,10 @@ def torn_instruction(report):
     HotSpot makes a compiled method not entrant by writing a jump over its first instruction, in words that a processor
     fetches whole. QEMU's TCG translates by reading one byte after another while another virtual CPU writes, and may
     so put together an instruction that was never in memory: of the old bytes at first and of the new ones behind. The
-    report then shows one of two things that no processor can do. A data access faulted (ERR without the bit of an
+    report then shows one of three things that no processor can do. A data access faulted (ERR without the bit of an
     instruction fetch) at an address where a jump stands, and a jump accesses no data. Or the fault is just behind a
-    method's entry, where a jump stands: whoever came in went elsewhere, and nobody else comes there.
+    method's entry, where a jump stands: whoever came in went elsewhere, and nobody else comes there. Or, where the
+    report does not get as far as the entries, the fault is within the bytes of what was a method's first instruction.
     """
     found = re.search(r"SIG(?:SEGV|ILL|BUS) \(0x[0-9a-f]+\) at pc=0x([0-9a-f]{16})", report)
     error = re.search(r"\bERR=0x([0-9a-f]{16})", report)
@@ -51,4 +54,9 @@ def torn_instruction(report):
         if address < pc < address + LONGEST_INSTRUCTION and code_byte(report, address) == "e9":
             return (f"QEMU's translator tore an instruction that HotSpot was replacing: a fault at {pc:#x}, just behind "
                     f"the entry {address:#x} of a method that has become a jump")
+    for address in range(pc - len(STACK_BANG) + 1, pc):
+        code = [code_byte(report, address + i) for i in range(len(STACK_BANG))]
+        if code[0] == "e9" and code[-2:] == STACK_BANG[-2:]:
+            return (f"QEMU's translator tore an instruction that HotSpot was replacing: a fault at {pc:#x}, inside the "
+                    f"first instruction of a method, of which a jump covers all but the end")
     return ""

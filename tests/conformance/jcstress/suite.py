@@ -61,10 +61,10 @@ def jcstress(results, options):
         tests = re.findall(r"^org\.openjdk\.\S+$", harness(place, jdk, ["-l", *words], cpus, 300).text(), re.MULTILINE)
         got = harness(place, jdk, ["-v", "-m", "quick", "-c", str(cpus), *words], cpus, TIMEOUT[options.mode])
         (place / "output.txt").write_text(got.text())
-        if not tests or got.timed_out or got.status != 0:
+        found = tally(got.text())
+        if got.timed_out or not found:
             results.failed(title, f"status {got.status}{', time limit' if got.timed_out else ''}:\n{got.text()[-3000:]}")
             continue
-        found = tally(got.text())
         each = (time.monotonic() - begin) / len(tests)
         for test in tests:
             results.check(f"{title}: {test.removeprefix('org.openjdk.jcstress.')}", judge(found[test]), each)

@@ -29,6 +29,17 @@ BEHIND_THE_JUMP = """
 """
 
 
+# The report crashed itself before it named the entries. 89 1b, 7b 4e, 07: what ran was of the old and of the new.
+WITHOUT_ENTRIES = """
+#  SIGILL (0x4) at pc=0x00007f58214586e4, pid=1, tid=2
+RIP=0x00007f58214586e4, EFLAGS=0x0000000000000206, CSGSFS=0x002b000000000033, ERR=0x0000000000000000
+0x00007f58214586d4:   0f 85 a6 03 53 07 66 0f 1f 44 00 00 e9 1b 7b 4e
+0x00007f58214586e4:   07 fe ff 55 48 83 ec 30 48 bf e8 c3 41 dc 57 7f
+[MachCode]
+[Entry Point]
+"""
+
+
 class TornInstruction(unittest.TestCase):
     def test_a_data_access_where_a_jump_stands(self):
         self.assertIn("where a jump stands", torn_instruction(AT_THE_JUMP))
@@ -48,6 +59,13 @@ class TornInstruction(unittest.TestCase):
 
     def test_a_fault_behind_an_entry_that_is_none_is_none(self):
         self.assertEqual("", torn_instruction(BEHIND_THE_JUMP.replace("00 e9 7b 89", "00 89 84 24")))
+
+    def test_a_fault_inside_what_was_the_first_instruction(self):
+        self.assertIn("inside the first instruction", torn_instruction(WITHOUT_ENTRIES))
+        for other in ("89 1b 7b 4e", "e9 1b 7b 4e"):
+            report = WITHOUT_ENTRIES.replace("e9 1b 7b 4e", other).replace("07 fe ff", "07 90 90")
+            self.assertEqual("", torn_instruction(report))
+        self.assertEqual("", torn_instruction(WITHOUT_ENTRIES.replace("214586e4, ", "214586e7, ")))
 
     def test_no_report_says_nothing(self):
         self.assertEqual("", torn_instruction("the VM ended with 134"))
