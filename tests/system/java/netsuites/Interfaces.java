@@ -4,6 +4,7 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InterfaceAddress;
 import java.net.NetworkInterface;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 
@@ -29,7 +30,7 @@ final class Interfaces implements Library {
                 + (one.isPointToPoint() ? ", point to point" : "") + (one.isVirtual() ? ", virtual" : "")
                 + (one.supportsMulticast() ? ", multicast" : "")
                 + ", hardware address of " + (one.getHardwareAddress() == null ? 0 : one.getHardwareAddress().length));
-            var addresses = one.getInterfaceAddresses();
+            var addresses = new ArrayList<>(one.getInterfaceAddresses());
             addresses.sort(Comparator.comparing(entry -> entry.getAddress().getHostAddress()));
             for (InterfaceAddress entry : addresses) {
                 report.say(one.getName(), describe(entry.getAddress()) + "/" + entry.getNetworkPrefixLength()
