@@ -11,8 +11,8 @@
 namespace mokapot {
 namespace {
 
-// One connection at full tilt holds two windows: in a VM of 512 MiB, four thousandths of memory.
-constexpr std::uint64_t kShare = 512;
+// Programs count on it: they send all they have before they read.
+constexpr std::uint64_t kShare = 128;
 constexpr std::uint64_t kLeastWindow = 64 * 1024;
 
 }  // namespace

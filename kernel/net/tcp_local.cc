@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/tcp_local.h"
 
+#include <algorithm>
+
 #include "net/buffers.h"
+#include "net/stack_memory.h"
+
+#include "lwip/opt.h"
 
 namespace mokapot {
 namespace {
@@ -9,8 +14,8 @@ namespace {
 // Linux's loopback: an MTU of 65536 less the headers.
 constexpr std::uint32_t kSegmentSize = 65483;
 
-// What each side may have queued unless the application says otherwise: more only falls out of the caches.
-constexpr std::size_t kUsualLimit = 256 * 1024;
+// What each side may have queued unless the application says otherwise.
+std::size_t usual_limit() { return std::max<std::size_t>(TCP_SND_BUF / 2, kLeastHeld); }
 
 }  // namespace
 
@@ -41,8 +46,13 @@ bool LocalTcpEndpoint::complete() {
 }
 
 void LocalTcpEndpoint::apply(const TcpSettings& settings) {
-  send_limit_.store(settings.send_limit != 0 ? settings.send_limit : kUsualLimit, std::memory_order_relaxed);
-  receive_limit_.store(settings.receive_limit != 0 ? settings.receive_limit : kUsualLimit, std::memory_order_relaxed);
+  send_limit_.store(settings.send_limit != 0 ? settings.send_limit : usual_limit(), std::memory_order_relaxed);
+  receive_limit_.store(settings.receive_limit != 0 ? settings.receive_limit : usual_limit(), std::memory_order_relaxed);
+}
+
+std::size_t LocalTcpEndpoint::capacity(const LocalTcpEndpoint& peer) const {
+  const std::size_t most = send_limit_.load(std::memory_order_relaxed) + peer.receive_limit_.load(std::memory_order_relaxed);
+  return most > kLeastHeld && !connections_may_hold_more() ? kLeastHeld : most;
 }
 
 std::size_t LocalTcpEndpoint::room() {

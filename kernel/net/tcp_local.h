@@ -37,9 +37,7 @@ class LocalTcpEndpoint final : public TcpEndpoint {
  private:
   void consumed(std::size_t bytes) override;
   RefPtr<LocalTcpEndpoint> peer();
-  std::size_t capacity(const LocalTcpEndpoint& peer) const {
-    return send_limit_.load(std::memory_order_relaxed) + peer.receive_limit_.load(std::memory_order_relaxed);
-  }
+  std::size_t capacity(const LocalTcpEndpoint& peer) const;  // what the peer may hold unread
 
   RefPtr<LocalTcpEndpoint> peer_ GUARDED_BY(lock_);  // null once this end is closed
   std::atomic<bool> peer_wants_room_{false};         // the peer waits for this end to read

@@ -6,6 +6,7 @@
 #include "net/buffers.h"
 #include "net/cited_buffer.h"
 #include "net/lwip_address.h"
+#include "net/stack_memory.h"
 #include "time/clock.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -13,8 +14,6 @@
 namespace mokapot {
 namespace {
 
-// Without SO_SNDBUF: at least this much may be queued, and twice the window that is in use.
-constexpr std::size_t kLeastLimit = 128 * 1024;
 // The part of the window that may stay closed after its bytes were read, so that small reads do not each take the
 // core lock.
 constexpr std::uint32_t kWindowParts = 8;
@@ -97,6 +96,8 @@ err_t StackTcpEndpoint::on_connected(void* self, tcp_pcb*, err_t) {
 err_t StackTcpEndpoint::on_received(void* self, tcp_pcb* pcb, pbuf* data, err_t) {
   StackTcpEndpoint& endpoint = endpoint_of(self);
   if (data != nullptr) {
+    // lwIP keeps it, takes no more, and asks again.
+    if (endpoint.received() > kLeastHeld && !connections_may_hold_more()) return ERR_MEM;
     endpoint.bytes_received_ += data->tot_len;
     ++endpoint.pieces_received_;
     endpoint.last_received_ = now();
@@ -175,8 +176,10 @@ void StackTcpEndpoint::free_acknowledged(std::size_t bytes) {
 void StackTcpEndpoint::update_limit() {
   std::size_t most = wanted_limit_;
   if (most == 0) {
+    // Without SO_SNDBUF: twice the window that is in use.
     const std::size_t in_use = pcb_ != nullptr ? std::min(pcb_->cwnd, pcb_->snd_wnd) : 0;
-    most = std::max(2 * in_use, kLeastLimit);
+    most = std::max(2 * in_use, kLeastHeld);
+    if (most > kLeastHeld && !connections_may_hold_more()) most = kLeastHeld;
   }
   // Without window scaling the window is a small part of what we would give.
   if (pcb_ != nullptr) window_step_.store(TCP_WND_MAX(pcb_) / kWindowParts, std::memory_order_relaxed);

@@ -18,9 +18,9 @@ constexpr std::uint64_t kMiB = 1 << 20;
 
 TEST(StackMemory, WindowsGrowWithMemoryBetweenBounds) {
   EXPECT_EQ(tcp_windows_for(0).receive, 64 * 1024u);
-  EXPECT_EQ(tcp_windows_for(32 * kMiB).receive, 64 * 1024u);
-  EXPECT_EQ(tcp_windows_for(128 * kMiB).receive, 256 * 1024u);
-  EXPECT_EQ(tcp_windows_for(512 * kMiB).send, 1024 * 1024u);
+  EXPECT_EQ(tcp_windows_for(8 * kMiB).receive, 64 * 1024u);
+  EXPECT_EQ(tcp_windows_for(128 * kMiB).receive, 1024 * 1024u);
+  EXPECT_EQ(tcp_windows_for(512 * kMiB).send, 4 * 1024 * 1024u);
   EXPECT_EQ(tcp_windows_for(64 * 1024 * kMiB).receive, 4 * 1024 * 1024u);
 }
 

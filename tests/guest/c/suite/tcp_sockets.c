@@ -512,6 +512,34 @@ TEST(tcp_carries_megabytes) {
   close_pair(p);
 }
 
+// Programs send all that they have before they read an answer, and count on the buffers of both ways.
+enum { kSentUnread = 2 << 20 };
+static void* echo(void* argument) {
+  struct flow* flow = argument;
+  static char block[65536];
+  for (ssize_t n; (n = read(flow->socket, block, sizeof block)) > 0; flow->bytes += n) {
+    if (write(flow->socket, block, n) != n) break;
+  }
+  shutdown(flow->socket, SHUT_WR);
+  return NULL;
+}
+TEST(tcp_holds_what_nobody_reads_yet) {
+  struct pair p = connected();
+  struct flow flow = {p.server, 0, 0};
+  unsigned long thread = start_thread(echo, &flow);
+  struct timeval limit = {20, 0};  // a full path must end the test, and not stop it
+  NEED(setsockopt(p.client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0);
+  static char block[65536];
+  long sent = 0, back = 0;
+  for (ssize_t n; sent < kSentUnread && (n = write(p.client, block, sizeof block)) > 0; sent += n) {}
+  VALUE(sent);
+  shutdown(p.client, SHUT_WR);
+  for (ssize_t n; (n = read(p.client, block, sizeof block)) > 0; back += n) {}
+  VALUE(back);
+  join_thread(thread);
+  close_pair(p);
+}
+
 TEST(tcp_sendfile) {
   int file = open(scratch("sent"), O_RDWR | O_CREAT, 0600);
   static char block[100003];
