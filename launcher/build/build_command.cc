@@ -14,6 +14,7 @@
 #include "session/messages.h"
 #include "support/command.h"
 #include "support/files.h"
+#include "support/gzip.h"
 #include "support/hash.h"
 #include "support/interruption.h"
 #include "support/output_file.h"
@@ -45,10 +46,10 @@ Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& pa
                                   MOKA_TRY(read_file(loader.efi_system_path, kLargestPartition))));
   contents.push_back(partition_of("mokapot-boot", kLinuxDataType,
                                   cpio_archive({{kManifestMember, plan.manifest},
-                                                {kKernelMember, plan.kernel},
+                                                {kKernelMember, gzip(plan.kernel)},
                                                 {kInitrdMember, plan.initrd},
-                                                {kSbomMember, plan.sbom},
-                                                {kLicensesMember, plan.licenses}})));
+                                                {kSbomMember, gzip(plan.sbom)},
+                                                {kLicensesMember, gzip(plan.licenses)}})));
   for (PartitionContent& layer : layer_partitions(plan)) contents.push_back(std::move(layer));
   return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code);
 }
