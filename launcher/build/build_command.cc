@@ -10,6 +10,7 @@
 #include "build/image_plan.h"
 #include "disk/boot_loader.h"
 #include "disk/disk_image.h"
+#include "disk/gce_archive.h"
 #include "guest/cpio.h"
 #include "session/messages.h"
 #include "support/command.h"
@@ -37,7 +38,8 @@ PartitionContent partition_of(const char* name, const Guid& type, std::string by
 
 // The whole disk in the order that disk/boot_loader.h counts.
 Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& path,
-                            const std::string& scratch) {
+                            const std::string& scratch,
+                            std::uint64_t multiple = kPartitionAlignment) {
   constexpr std::size_t kLargestPartition = 64u << 20;
   BootLoader loader = MOKA_TRY(make_boot_loader(kPartitionAlignment, plan.kernel_options, scratch));
   std::vector<PartitionContent> contents;
@@ -51,7 +53,8 @@ Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& pa
                                                 {kSbomMember, gzip(plan.sbom)},
                                                 {kLicensesMember, gzip(plan.licenses)}})));
   for (PartitionContent& layer : layer_partitions(plan)) contents.push_back(std::move(layer));
-  return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code);
+  return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code,
+                    multiple);
 }
 
 Result<void> write_raw(const ImagePlan& plan, const OutputFile& output,
@@ -74,6 +77,14 @@ Result<void> write_qcow2(const ImagePlan& plan, const OutputFile& output,
   if (outcome.status != 0)
     return Error{"qemu-img could not write the image: " + std::string(trim(outcome.output))};
   return {};
+}
+
+Result<void> write_gce(const ImagePlan& plan, const OutputFile& output,
+                       const std::string& scratch) {
+  const std::string raw = scratch + "/disk.raw";
+  UniqueFd fd = MOKA_TRY(create_file(raw, 0600));
+  MOKA_TRY(write_bootable(plan, fd.get(), raw, scratch, kGceDiskMultiple));
+  return write_gce_archive(output.fd(), output.unfinished(), raw);
 }
 
 Result<void> write_file_in(const std::string& folder, const char* name, std::string_view bytes) {
@@ -127,7 +138,8 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
     case ImageFormat::kPair:
       MOKA_TRY(write_pair(plan, output));
       break;
-    case ImageFormat::kGce:  // refused with the options
+    case ImageFormat::kGce:
+      MOKA_TRY(write_gce(plan, output, scratch.path()));
       break;
   }
   if (is_interrupted()) return interrupted();
