@@ -11,9 +11,10 @@ KERNEL_SOURCES := $(sort $(shell find kernel -name '*.cc' -o -name '*.S'))
 KERNEL_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(KERNEL_SOURCES)))
 
 include kernel/net/lwip_port/lwip.mk
+include kernel/fs/lz4_port/lz4.mk
 
 KERNEL_CXX ?= g++
-KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include $(LWIP_INCLUDES)
+KERNEL_INCLUDES := -Ikernel -Ikernel/arch/x64/include $(LWIP_INCLUDES) $(LZ4_INCLUDES)
 # The canary is the running thread's, in its CPU's block (arch_impl/cpu.h): never the application's at FS.
 STACK_PROTECTOR := -fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
   -mstack-protector-guard-offset=72
@@ -47,6 +48,10 @@ $(BUILD)/kernel/%.cc.o: kernel/%.cc kernel/kernel.mk $(KERNEL_PRELUDE).gch
 $(BUILD)/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(call step,AS) $(KERNEL_CXX) $(KERNEL_ASFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/kernel/fs/lz4.cc.o: $(LZ4_STAMP)
+# Its pointers may run past a buffer's end before they are compared with it, which the checks would call a fault.
+$(BUILD)/kernel/fs/lz4.cc.o: KERNEL_CXXFLAGS := $(filter-out -fsanitize=%,$(KERNEL_CXXFLAGS))
 
 # --- The vDSO: a shared library for the application, embedded as data ------------------------------
 VDSO := $(KERNEL_OUT)/vdso.so

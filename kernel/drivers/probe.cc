@@ -12,6 +12,7 @@
 #include "drivers/virtio_mmio.h"
 #include "drivers/virtio_net.h"
 #include "drivers/virtio_pci.h"
+#include "drivers/virtio_scsi.h"
 #include "trace/log.h"
 
 namespace mokapot {
@@ -30,6 +31,9 @@ void start_driver(std::unique_ptr<VirtioTransport> transport) {
       break;
     case VirtioType::kEntropy:
       start_virtio_entropy(std::move(transport));
+      break;
+    case VirtioType::kScsi:
+      start_virtio_scsi(std::move(transport));
       break;
     case VirtioType::k9p:
       start_virtio_9p(std::move(transport));

@@ -22,6 +22,7 @@ enum class VirtioType : std::uint16_t {
   kBlock = 2,
   kConsole = 3,
   kEntropy = 4,
+  kScsi = 8,
   k9p = 9,
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EROFS, the read-only file system of the root's layers: uncompressed files (plain, tail-packed or in chunks),
-// directories, links, device nodes and extended attributes. Nothing on the disk is trusted: every offset and
-// count is checked against the volume before use, and a damaged image gives kEUCLEAN with one line in the
-// log, never a crash or a loop.
+// EROFS, the read-only file system of the root's layers: files (plain, tail-packed, in chunks, or compressed:
+// erofs_clusters.h), directories, links, device nodes and extended attributes. Nothing on the disk is trusted:
+// every offset and count is checked against the volume before use, and a damaged image gives kEUCLEAN (kEIO where
+// compressed data does not decompress) with one line in the log, never a crash or a loop.
 //
 // All reading goes through the page cache: metadata through a FileCache over the volume, data through one per
 // inode. The volume keeps a table of inodes in use, so that names of one file share its pages.

@@ -40,7 +40,7 @@ struct [[gnu::packed]] SuperBlock {
 static_assert(sizeof(SuperBlock) == 128);
 
 inline constexpr std::uint32_t kCompatChecksum = 1;
-// Incompatible features. Those of compression do no harm until a compressed file is met.
+// Incompatible features. Those of inline tails and fragments do no harm until a file is met that has one.
 inline constexpr std::uint32_t kZeroPadding = 1, kCompressionConfigs = 2, kChunkedFiles = 4, kDeviceTable = 8,
                                kTailPacking = 0x10, kFragments = 0x20, kXattrPrefixes = 0x40;
 
@@ -86,6 +86,31 @@ struct [[gnu::packed]] ChunkIndex {
   std::uint32_t block;
 };
 static_assert(sizeof(ChunkIndex) == 8);
+
+// A compressed file is cut into logical clusters of a block each, of which every one has an entry in an index behind
+// the inode. Several of them are compressed together into a physical cluster, whole blocks on the disk with zeros
+// before the data. The entry of the first says where that is, and at which of its bytes the contents begin.
+struct [[gnu::packed]] ClusterHeader {
+  std::uint32_t fragment;    // or the size of inline data
+  std::uint16_t advice;
+  std::uint8_t algorithms;   // bits 0 to 3: of head 1; bits 4 to 7: of head 2
+  std::uint8_t cluster_bits; // bits 0 to 2: log2 of blocks a logical cluster
+};
+static_assert(sizeof(ClusterHeader) == 8);
+inline constexpr std::uint16_t kAdviceShortIndex = 1, kAdviceBigClusters1 = 2, kAdviceBigClusters2 = 4,
+                               kAdviceInlineTail = 8;
+inline constexpr unsigned kAlgorithmLz4 = 0;
+inline constexpr std::uint64_t kFullIndexPadding = 8;  // behind the header
+
+enum class ClusterKind : std::uint8_t { kPlain = 0, kHead = 1, kInside = 2, kHead2 = 3 };
+struct [[gnu::packed]] FullClusterEntry {
+  std::uint16_t advice;       // bits 0 and 1: the kind
+  std::uint16_t offset;       // in the logical cluster, where the contents begin
+  std::uint32_t block;        // of kInside: two distances of 16 bits, back to the head and on to the next
+};
+static_assert(sizeof(FullClusterEntry) == 8);
+// A distance of the first kInside behind a head is the number of blocks of the physical cluster if it has this bit.
+inline constexpr std::uint32_t kDistanceIsBlocks = 1u << 11;
 
 struct [[gnu::packed]] DirectoryEntry {
   std::uint64_t nid;

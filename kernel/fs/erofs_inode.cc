@@ -6,8 +6,8 @@
 
 #include "device/block_device.h"
 #include "fs/erofs.h"
+#include "fs/erofs_clusters.h"
 #include "fs/vnode.h"
-#include "trace/log.h"
 
 namespace mokapot {
 
@@ -78,8 +78,15 @@ Result<void> ErofsInode::read() {
 
 Result<void> ErofsInode::read_layout(unsigned layout, std::uint32_t data, std::uint64_t after_header) {
   ErofsVolume& volume = *volume_;
-  auto backing = TRY(make_ref<ErofsData>(volume_, nid_));
   const std::uint64_t size = attributes_.size;
+  const FileCache::Identity identity{volume.shown_device(), attributes_.inode};
+  if (layout == static_cast<unsigned>(Layout::kCompressedFull) ||
+      layout == static_cast<unsigned>(Layout::kCompressedCompact)) {
+    auto clusters = TRY(ErofsClusters::create(volume_, nid_, static_cast<Layout>(layout), after_header, size));
+    cache_ = TRY(FileCache::create_backed(std::move(clusters), size, identity));
+    return {};
+  }
+  auto backing = TRY(make_ref<ErofsData>(volume_, nid_));
   const std::uint64_t pages = (size + kPageSize - 1) / kPageSize;
   backing->size_ = size;
   backing->whole_pages_ = pages;
@@ -113,14 +120,9 @@ Result<void> ErofsInode::read_layout(unsigned layout, std::uint32_t data, std::u
       }
       break;
     }
-    case Layout::kCompressedFull:
-    case Layout::kCompressedCompact:
-      LOG_ERROR("erofs: disk %s: inode %lu is compressed, which is not supported; make the image without -z",
-                volume.device().serial(), static_cast<unsigned long>(nid_));
-      return Errno::kEOPNOTSUPP;
     default: return volume.damaged(nid_, "its data layout is unknown");
   }
-  cache_ = TRY(FileCache::create_backed(std::move(backing), size, {volume.shown_device(), attributes_.inode}));
+  cache_ = TRY(FileCache::create_backed(std::move(backing), size, identity));
   return {};
 }
 

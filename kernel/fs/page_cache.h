@@ -43,10 +43,13 @@ class PageBacking : public RefCounted<PageBacking> {
       kDevice,    // whole pages at device_offset on
       kComputed,  // fill_page makes them
       kFetched,   // fetch_pages does, several at once
+      kCluster,   // fill_cluster does, all of a compressed cluster's pages at once
       kZero,
     } kind;
     std::uint64_t device_offset;
-    std::uint64_t pages;  // at least 1
+    std::uint64_t pages;      // at least 1; of a cluster: all of its pages
+    std::uint64_t first = 0;  // cluster: its first page, at or before the one that was asked for
+    std::uint64_t lead = 0;   // cluster: whether it needs a page of room before that
   };
   // What page index and those after it are, at most count. kEUCLEAN: the file system is damaged.
   virtual Result<Extent> locate(std::uint64_t index, std::uint64_t count) = 0;
@@ -56,6 +59,13 @@ class PageBacking : public RefCounted<PageBacking> {
   static constexpr std::size_t kMostFetched = 15;
   virtual Result<void> fetch_pages(std::uint64_t index, std::span<const PhysAddr> frames) {
     (void)index, (void)frames;
+    return Errno::kEOPNOTSUPP;
+  }
+  // The pages of the cluster whose first page that is. buffer has room for lead pages, then for the cluster's pages, and
+  // then for one page of work. On failure its contents are anything.
+  static constexpr std::uint64_t kMostClusterPages = 240;
+  virtual Result<void> fill_cluster(std::uint64_t first, std::span<std::byte> buffer) {
+    (void)first, (void)buffer;
     return Errno::kEOPNOTSUPP;
   }
   virtual BlockDevice& device() = 0;
@@ -176,11 +186,18 @@ class FileCache final : public PageSource {
   // Disk files: page_read.cc.
   Result<void> read_window(std::uint64_t index, ReadAhead& ahead, bool mapping);
   void read_further(std::uint64_t index, ReadAhead& ahead);
-  Result<void> start_read(std::uint64_t first, std::uint64_t count, std::uint64_t needed);
+  enum class Clusters : std::uint8_t { kNeeded, kAll };
+  Result<void> start_read(std::uint64_t first, std::uint64_t count, std::uint64_t needed,
+                          Clusters clusters = Clusters::kNeeded);
   Result<std::uint64_t> start_device_read(std::uint64_t first, std::uint64_t count, std::uint64_t device_offset,
                                           bool needed);
   Result<void> make_computed_page(std::uint64_t index, bool zero, bool needed);
   Result<std::uint64_t> fetch(std::uint64_t first, std::uint64_t count, bool needed);
+  // Compressed files: page_cluster.cc.
+  struct ClusterPages;
+  Result<void> read_cluster(const PageBacking::Extent& extent, std::uint64_t index);
+  Result<void> insert_cluster(ClusterPages& pages, std::uint64_t index);
+  Result<void> read_cluster_in_reserve(const PageBacking::Extent& extent, std::uint64_t index);
   void forget_failed(std::uint64_t index, Frame& frame);
   bool evict(std::uint64_t index, Frame* frame);  // reclaim's, page_recency.cc; true if the frame went
 

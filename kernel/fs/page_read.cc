@@ -198,8 +198,10 @@ void FileCache::renew(std::uint64_t size) {
   unmap_pages(0, UINT64_MAX, PrivateCopies::kKeep);
 }
 
-// Queues reads for what is missing of [first, first + count). Errors only if they stop page needed.
-Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std::uint64_t needed) {
+// Queues reads for what is missing of [first, first + count). Errors only if they stop page needed. To guess at clusters
+// does not pay: to decompress them costs the reader the same when it comes to them.
+Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std::uint64_t needed,
+                                   Clusters clusters) {
   const std::uint64_t pages = (size() + kPageSize - 1) / kPageSize;
   const std::uint64_t end = count < pages - first ? first + count : pages;
   for (std::uint64_t index = first; index < end;) {
@@ -221,6 +223,12 @@ Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std
       auto fetched = fetch(index, extent.value().pages, needs);
       if (fetched.ok()) done = fetched.value();
       else outcome = fetched.error();
+    } else if (const PageBacking::Extent& cluster = extent.value();
+               cluster.kind == PageBacking::Extent::Kind::kCluster) {
+      done = cluster.first + cluster.pages - index;
+      const bool wanted = clusters == Clusters::kAll || (index <= needed && needed - index < done);
+      if (wanted) outcome = read_cluster(cluster, clusters == Clusters::kAll ? index : needed);
+      else if (index > needed) return {};
     } else {
       outcome = make_computed_page(index, extent.value().kind == PageBacking::Extent::Kind::kZero, needs);
       done = 1;
@@ -286,7 +294,7 @@ void FileCache::prefetch(std::uint64_t offset, std::uint64_t length) {
   if (length > size() - offset) length = size() - offset;
   const std::uint64_t first = offset / kPageSize;
   const std::uint64_t count = (offset + length + kPageSize - 1) / kPageSize - first;
-  (void)start_read(first, count < 1024 ? count : 1024, UINT64_MAX).ok();
+  (void)start_read(first, count < 1024 ? count : 1024, UINT64_MAX, Clusters::kAll).ok();
 }
 
 }  // namespace mokapot

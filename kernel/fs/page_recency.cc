@@ -18,6 +18,7 @@
 namespace mokapot {
 
 void initialise_page_reads();
+void initialise_page_clusters();
 
 namespace {
 
@@ -209,6 +210,7 @@ bool FileCache::evict(std::uint64_t index, Frame* frame) {
 void initialise_page_cache() {
   PageRecency::initialise();
   initialise_page_reads();
+  initialise_page_clusters();
   register_reclaimer(&reclaimer.construct());
 }
 

@@ -109,6 +109,9 @@ BillOfMaterials bill_of_materials(const Materials& materials) {
   Json lwip = component("library", "lwIP", "", "");
   set_license(lwip, "BSD-3-Clause");
   components.push_back(std::move(lwip));
+  Json lz4 = component("library", "LZ4", "", "");
+  set_license(lz4, "BSD-2-Clause");
+  components.push_back(std::move(lz4));
   if (!materials.boot_loader_version.empty()) {
     Json grub = component("application", "GRUB", materials.boot_loader_version,
                           "pkg:deb/debian/grub2@" + materials.boot_loader_version);

@@ -10,10 +10,12 @@
 #include "build/image_plan.h"
 #include "disk/boot_loader.h"
 #include "disk/disk_image.h"
+#include "disk/gce_archive.h"
 #include "guest/cpio.h"
 #include "session/messages.h"
 #include "support/command.h"
 #include "support/files.h"
+#include "support/gzip.h"
 #include "support/hash.h"
 #include "support/interruption.h"
 #include "support/output_file.h"
@@ -36,7 +38,8 @@ PartitionContent partition_of(const char* name, const Guid& type, std::string by
 
 // The whole disk in the order that disk/boot_loader.h counts.
 Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& path,
-                            const std::string& scratch) {
+                            const std::string& scratch,
+                            std::uint64_t multiple = kPartitionAlignment) {
   constexpr std::size_t kLargestPartition = 64u << 20;
   BootLoader loader = MOKA_TRY(make_boot_loader(kPartitionAlignment, plan.kernel_options, scratch));
   std::vector<PartitionContent> contents;
@@ -45,12 +48,13 @@ Result<void> write_bootable(const ImagePlan& plan, int fd, const std::string& pa
                                   MOKA_TRY(read_file(loader.efi_system_path, kLargestPartition))));
   contents.push_back(partition_of("mokapot-boot", kLinuxDataType,
                                   cpio_archive({{kManifestMember, plan.manifest},
-                                                {kKernelMember, plan.kernel},
+                                                {kKernelMember, gzip(plan.kernel)},
                                                 {kInitrdMember, plan.initrd},
-                                                {kSbomMember, plan.sbom},
-                                                {kLicensesMember, plan.licenses}})));
+                                                {kSbomMember, gzip(plan.sbom)},
+                                                {kLicensesMember, gzip(plan.licenses)}})));
   for (PartitionContent& layer : layer_partitions(plan)) contents.push_back(std::move(layer));
-  return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code);
+  return write_disk(fd, path, contents, guid_of("disk", plan.manifest), loader.boot_code,
+                    multiple);
 }
 
 Result<void> write_raw(const ImagePlan& plan, const OutputFile& output,
@@ -73,6 +77,14 @@ Result<void> write_qcow2(const ImagePlan& plan, const OutputFile& output,
   if (outcome.status != 0)
     return Error{"qemu-img could not write the image: " + std::string(trim(outcome.output))};
   return {};
+}
+
+Result<void> write_gce(const ImagePlan& plan, const OutputFile& output,
+                       const std::string& scratch) {
+  const std::string raw = scratch + "/disk.raw";
+  UniqueFd fd = MOKA_TRY(create_file(raw, 0600));
+  MOKA_TRY(write_bootable(plan, fd.get(), raw, scratch, kGceDiskMultiple));
+  return write_gce_archive(output.fd(), output.unfinished(), raw);
 }
 
 Result<void> write_file_in(const std::string& folder, const char* name, std::string_view bytes) {
@@ -126,7 +138,8 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
     case ImageFormat::kPair:
       MOKA_TRY(write_pair(plan, output));
       break;
-    case ImageFormat::kGce:  // refused with the options
+    case ImageFormat::kGce:
+      MOKA_TRY(write_gce(plan, output, scratch.path()));
       break;
   }
   if (is_interrupted()) return interrupted();

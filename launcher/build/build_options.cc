@@ -13,9 +13,9 @@ const char* const kBuildUsage =
     "       moka build [OPTION]... -cp PATH MAINCLASS -o IMAGE [-- ARGS...]\n"
     "       moka build [OPTION]... ./PROGRAM -o IMAGE [-- ARGS...]\n"
     "\n"
-    "  -o IMAGE           where the image goes: NAME.qcow2, NAME.img, or a folder for kernel,\n"
-    "                     initrd and disk\n"
-    "  --format FORMAT    raw, qcow2 or pair (the folder), whatever the name says\n"
+    "  -o IMAGE           where the image goes: NAME.qcow2, NAME.img, NAME.tar.gz (for Google\n"
+    "                     Compute Engine), or a folder for kernel, initrd and disk\n"
+    "  --format FORMAT    raw, qcow2, gce or pair (the folder), whatever the name says\n"
     "  --runtime KIND     auto: of the JDK what the application needs, where that is known for\n"
     "                     sure; trimmed; whole\n"
     "  --no-train         no class-data archive for a trimmed runtime: slower to start, and the\n"
@@ -26,8 +26,8 @@ const char* const kBuildUsage =
     "                     as with moka run; -e and --env-file end up in the image, which\n"
     "                     everybody who gets it can read\n"
     "\n"
-    "The image boots by BIOS and by UEFI from virtio-blk. It asks DHCP for its address, and its\n"
-    "output is on the first serial port.\n";
+    "The image boots by BIOS and by UEFI from virtio-blk and virtio-scsi. It asks DHCP for its\n"
+    "address, and its output is on the first serial port.\n";
 
 namespace {
 
@@ -138,7 +138,7 @@ Result<ImageFormat> choose_format(const std::string& wish, const std::string& ou
   if (is_by_name && name.find('.') == std::string::npos) return ImageFormat::kPair;
   if (!is_by_name) return Error{"--format knows raw, qcow2, gce and pair, not " + wish};
   return Error{"the name " + output +
-               " says no format; give it .qcow2 or .img, or add --format raw, qcow2 or pair"};
+               " says no format; give it .qcow2 or .img, or add --format raw, qcow2, gce or pair"};
 }
 
 Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) {
@@ -153,10 +153,6 @@ Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) 
   options.output = absolute_path(*splitter.output);
   options.runtime = MOKA_TRY(parse_runtime(splitter.runtime.value_or("auto")));
   options.trains = splitter.trains;
-  if (options.format == ImageFormat::kGce)
-    return Error{
-        "images for Google Compute Engine cannot be made yet: disks there are virtio-scsi, for "
-        "which the kernel has no driver; build a .qcow2 or .img for clouds with virtio-blk"};
   return options;
 }
 

@@ -127,7 +127,7 @@ Result<std::string> runtime_of(const BuildOptions& options, const Target& target
     if (!choice.modules.empty()) return trimmed_runtime_image(cache, *target.jdk, choice.modules);
   }
   const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
-  return cache.image_of(runtime, "runtime", FileTimes::kZero);
+  return cache.image_of(runtime, "runtime", FileTimes::kZero, Compression::kLz4);
 }
 
 std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const Target& target,
@@ -241,7 +241,8 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
     plan.layers.push_back(MOKA_TRY(layer_of(
         cache, "archive", [&] { return archive_image(cache, *target.jdk, choice.modules); })));
   plan.layers.push_back(MOKA_TRY(layer_of(cache, "application", [&] {
-    return cache.image_of(relocation.apply(application), "application", FileTimes::kZero);
+    return cache.image_of(relocation.apply(application), "application", FileTimes::kZero,
+                          Compression::kLz4);
   })));
   for (const LayerFile& layer : plan.layers)
     config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());

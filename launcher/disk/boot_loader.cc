@@ -25,8 +25,8 @@ constexpr std::size_t kKernelSectorAt = 0x5c;
 constexpr std::size_t kBootDriveCheckAt = 0x66;
 // In the core's first sector: the list of where the others are, growing downwards from its end.
 constexpr std::size_t kFirstBlockListAt = 0x1f4;
-// The core asks for 64 sectors at a time; FAT wants no less than this.
-constexpr std::uint64_t kEfiPartitionBytes = 2u << 20;
+// The file system's own: tables, directories, and clusters that are not full.
+constexpr std::uint64_t kFatBytes = 64u << 10;
 
 // Time stamps of mtools and volume ids are the clock's unless they are told.
 const std::vector<std::string> kFixedTime = {"SOURCE_DATE_EPOCH=315532800", "TZ=UTC",
@@ -96,7 +96,7 @@ Result<void> make_bios_core(std::uint64_t core_offset, const std::string& kernel
   loader.boot_code.replace(kBootDriveCheckAt, 2, "\x90\x90");
   loader.core = MOKA_TRY(make_core(
       "i386-pc", "(" + boot_partition_of("") + ")/", kSerialConsole + boot_commands(kernel_options),
-      {"biosdisk", "part_gpt", "newc", "multiboot2", "boot", "serial", "terminal"}, "grub-common",
+      {"biosdisk", "part_gpt", "newc", "gzio", "multiboot2", "boot", "serial", "terminal"}, "grub-common",
       scratch));
   if (loader.core.size() < kBlockSize) return Error{"grub-mkimage made no core image"};
   put64(loader.core, kFirstBlockListAt, sector + 1);
@@ -110,14 +110,15 @@ Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string
   MOKA_TRY(check_packages());
   BootLoader loader;
   MOKA_TRY(make_bios_core(core_offset, kernel_options, scratch, loader));
-  MOKA_TRY(make_core("x86_64-efi", "/",
+  const std::string efi_core = MOKA_TRY(make_core("x86_64-efi", "/",
                      kFindDrive + ("set root=" + boot_partition_of("$drive")) + "\n" +
                          boot_commands(kernel_options),
-                     {"part_gpt", "fat", "newc", "multiboot2", "boot", "regexp"}, "grub-common",
+                     {"part_gpt", "fat", "newc", "gzio", "multiboot2", "boot", "regexp"}, "grub-common",
                      scratch));
   loader.efi_system_path = scratch + "/efi-system";
   const std::string& file = loader.efi_system_path;
-  MOKA_TRY(run({"mformat", "-i", file, "-C", "-T", std::to_string(kEfiPartitionBytes / kBlockSize),
+  const std::uint64_t bytes = (efi_core.size() + 2 * kFatBytes - 1) / kFatBytes * kFatBytes;
+  MOKA_TRY(run({"mformat", "-i", file, "-C", "-T", std::to_string(bytes / kBlockSize),
                 "-h", "16", "-s", "63", "-N", "4d4f4b41", "-v", "MOKAPOT", "::"},
                "mtools"));
   MOKA_TRY(run({"mmd", "-i", file, "::/EFI", "::/EFI/BOOT"}, "mtools"));

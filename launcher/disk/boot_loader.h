@@ -19,7 +19,7 @@ inline constexpr int kBiosBootPartition = 1;
 inline constexpr int kEfiPartition = 2;
 inline constexpr int kBootPartition = 3;
 
-// Members of the boot archive.
+// Members of the boot archive. Kernel, bill and licences are compressed by gzip, which GRUB undoes.
 inline constexpr const char* kKernelMember = "kernel.elf";
 inline constexpr const char* kInitrdMember = "initrd";
 inline constexpr const char* kManifestMember = "manifest.json";

@@ -75,10 +75,11 @@ class Writer {
 
 Result<void> write_disk(int fd, const std::string& path,
                         const std::vector<PartitionContent>& contents, const Guid& disk_guid,
-                        std::string_view boot_code) {
+                        std::string_view boot_code, std::uint64_t multiple) {
   std::vector<Partition> partitions;
   for (const PartitionContent& content : contents) partitions.push_back(content.partition);
-  const std::uint64_t size = place_partitions(partitions);
+  const std::uint64_t least = place_partitions(partitions);
+  const std::uint64_t size = (least + multiple - 1) / multiple * multiple;
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0)
     return Error{"cannot write " + path + ": " + error_text(errno)};
   Writer writer(fd, path);

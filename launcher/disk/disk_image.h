@@ -18,9 +18,11 @@ struct PartitionContent {
   std::string file;     // the path of a file with it
 };
 
-// Fails on a full disk. `fd`: an empty file. `boot_code`: the MBR's, or "".
+// Fails on a full disk. `fd`: an empty file. `boot_code`: the MBR's, or "". The disk's size is a
+// multiple of `multiple`, which is one of kPartitionAlignment.
 Result<void> write_disk(int fd, const std::string& path,
                         const std::vector<PartitionContent>& contents, const Guid& disk_guid,
-                        std::string_view boot_code);
+                        std::string_view boot_code,
+                        std::uint64_t multiple = kPartitionAlignment);
 
 }  // namespace moka

@@ -15,8 +15,9 @@
 namespace moka {
 
 inline constexpr std::uint64_t kBlockSize = 512;
-// Where partitions begin, as everybody's tools align them.
-inline constexpr std::uint64_t kPartitionAlignment = 1u << 20;
+// Where partitions begin: at whole pages of file systems, of disks and of the kernel's page cache, and
+// the first one behind the table. The usual whole MiB would be most of a small image.
+inline constexpr std::uint64_t kPartitionAlignment = 32u << 10;
 
 struct Partition {
   std::string name;  // ASCII, 35 characters at most
@@ -31,7 +32,7 @@ extern const Guid kBiosBootType;
 extern const Guid kEfiSystemType;
 extern const Guid kLinuxDataType;
 
-// Gives partitions their places, in order; the size of the whole disk, a multiple of 1 MiB.
+// Gives partitions their places, in order; the size of the whole disk, a multiple of the same.
 std::uint64_t place_partitions(std::vector<Partition>& partitions);
 
 struct EncodedTable {

@@ -13,6 +13,7 @@
 #include "guest/cpio.h"
 #include "support/command.h"
 #include "support/files.h"
+#include "support/gzip.h"
 #include "support/unique_fd.h"
 
 namespace moka {
@@ -110,12 +111,15 @@ Result<BootableImage> read_image(const Reader& reader, DiskFormat format) {
     if (manifest == nullptr || kernel == nullptr || initrd == nullptr)
       return Error{"its boot partition is damaged"};
     MOKA_TRY(check_manifest(*manifest));
+    // Compressed, but in images of before.
     const auto text_of = [&members](const char* name) {
       const std::string* const text = find_member(members, name);
-      return text != nullptr ? *text : std::string();
+      return gunzip(text != nullptr ? *text : std::string(), kLargestArchive);
     };
-    return BootableImage{
-        format, *manifest, *kernel, *initrd, text_of(kSbomMember), text_of(kLicensesMember)};
+    BootableImage image{format, *manifest, MOKA_TRY(text_of(kKernelMember)), *initrd, "", ""};
+    image.sbom = MOKA_TRY(text_of(kSbomMember));
+    image.licenses = MOKA_TRY(text_of(kLicensesMember));
+    return image;
   }
   return Error{"it is a disk, but none that moka build made"};
 }

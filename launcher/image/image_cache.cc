@@ -31,6 +31,9 @@ constexpr std::time_t kKeepTemporaryDays = 1;
 // Nobody asks for a volume's UUID, and one that is the same for all lets equal contents make equal
 // images.
 constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
+// Pieces of 128 KiB of a file, each compressed for itself into as many blocks as it needs: measured
+// in docs/concepts/images.md. What does not get smaller stays as it is.
+constexpr const char* kLz4[] = {"-zlz4hc,12", "-C131072", "--max-extent-bytes=131072"};
 constexpr const char* kImageSuffix = ".erofs";
 constexpr const char* kDigestSuffix = ".sha256";
 
@@ -66,16 +69,22 @@ Result<ImageCache> ImageCache::open_at(const std::string& directory) {
 }
 
 Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label,
-                                         FileTimes times) const {
+                                         FileTimes times, Compression compression) const {
   Hash hash;
   hash.add(static_cast<std::uint64_t>(times));
   plan.hash_into(hash);
-  return image_of(hash.text(), label, times, [&](const Writer& write) { return write(plan); });
+  return image_of(hash.text(), label, times, compression,
+                  [&](const Writer& write) { return write(plan); });
 }
 
 Result<std::string> ImageCache::image_of(const std::string& plan_key, std::string_view label,
-                                         FileTimes times, const Builder& build) const {
-  const std::string key = Hash().add(kImageFormat).add(plan_key).text();
+                                         FileTimes times, Compression compression,
+                                         const Builder& build) const {
+  const std::string key = Hash()
+                              .add(kImageFormat)
+                              .add(static_cast<std::uint64_t>(compression))
+                              .add(plan_key)
+                              .text();
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
@@ -91,12 +100,12 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
   (void)prune(Prune::kUnused);
-  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times); }));
+  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times, compression); }));
   return image;
 }
 
 Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
-                               FileTimes times) const {
+                               FileTimes times, Compression compression) const {
   const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_, kTemporaryPrefix));
   const std::string tree = scratch.path() + "/tree";
   const std::string unfinished = scratch.path() + "/image";
@@ -106,6 +115,8 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
 
   std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", kUuid};
   command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
+  if (compression == Compression::kLz4)
+    command.insert(command.end(), std::begin(kLz4), std::end(kLz4));
   // The superblock's own time is the clock's unless it is told; files that are newer than what it
   // is told get that time, so where times count it lies in the future (2100).
   const std::string epoch =

@@ -18,6 +18,10 @@
 
 namespace moka {
 
+// kLz4: files are compressed in pieces that end with a page, which the kernel reads on demand: an
+// image for the disk of somebody who counts bytes. Both come out the same each time.
+enum class Compression { kNone, kLz4 };
+
 class ImageCache {
  public:
   // $XDG_CACHE_HOME/mokapot, or ~/.cache/mokapot; made if missing, private to the user.
@@ -26,14 +30,15 @@ class ImageCache {
 
   // The path of the image of `plan`, built first where the cache does not have it. `label` begins
   // the file's name, for humans.
-  Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times) const;
+  Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times,
+                               Compression compression = Compression::kNone) const;
 
   // The same for a plan that takes time to make: `key` stands for it, and `build` calls `write`
   // with it where the cache does not have the image.
   using Writer = std::function<Result<void>(const TreePlan& plan)>;
   using Builder = std::function<Result<void>(const Writer& write)>;
   Result<std::string> image_of(const std::string& key, std::string_view label, FileTimes times,
-                               const Builder& build) const;
+                               Compression compression, const Builder& build) const;
 
   // For directories in the cache that are worked in; what a crash left goes after a day.
   static constexpr const char* kTemporaryPrefix = "building.";
@@ -58,7 +63,8 @@ class ImageCache {
 
  private:
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
-  Result<void> write(const TreePlan& plan, const std::string& image, FileTimes times) const;
+  Result<void> write(const TreePlan& plan, const std::string& image, FileTimes times,
+                     Compression compression) const;
 
   std::string directory_;
 };

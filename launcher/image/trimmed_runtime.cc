@@ -105,7 +105,7 @@ Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jd
     (void)write_file_atomically(files_record(cache, key), files, 0600);
     return write(move_tree(plan, linked.home, jdk.home, system));
   };
-  return cache.image_of(key, "runtime", FileTimes::kZero, build);
+  return cache.image_of(key, "runtime", FileTimes::kZero, Compression::kLz4, build);
 }
 
 Result<std::vector<std::string>> trimmed_runtime_files(const ImageCache& cache, const Jdk& jdk,
@@ -135,7 +135,8 @@ Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,
     plan.add(home + archive);
     return write(move_tree(plan, home, jdk.home, {}));
   };
-  return cache.image_of(key_of(jdk, modules, whole), "archive", FileTimes::kZero, build);
+  return cache.image_of(key_of(jdk, modules, whole), "archive", FileTimes::kZero,
+                        Compression::kLz4, build);
 }
 
 }  // namespace moka

@@ -11,9 +11,10 @@ FUZZ_CXX ?= clang++-16
 FUZZ_SANITIZERS := address,undefined
 FUZZ_CXXFLAGS := -std=c++20 -O1 -g1 -fno-omit-frame-pointer -DMOKAPOT_HOST_TEST=1 \
   -fno-sanitize-recover=undefined \
-  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -Ilauncher -I.
+  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -Ilauncher -I. $(LZ4_INCLUDES)
 
 # Instrumented for the fuzzer, whose main() comes with the link.
+$(FUZZ_OUT)/obj/kernel/fs/lz4.cc.o: $(LZ4_STAMP)
 $(FUZZ_OUT)/obj/%.cc.o: %.cc tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
 	$(call step,CXX) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) -MMD -MP -c $< -o $@

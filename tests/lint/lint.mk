@@ -23,7 +23,7 @@ layers:
 lint-files:
 	@python3 tests/lint/files.py
 
-$(LINT_STAMPS): | $(LWIP_STAMP)
+$(LINT_STAMPS): | $(LWIP_STAMP) $(LZ4_STAMP)
 
 $(LINT_OUT)/%.cc.ok: %.cc tests/lint/lint.mk
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@ UNIT_CXX ?= g++
 # What the fakes do not replace of the machine's inline part (registers, layouts) is the real one.
 UNIT_CXXFLAGS := -std=c++20 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined -Wall -Wextra -Wshadow -Werror -DMOKAPOT_HOST_TEST=1 \
-  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -I.
+  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -I. $(LZ4_INCLUDES)
 # The launcher's own include path, for its files and their tests only: kernel and launcher may
 # have headers of one name.
 UNIT_LAUNCHER_FLAGS := -Ilauncher
@@ -42,6 +42,7 @@ $(UNIT_OUT)/obj/kernel/%.cc.o: kernel/%.cc tests/unit/unit.mk $(UNIT_KERNEL_PREL
 	@mkdir -p $(@D)
 	$(call step,CXX) $(UNIT_CXX) $(UNIT_CXXFLAGS) -O1 $(UNIT_WITH_KERNEL_PRELUDE) -MMD -MP -c $< -o $@
 
+$(UNIT_OUT)/obj/kernel/fs/lz4.cc.o: $(LZ4_STAMP)
 $(UNIT_OUT)/obj/%.cc.o: %.cc tests/unit/unit.mk $(UNIT_TEST_PRELUDE).gch
 	@mkdir -p $(@D)
 	$(call step,CXX) $(UNIT_CXX) $(UNIT_CXXFLAGS) -O0 $(if $(filter launcher/% tests/unit/launcher/%,$<),$(UNIT_LAUNCHER_FLAGS)) \

@@ -12,7 +12,7 @@ LWIP_STAMP   := $(LWIP_TREE).unpacked
 # What includes lwIP's headers includes the port's through them, and then the compiler does not list those either.
 LWIP_HEADERS := $(wildcard $(LWIP_PORT)/include/*.h $(LWIP_PORT)/include/arch/*.h)
 
-$(LWIP_STAMP): $(LWIP_PORT)/unpack.py $(LWIP_PATCHES) $(LWIP_PORT)/lwip.mk $(LWIP_HEADERS)
+$(LWIP_STAMP): $(LWIP_PORT)/unpack.py kernel/third_party.py $(LWIP_PATCHES) $(LWIP_PORT)/lwip.mk $(LWIP_HEADERS)
 	@mkdir -p $(@D)
 	$(call step,FETCH) python3 $(LWIP_PORT)/unpack.py --downloads $(LWIP_DOWNLOADS) --out $(LWIP_TREE) $(LWIP_PATCHES) && touch $@
 

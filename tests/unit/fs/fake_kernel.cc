@@ -86,7 +86,29 @@ Result<PhysAddr> allocate_huge_block_reclaiming(FrameUse use, FrameContents cont
 
 bool huge_blocks_are_left(std::uint64_t count) { return count <= frame_statistics().free_frames / 512; }
 
+std::uint64_t reclaim_frames(std::uint64_t wanted) { return reclaimer == nullptr ? 0 : reclaimer->reclaim(wanted); }
+
 // --- io, device -----------------------------------------------------------------------------------------
+Result<void> BlockDevice::transfer(BlockRequest::Kind kind, std::uint64_t offset,
+                                   std::span<const PhysSegment> segments) {
+  struct Answer {
+    bool complete = false, failed = false;
+  } answer;
+  BlockRequest request;
+  request.kind = kind;
+  request.offset = offset;
+  request.segments = segments;
+  request.context = &answer;
+  request.done = [](BlockRequest& done, Result<void> outcome) {
+    auto* to = static_cast<Answer*>(done.context);
+    to->complete = true;
+    to->failed = !outcome.ok();
+  };
+  submit(request);
+  if (!answer.complete) complete_waiting();
+  if (answer.failed) return Errno::kEIO;
+  return {};
+}
 void release_file_locks(File&) {}
 void detach_watches(File&) {}
 void add_entropy(const void*, std::size_t) {}

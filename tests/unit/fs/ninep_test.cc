@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: kernel/fs/ninep_message.cc kernel/fs/ninep_client.cc kernel/fs/ninep_requests.cc
-// sources: kernel/fs/inotify.cc kernel/io/anonymous.cc
+// sources: kernel/fs/inotify.cc kernel/io/anonymous.cc kernel/fs/page_cluster.cc
+// sources: kernel/fs/erofs_clusters.cc kernel/fs/erofs_cluster_index.cc kernel/fs/lz4.cc
 // sources: kernel/fs/ninep_node.cc kernel/fs/ninep_file.cc kernel/fs/ninep_mount.cc kernel/device/message_channel.cc
 // sources: kernel/fs/erofs_volume.cc kernel/fs/erofs_inode.cc kernel/fs/erofs_directory.cc
 // sources: kernel/fs/erofs_xattr.cc kernel/fs/page_cache.cc kernel/fs/page_read.cc kernel/fs/page_write.cc kernel/fs/page_block.cc

@@ -45,12 +45,12 @@ TEST(Guid, IsWrittenAndReadInBothForms) {
             "00112233-4455-8677-8899-aabbccddeeff");
 }
 
-TEST(PartitionTable, BeginsPartitionsAtWholeMebibytesAndKeepsThemApart) {
+TEST(PartitionTable, AlignsPartitionsAndKeepsThemApart) {
   std::vector<Partition> partitions = some_partitions();
   const std::uint64_t size = place_partitions(partitions);
-  EXPECT_EQ(partitions[0].offset, 1u << 20);
-  EXPECT_EQ(partitions[1].offset, 2u << 20);
-  EXPECT_EQ(size, 6u << 20);  // the backup does not fit behind 5 MiB
+  EXPECT_EQ(partitions[0].offset, kPartitionAlignment);
+  EXPECT_EQ(partitions[1].offset, 2 * kPartitionAlignment);
+  EXPECT_EQ(size, (3u << 20) + 3 * kPartitionAlignment);  // the backup is behind the last
 }
 
 TEST(PartitionTable, IsReadAsItWasWritten) {

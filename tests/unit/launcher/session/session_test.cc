@@ -27,7 +27,8 @@
 // sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
 // sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
 // sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
-// sources: launcher/support/interruption.cc
+// sources: launcher/support/interruption.cc launcher/support/gzip.cc
+// libs: -lz
 // sources: launcher/cli/artifact_options.cc launcher/registry/vm_name.cc launcher/registry/vm_record.cc
 // sources: launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc
 // sources: launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc
