@@ -16,6 +16,7 @@
 #include "inspect/inspect_command.h"
 #include "run/run_command.h"
 #include "session/exit_report.h"
+#include "support/version.h"
 
 namespace {
 
@@ -49,7 +50,9 @@ constexpr Command kCommands[] = {
 int completion(const std::vector<std::string>& words) {
   std::vector<moka::CommandWords> commands;
   for (const Command& command : kCommands)
-    commands.push_back({std::string(command.name), moka::options_in(*command.usage)});
+    commands.push_back({std::string(command.name), moka::options_in(*command.usage),
+                        moka::subcommands_in(*command.usage)});
+  commands.push_back({"completion", {}, moka::subcommands_in(moka::kCompletionUsage)});
   return moka::completion_command_line(words, commands);
 }
 
@@ -71,6 +74,10 @@ int main(int count, char** words) {
     for (const Command& command : kCommands)
       if (all[1] == command.name) return command.run({all.begin() + 2, all.end()});
     if (all[1] == "completion") return completion({all.begin() + 2, all.end()});
+    if (all[1] == "--version") {
+      std::printf("moka %s\n", moka::kMokaVersion);
+      return 0;
+    }
     if (all[1] == "--help" || all[1] == "-h" || all[1] == "help") return help();
   }
   std::fprintf(
