@@ -11,6 +11,7 @@
 #include "cli/completion.h"
 #include "cli/run_options.h"
 #include "commands/commands.h"
+#include "convert/convert_command.h"
 #include "doctor/doctor_command.h"
 #include "inspect/image_command.h"
 #include "inspect/inspect_command.h"
@@ -43,6 +44,8 @@ constexpr Command kCommands[] = {
      &moka::kHeapdumpUsage},
     {"jfr", moka::jfr_command, "flight recordings of a VM's JVM", &moka::kJfrUsage},
     {"inspect", moka::inspect_command_line, "what is in an image", &moka::kInspectUsage},
+    {"convert", moka::convert_command_line, "the same image in another format",
+     &moka::kConvertUsage},
     {"image", moka::image_command_line, "the cache of file systems", &moka::kImageUsage},
     {"doctor", moka::doctor_command_line, "what this host can do", &moka::kDoctorUsage},
 };
