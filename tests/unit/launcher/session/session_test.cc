@@ -20,18 +20,20 @@
 // sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
 // sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
 // sources: launcher/image/bootable_image.cc launcher/image/disk_reader.cc
-// launcher/run/image_target.cc sources: launcher/run/kernel_file.cc
-// launcher/support/scratch_directory.cc sources: launcher/session/messages.cc
-// launcher/session/owner.cc sources: launcher/support/digest.cc launcher/cli/run_usage.cc sources:
-// launcher/session/control_channel.cc launcher/session/exit_report.cc sources:
-// launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc sources:
-// launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc sources:
-// launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc sources:
-// launcher/support/interruption.cc sources: launcher/cli/artifact_options.cc
-// launcher/registry/vm_name.cc launcher/registry/vm_record.cc sources:
-// launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc sources:
-// launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc sources:
-// launcher/tools/tool_server.cc libs: -lz -lutil
+// sources: launcher/run/image_target.cc
+// sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
+// sources: launcher/session/messages.cc launcher/session/owner.cc
+// sources: launcher/support/digest.cc launcher/cli/run_usage.cc
+// sources: launcher/session/control_channel.cc launcher/session/exit_report.cc
+// sources: launcher/session/serial_log.cc launcher/session/session.cc launcher/session/signals.cc
+// sources: launcher/session/streams.cc launcher/session/terminal.cc launcher/session/watchdog.cc
+// sources: launcher/support/command.cc launcher/support/files.cc launcher/support/hash.cc
+// sources: launcher/support/interruption.cc
+// sources: launcher/cli/artifact_options.cc launcher/registry/vm_name.cc launcher/registry/vm_record.cc
+// sources: launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc
+// sources: launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc
+// sources: launcher/tools/tool_server.cc
+// libs: -lz -lutil
 
 #include <gtest/gtest.h>
 #include <pty.h>
