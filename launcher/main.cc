@@ -8,6 +8,7 @@
 
 #include "build/build_command.h"
 #include "build/build_options.h"
+#include "check/check_command.h"
 #include "cli/completion.h"
 #include "cli/run_options.h"
 #include "commands/commands.h"
@@ -34,6 +35,8 @@ constexpr Command kCommands[] = {
      &moka::kRunUsage},
     {"build", moka::build_command_line, "make a disk image that boots by itself",
      &moka::kBuildUsage},
+    {"check", moka::check_command_line, "what in a program will not work in a VM",
+     &moka::kCheckUsage},
     {"ps", moka::ps_command, "which VMs run", &moka::kPsUsage},
     {"logs", moka::logs_command, "output of a VM that runs detached", &moka::kLogsUsage},
     {"stop", moka::stop_command, "end a VM in good order", &moka::kStopUsage},

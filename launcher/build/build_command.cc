@@ -8,6 +8,7 @@
 
 #include "build/build_options.h"
 #include "build/image_plan.h"
+#include "check/check_command.h"
 #include "image/image_parts.h"
 #include "session/messages.h"
 #include "support/files.h"
@@ -38,6 +39,8 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
       options.output, is_pair ? OutputFile::Kind::kFolder : OutputFile::Kind::kFile));
   if (!options.run.folder.empty() && ::chdir(options.run.folder.c_str()) != 0)
     return Error{"--dir " + options.run.folder + ": " + error_text(errno)};
+  if (const std::string text = check_warning(options.run); !text.empty())
+    std::fputs(messages.warning(text).c_str(), stderr);
   const ImagePlan plan = MOKA_TRY(plan_image(options, cache));
   if (!plan.note.empty()) std::fputs(messages.note(plan.note).c_str(), stderr);
   const ScratchDirectory scratch =
