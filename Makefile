@@ -32,6 +32,7 @@ MAKE_QUIETLY = $(MAKE) $(if $(V),,-s)
 
 include kernel/kernel.mk
 include launcher/launcher.mk
+include launcher/install/install.mk
 include java/java.mk
 include tests/tests.mk
 
@@ -78,6 +79,8 @@ clean:
 help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 #: make                    everything: the kernel, build/moka, the example jars
+#: make install            moka, its kernel, manual pages and completions below PREFIX (/usr/local); also uninstall
+#: make dist               build/dist: a Debian package, a relocatable archive, SHA256SUMS
 #: make install-maven-plugin   mokapot-maven-plugin into ~/.m2
 #: make run                boot the example jar in a VM (JAR= ARGS= MEM= CPUS= JDK= FLAGS=)
 #: make test               all quick tests; the last line is the tally

@@ -9,14 +9,17 @@
 #include "bench/bench_command.h"
 #include "build/build_command.h"
 #include "build/build_options.h"
+#include "check/check_command.h"
 #include "cli/completion.h"
 #include "cli/run_options.h"
 #include "commands/commands.h"
+#include "convert/convert_command.h"
 #include "doctor/doctor_command.h"
 #include "inspect/image_command.h"
 #include "inspect/inspect_command.h"
 #include "run/run_command.h"
 #include "session/exit_report.h"
+#include "support/version.h"
 
 namespace {
 
@@ -33,6 +36,8 @@ constexpr Command kCommands[] = {
      &moka::kRunUsage},
     {"build", moka::build_command_line, "make a disk image that boots by itself",
      &moka::kBuildUsage},
+    {"check", moka::check_command_line, "what in a program will not work in a VM",
+     &moka::kCheckUsage},
     {"ps", moka::ps_command, "which VMs run", &moka::kPsUsage},
     {"logs", moka::logs_command, "output of a VM that runs detached", &moka::kLogsUsage},
     {"stop", moka::stop_command, "end a VM in good order", &moka::kStopUsage},
@@ -43,6 +48,8 @@ constexpr Command kCommands[] = {
      &moka::kHeapdumpUsage},
     {"jfr", moka::jfr_command, "flight recordings of a VM's JVM", &moka::kJfrUsage},
     {"inspect", moka::inspect_command_line, "what is in an image", &moka::kInspectUsage},
+    {"convert", moka::convert_command_line, "the same image in another format",
+     &moka::kConvertUsage},
     {"image", moka::image_command_line, "the cache of file systems", &moka::kImageUsage},
     {"bench", moka::bench_command_line, "run a benchmark kit of your own", &moka::kBenchUsage},
     {"doctor", moka::doctor_command_line, "what this host can do", &moka::kDoctorUsage},
@@ -51,7 +58,9 @@ constexpr Command kCommands[] = {
 int completion(const std::vector<std::string>& words) {
   std::vector<moka::CommandWords> commands;
   for (const Command& command : kCommands)
-    commands.push_back({std::string(command.name), moka::options_in(*command.usage)});
+    commands.push_back({std::string(command.name), moka::options_in(*command.usage),
+                        moka::subcommands_in(*command.usage)});
+  commands.push_back({"completion", {}, moka::subcommands_in(moka::kCompletionUsage)});
   return moka::completion_command_line(words, commands);
 }
 
@@ -73,6 +82,10 @@ int main(int count, char** words) {
     for (const Command& command : kCommands)
       if (all[1] == command.name) return command.run({all.begin() + 2, all.end()});
     if (all[1] == "completion") return completion({all.begin() + 2, all.end()});
+    if (all[1] == "--version") {
+      std::printf("moka %s\n", moka::kMokaVersion);
+      return 0;
+    }
     if (all[1] == "--help" || all[1] == "-h" || all[1] == "help") return help();
   }
   std::fprintf(

@@ -25,6 +25,7 @@ from system import tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
 from system.maven import suite as maven  # noqa: E402
+from system.moka import suite as moka  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 from conformance import suite as conformance  # noqa: E402
 
@@ -41,6 +42,7 @@ PARTS = {
     "guest": system.guest_programs,
     "checking": checking.checking,
     "images": images.images,
+    "moka": moka.moka_commands,
     "network": network.network,
     "netsuites": netsuites.netsuites,
     "tomcat": tomcat.tomcat,

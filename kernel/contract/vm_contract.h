@@ -22,7 +22,10 @@
 
 namespace mokapot::contract {
 
+// It grows by one when a kernel or a moka of before would misunderstand what is said here now. moka keeps to the
+// version of the kernel that it starts, which comes with the image, down to the oldest one.
 inline constexpr int kVersion = 1;
+inline constexpr int kOldestVersion = 1;
 
 // Kernel command line.
 inline constexpr const char* kOptionVerbose = "mokapot.verbose";  // kernel log on the serial port

@@ -3,8 +3,8 @@
 // https://cyclonedx.org/docs/1.5/json/ and https://github.com/package-url/purl-spec.
 #include "build/bill_of_materials.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "build/debian_packages.h"
 #include "disk/guid.h"
@@ -91,14 +91,118 @@ Json jdk_component(const Jdk& jdk, const std::vector<std::string>& modules) {
   return object;
 }
 
-std::vector<std::string> host_files(const Materials& materials) {
-  std::set<std::string> files(materials.files.begin(), materials.files.end());
-  for (const auto& [path, entry] : materials.application->entries())
-    if (entry.kind == TreeEntry::Kind::kFile) files.insert(path);
-  return {files.begin(), files.end()};
+constexpr const char* kLayerProperty = "mokapot:layer";
+constexpr const char* kRuntimeLayer = "runtime";
+constexpr const char* kApplicationLayer = "application";
+constexpr const char* kLoaderName = "GRUB";
+constexpr std::string_view kLoaderSection = "==== GRUB\n";
+
+Json layer_property(const char* layer) { return {{"name", kLayerProperty}, {"value", layer}}; }
+
+bool is_named(const Json& component, const char* name) {
+  const auto found = component.find("name");
+  return found != component.end() && *found == name;
+}
+
+// Packages that files of a layer come from, each once, marked with the layers that want it.
+void add_packages(const std::vector<std::string>& files, const char* layer, Json& components,
+                  std::string& licenses) {
+  for (const DebianPackage& package : packages_of(files)) {
+    const std::string purl =
+        "pkg:deb/debian/" + package.name + "@" + package.version + "?arch=" + package.architecture;
+    Json* known = nullptr;
+    for (Json& other : components)
+      if (const auto found = other.find("purl"); found != other.end() && *found == purl)
+        known = &other;
+    if (known != nullptr) {
+      (*known)["properties"].push_back(layer_property(layer));
+      continue;
+    }
+    Json object = component("library", package.name, package.version, purl);
+    object["properties"].push_back(layer_property(layer));
+    components.push_back(std::move(object));
+    const std::string section = "==== " + package.name + "\n";
+    if (licenses.find(section) == std::string::npos)
+      licenses += section + copyright_of(package) + "\n";
+  }
+}
+
+// A package that only the runtime wanted is gone with it.
+void forget_runtime_packages(Json& components) {
+  Json kept = Json::array();
+  for (Json& object : components) {
+    const auto properties = object.find("properties");
+    bool is_runtimes = false;
+    if (properties != object.end() && properties->is_array()) {
+      const auto mark =
+          std::find(properties->begin(), properties->end(), layer_property(kRuntimeLayer));
+      is_runtimes = mark != properties->end();
+      if (is_runtimes) properties->erase(mark);
+      if (is_runtimes && properties->empty()) continue;
+    }
+    kept.push_back(std::move(object));
+  }
+  components = std::move(kept);
+}
+
+Json loader_component(const std::string& version) {
+  Json grub = component("application", kLoaderName, version, "pkg:deb/debian/grub2@" + version);
+  set_license(grub, "GPL-3.0-or-later");
+  return grub;
+}
+
+std::string loader_license() {
+  return std::string(kLoaderSection) + copyright_of({"grub-common", "", ""}) + "\n";
+}
+
+// Of the contents, so that it changes with them and with nothing else.
+std::string serial_number_of(const Json& components) {
+  return "urn:uuid:" + Guid::from_digest(Hash().add(components.dump()).text()).text();
+}
+
+// Changes the components of a document that we made; one that is none stays as it is.
+template <typename Change>
+void change_components(BillOfMaterials& bill, Change change) {
+  Json document = Json::parse(bill.sbom, nullptr, false);
+  const auto components = document.is_object() ? document.find("components") : document.end();
+  if (!document.is_object() || components == document.end() || !components->is_array()) return;
+  change(*components);
+  document["serialNumber"] = serial_number_of(document["components"]);
+  bill.sbom = document.dump(2) + "\n";
 }
 
 }  // namespace
+
+void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
+  change_components(bill, [&](Json& components) {
+    Json changed = Json::array();
+    for (Json& object : components) {
+      if (is_named(object, kLoaderName)) continue;
+      const bool is_behind = is_named(object, "lwIP");
+      changed.push_back(std::move(object));
+      if (is_behind && !version.empty()) changed.push_back(loader_component(version));
+    }
+    components = std::move(changed);
+  });
+  // Its section is the first.
+  if (bill.licenses.starts_with(kLoaderSection)) {
+    const std::size_t next = bill.licenses.find("\n==== ");
+    bill.licenses.erase(0, next == std::string::npos ? next : next + 1);
+  }
+  if (!version.empty()) bill.licenses.insert(0, loader_license());
+}
+
+void set_base(BillOfMaterials& bill, const Materials& base) {
+  change_components(bill, [&](Json& components) {
+    for (Json& object : components)
+      if (is_named(object, "Mokapot")) object["version"] = base.kernel_digest;
+    if (!base.jdk) return;
+    for (Json& object : components)
+      if (is_named(object, "OpenJDK")) object = jdk_component(*base.jdk, base.modules);
+    forget_runtime_packages(components);
+    add_packages(base.files, kRuntimeLayer, components, bill.licenses);
+  });
+}
 
 BillOfMaterials bill_of_materials(const Materials& materials) {
   BillOfMaterials bill;
@@ -113,27 +217,21 @@ BillOfMaterials bill_of_materials(const Materials& materials) {
   set_license(lz4, "BSD-2-Clause");
   components.push_back(std::move(lz4));
   if (!materials.boot_loader_version.empty()) {
-    Json grub = component("application", "GRUB", materials.boot_loader_version,
-                          "pkg:deb/debian/grub2@" + materials.boot_loader_version);
-    set_license(grub, "GPL-3.0-or-later");
-    components.push_back(std::move(grub));
-    bill.licenses += "==== GRUB\n" + copyright_of({"grub-common", "", ""}) + "\n";
+    components.push_back(loader_component(materials.boot_loader_version));
+    bill.licenses += loader_license();
   }
   if (materials.jdk) components.push_back(jdk_component(*materials.jdk, materials.modules));
-  for (const DebianPackage& package : packages_of(host_files(materials))) {
-    components.push_back(component("library", package.name, package.version,
-                                   "pkg:deb/debian/" + package.name + "@" + package.version +
-                                       "?arch=" + package.architecture));
-    bill.licenses += "==== " + package.name + "\n" + copyright_of(package) + "\n";
-  }
+  std::vector<std::string> application;
+  for (const auto& [path, entry] : materials.application->entries())
+    if (entry.kind == TreeEntry::Kind::kFile) application.push_back(path);
+  add_packages(materials.files, kRuntimeLayer, components, bill.licenses);
+  add_packages(application, kApplicationLayer, components, bill.licenses);
   add_application(*materials.application, components);
 
   Json document;
   document["bomFormat"] = "CycloneDX";
   document["specVersion"] = "1.5";
-  // Of the contents, so that it changes with them and with nothing else.
-  document["serialNumber"] =
-      "urn:uuid:" + Guid::from_digest(Hash().add(components.dump()).text()).text();
+  document["serialNumber"] = serial_number_of(components);
   document["version"] = 1;
   document["metadata"]["component"] = component("application", materials.name, "", "");
   document["components"] = std::move(components);

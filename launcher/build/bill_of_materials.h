@@ -30,4 +30,11 @@ struct Materials {
 // The same materials make the same documents: there is no time in them. Blocks; reads the jars.
 BillOfMaterials bill_of_materials(const Materials& materials);
 
+// What changes when an image is put on another base: the kernel's digest and, where `base` has a
+// JDK, that with its modules and the packages of `base.files`. Licences of what goes stay.
+void set_base(BillOfMaterials& bill, const Materials& base);
+
+// The boot loader as part of what there is; "": it is none. As if the image had been built so.
+void set_boot_loader(BillOfMaterials& bill, const std::string& version);
+
 }  // namespace moka

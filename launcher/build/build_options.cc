@@ -118,29 +118,6 @@ class Splitter {
 
 }  // namespace
 
-Result<ImageFormat> choose_format(const std::string& wish, const std::string& output) {
-  const bool is_by_name = wish.empty();
-  const auto is = [&](const char* format, std::initializer_list<std::string_view> endings) {
-    if (!is_by_name) return wish == format;
-    for (const std::string_view ending : endings)
-      if (output.ends_with(ending)) return true;
-    return false;
-  };
-  if (is("qcow2", {".qcow2"})) return ImageFormat::kQcow2;
-  if (is("raw", {".img", ".raw"})) return ImageFormat::kRaw;
-  if (is("gce", {".tar.gz"})) return ImageFormat::kGce;
-  if (is("vmdk", {".vmdk"}))
-    return Error{
-        "vmdk images cannot be made: their hypervisors offer AHCI disks and e1000e or vmxnet3 "
-        "networks, and Mokapot has drivers for virtio only; build a .qcow2 or .img"};
-  if (is("pair", {"/"}) || (is_by_name && is_directory(output))) return ImageFormat::kPair;
-  const std::string name = base_name(absolute_path(output));
-  if (is_by_name && name.find('.') == std::string::npos) return ImageFormat::kPair;
-  if (!is_by_name) return Error{"--format knows raw, qcow2, gce and pair, not " + wish};
-  return Error{"the name " + output +
-               " says no format; give it .qcow2 or .img, or add --format raw, qcow2, gce or pair"};
-}
-
 Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) {
   Splitter splitter(words);
   MOKA_TRY(splitter.run());

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cli/run_options.h"
+#include "disk/image_format.h"
 #include "support/result.h"
 
 namespace moka {
 
-enum class ImageFormat { kRaw, kQcow2, kGce, kPair };
 // kAuto: trimmed where it is known what the application uses.
 enum class RuntimeChoice { kAuto, kTrimmed, kWhole };
 
@@ -27,9 +27,6 @@ struct BuildOptions {
 
 // Fails on options of `moka run` that mean nothing to an image.
 Result<BuildOptions> parse_build_options(const std::vector<std::string>& words);
-
-// By --format where `wish` is not empty, else by the file's name.
-Result<ImageFormat> choose_format(const std::string& wish, const std::string& output);
 
 extern const char* const kBuildUsage;
 

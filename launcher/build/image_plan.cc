@@ -13,6 +13,7 @@
 #include "guest/environment.h"
 #include "guest/initrd.h"
 #include "guest/memory_plan.h"
+#include "image/bootable_image.h"
 #include "image/relocation.h"
 #include "image/runtime_image.h"
 #include "image/trimmed_runtime.h"
@@ -28,7 +29,6 @@ namespace {
 
 namespace contract = mokapot::contract;
 
-constexpr int kManifestVersion = 1;
 constexpr std::size_t kLargestKernel = 64u << 20;
 
 // Of the host nothing is passed on: the image will run elsewhere. Java's charset follows LANG.
@@ -63,27 +63,6 @@ std::vector<std::string> relocate_arguments(const Target& target, std::size_t us
     }
   }
   return words;
-}
-
-// `make`: the path of an image in the cache, in which all times are those of 1970: nothing depends
-// on when parts were made. One that is not what it was when it was made is made again.
-Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
-                           const std::function<Result<std::string>()>& make) {
-  LayerFile layer;
-  layer.name = name;
-  layer.path = MOKA_TRY(make());
-  layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
-  if (layer.sha256 != ImageCache::recorded_digest(layer.path)) {
-    const std::string file = base_name(layer.path);
-    MOKA_TRY(cache.remove(file.substr(0, file.rfind('.'))));
-    layer.path = MOKA_TRY(make());
-    layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
-  }
-  std::error_code error;
-  layer.size = std::filesystem::file_size(layer.path, error);
-  if (error) return Error{"cannot read " + layer.path + ": " + error.message()};
-  layer.partition = Guid::from_digest(layer.sha256);
-  return layer;
 }
 
 std::string join(const std::vector<std::string>& words) {
@@ -158,8 +137,9 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
 // kept for as long as everything is the same.
 Result<BillOfMaterials> bill_of(const Materials& materials, const ImageCache& cache) {
   constexpr std::size_t kLongest = 64u << 20;
+  constexpr std::uint64_t kRecipe = 2;  // changes with how the documents are made
   Hash hash;
-  hash.add(materials.name).add(materials.boot_loader_version).add(materials.kernel_digest);
+  hash.add(kRecipe).add(materials.name).add(materials.boot_loader_version).add(materials.kernel_digest);
   if (materials.jdk) hash.add(materials.jdk->home);
   for (const std::string& module : materials.modules) hash.add(module);
   for (const std::string& file : materials.files) hash.add(file);
@@ -198,6 +178,25 @@ Result<void> add_bill(ImagePlan& plan, const BuildOptions& options, const Target
 }
 
 }  // namespace
+
+Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
+                           const std::function<Result<std::string>()>& make) {
+  LayerFile layer;
+  layer.name = name;
+  layer.path = MOKA_TRY(make());
+  layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  if (layer.sha256 != ImageCache::recorded_digest(layer.path)) {
+    const std::string file = base_name(layer.path);
+    MOKA_TRY(cache.remove(file.substr(0, file.rfind('.'))));
+    layer.path = MOKA_TRY(make());
+    layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  }
+  std::error_code error;
+  layer.size = std::filesystem::file_size(layer.path, error);
+  if (error) return Error{"cannot read " + layer.path + ": " + error.message()};
+  layer.partition = Guid::from_digest(layer.sha256);
+  return layer;
+}
 
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache) {
   ImagePlan plan;

@@ -3,6 +3,7 @@
 // What is going to be in an image: layers, configuration, kernel, and a manifest that says so.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ struct ImagePlan {
 
 // Builds layers that the cache lacks. Blocks.
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache);
+
+// `make`: the path of an image in the cache, in which all times are those of 1970: nothing depends
+// on when parts were made. One that is not what it was when it was made is made again.
+Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
+                           const std::function<Result<std::string>()>& make);
 
 // The layers as partitions, as the configuration in the plan names them.
 std::vector<PartitionContent> layer_partitions(const ImagePlan& plan);

@@ -29,7 +29,7 @@ struct RunOptions {
   std::vector<std::string> jvm_options;
   std::vector<std::string> environment;  // NAME=VALUE
   bool is_verbose = false;
-  std::string status_file;  // absolute, as all paths of moka's own options
+  std::string status_file;   // absolute, as all paths of moka's own options
   std::optional<int> owner;  // the process that the VM is not to outlive
   OutputFormat output = OutputFormat::kText;
   std::string folder;  // --dir: copied, and the program's working directory

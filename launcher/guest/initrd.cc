@@ -13,6 +13,17 @@
 #include "support/files.h"
 
 namespace moka {
+namespace {
+
+// Any that there has been: the records of an old image are put into words of today by a rebase.
+bool parse_version(std::string_view text, int& version) {
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  return error == std::errc() && rest == text.data() + text.size() && version >= 0 &&
+         version <= mokapot::contract::kVersion;
+}
+
+}  // namespace
+
 Result<std::string> encode_config(const GuestConfig& config) {
   namespace contract = mokapot::contract;
   std::string records;
@@ -27,7 +38,7 @@ Result<std::string> encode_config(const GuestConfig& config) {
   const auto put_optional = [&](const char* key, const std::string& value) {
     if (!value.empty()) put(key, value);
   };
-  put(contract::kKeyVersion, std::to_string(contract::kVersion));
+  put(contract::kKeyVersion, std::to_string(config.version));
   put(contract::kKeyProgram, config.program);
   for (const std::string& argument : config.arguments) put(contract::kKeyArgument, argument);
   for (const auto& [mib, argument] : config.arguments_by_memory)
@@ -71,7 +82,7 @@ Result<GuestConfig> decode_config(std::string_view records) {
     const std::string_view key = record.substr(0, equals);
     const std::string value(record.substr(equals + 1));
     if (key == contract::kKeyVersion) {
-      if (value != std::to_string(contract::kVersion)) return damaged;
+      if (!parse_version(value, config.version)) return damaged;
       has_version = true;
     }
     if (key == contract::kKeyProgram) config.program = value;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "contract/vm_contract.h"
 #include "guest/host_folder.h"
 #include "support/result.h"
 #include "support/unique_fd.h"
@@ -18,6 +19,7 @@
 namespace moka {
 
 struct GuestConfig {
+  int version = mokapot::contract::kVersion;  // of the contract, the kernel's that will read it
   std::string program;
   std::vector<std::string> arguments;  // argv[0] first
   // For VMs with at least so many MiB, ascending; the last that applies stands behind argv[0].
@@ -39,7 +41,8 @@ struct GuestConfig {
 Result<std::string> encode_config(const GuestConfig& config);
 
 // What encode_config wrote, from bytes that may hold anything; of streams and folders, which are
-// the host's, it takes nothing. Fails where it is damaged or of another version.
+// the host's, it takes nothing. Fails where it is damaged or of a version
+// that is yet to come.
 Result<GuestConfig> decode_config(std::string_view records);
 
 // A sealed memory file with these bytes, close-on-exec.

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "cli/output_format.h"
+#include "convert/rebase_command.h"
 #include "image/image_cache.h"
 #include "session/exit_report.h"
 
@@ -13,13 +15,23 @@ namespace moka {
 const char* const kImageUsage =
     "usage: moka image ls [--output json]\n"
     "       moka image rm NAME...\n"
-    "       moka image prune [--all]\n"
+    "       moka image prune [--all] [--output json]\n"
+    "       moka image rebase [--jdk DIR] [--kernel FILE] IMAGE\n"
+    "       moka image rebase --revert IMAGE\n"
     "\n"
     "The file systems that moka run and moka build keep in the cache. What is removed is made\n"
     "again when it is needed.\n"
     "\n"
     "  --output FORMAT    text or json\n"
-    "  --all              all, and not only what nobody used for two weeks\n";
+    "  --all              all, and not only what nobody used for two weeks\n"
+    "\n"
+    "rebase puts this moka's kernel into an image, and with --jdk another JDK of the same or a\n"
+    "later release. The application stays as it is, to the byte.\n"
+    "\n"
+    "  --jdk DIR          the JDK, with the modules that the old one had in the image\n"
+    "  --kernel FILE      another kernel than this moka's\n"
+    "  --revert           back to what there was before, which is kept as IMAGE.previous; a\n"
+    "                     second time undoes that\n";
 
 namespace {
 
@@ -62,9 +74,13 @@ int remove(const ImageCache& cache, const std::vector<std::string>& names) {
   return 0;
 }
 
-int prune(const ImageCache& cache, bool is_all) {
+int prune(const ImageCache& cache, bool is_all, bool is_json) {
   const std::uint64_t bytes =
       cache.prune(is_all ? ImageCache::Prune::kAll : ImageCache::Prune::kUnused);
+  if (is_json) {
+    std::printf("{\"bytes\":%llu}\n", static_cast<unsigned long long>(bytes));
+    return 0;
+  }
   std::printf("%.1f MiB are free again\n", static_cast<double>(bytes) / kBytesPerMib);
   return 0;
 }
@@ -77,18 +93,21 @@ int image_command_line(const std::vector<std::string>& words) {
     std::fputs(kImageUsage, stdout);
     return 0;
   }
-  const std::vector<std::string> rest(words.begin() + (words.empty() ? 0 : 1), words.end());
-  using Words = std::vector<std::string>;
-  const bool is_json = rest == Words{"--output", "json"} || rest == Words{"--output=json"};
-  const bool is_text =
-      rest.empty() || rest == Words{"--output", "text"} || rest == Words{"--output=text"};
-  const bool is_all = rest == Words{"--all"};
+  std::vector<std::string> rest(words.begin() + (words.empty() ? 0 : 1), words.end());
+  if (command == "rebase") return rebase_command_line(rest);
+  bool is_json = false, is_all = false;
+  if (command == "ls" || command == "prune") {
+    const Result<std::string> format = take_output_format(rest);
+    if (!format) return refuse(format.error().message);
+    is_json = format.value() == "json";
+    is_all = command == "prune" && std::erase(rest, "--all") != 0;
+  }
   const Result<ImageCache> cache = ImageCache::open();
   if (!cache) return refuse(cache.error().message);
-  if (command == "ls" && (is_json || is_text)) return list(cache.value(), is_json);
+  if (command == "ls" && rest.empty()) return list(cache.value(), is_json);
   if (command == "rm") return remove(cache.value(), rest);
-  if (command == "prune" && (is_all || rest.empty())) return prune(cache.value(), is_all);
-  return refuse("image knows ls, rm NAME and prune [--all] (moka image --help)");
+  if (command == "prune" && rest.empty()) return prune(cache.value(), is_all, is_json);
+  return refuse("image knows ls, rm NAME, prune [--all] and rebase IMAGE (moka image --help)");
 }
 
 }  // namespace moka

@@ -43,9 +43,11 @@ bool names_image(const RunOptions& options) {
 Result<ImageTarget> resolve_image(const RunOptions& options, const MemoryPlan& memory,
                                   BootableImage image) {
   MOKA_TRY(refuse_options_of_build(options));
+  MOKA_TRY(check_contract(image, options.name));
   ImageTarget target;
   target.image = std::move(image);
   target.config = MOKA_TRY(read_config(target.image));
+  target.config.version = target.image.contract;
   GuestConfig& config = target.config;
   std::vector<std::string> environment = config.environment;
   environment.insert(environment.end(), options.environment.begin(), options.environment.end());

@@ -22,7 +22,12 @@ std::string directory_of_this_program() {
 Result<std::string> find_kernel(const std::string& option) {
   // MOKA_KERNEL: what the tests run on.
   const char* chosen = std::getenv("MOKA_KERNEL");
-  std::string kernel = directory_of_this_program() + "/mokapot-kernel.elf";
+  const std::string here = directory_of_this_program();
+  std::string kernel = here + "/mokapot-kernel.elf";
+  // Installed: PREFIX/bin/moka and PREFIX/lib/mokapot.
+  const std::string installed = parent_path(here) + "/lib/mokapot/mokapot-kernel.elf";
+  if (::access(kernel.c_str(), F_OK) != 0 && ::access(installed.c_str(), F_OK) == 0)
+    kernel = installed;
   if (chosen != nullptr && *chosen != '\0') kernel = chosen;
   if (!option.empty()) kernel = absolute_path(option);
   if (::access(kernel.c_str(), R_OK) != 0)

@@ -9,8 +9,8 @@
 
 namespace moka {
 
-// `option`: --kernel, or "" for the one that lies beside this program. Fails where it cannot be
-// read.
+// `option`: --kernel, or "" for the one that lies beside this program, or in ../lib/mokapot seen
+// from its folder. Fails where it cannot be read.
 Result<std::string> find_kernel(const std::string& option);
 
 }  // namespace moka

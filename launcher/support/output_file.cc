@@ -101,18 +101,37 @@ OutputFile::~OutputFile() {
   if (!unfinished_.empty()) std::filesystem::remove_all(unfinished_, ignored);
 }
 
-Result<void> OutputFile::finish() {
+Result<void> OutputFile::sync() const {
   if (kind_ == Kind::kFolder && !sync_files_in(unfinished_)) return cannot_write(path_);
   if (::fsync(fd_.get()) != 0) return cannot_write(path_);
+  return {};
+}
+
+Result<void> OutputFile::finish() {
+  MOKA_TRY(sync());
   const bool replaces_folder = kind_ == Kind::kFolder && is_directory(path_);
-  const int failed = replaces_folder
-                         ? static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, unfinished_.c_str(),
-                                                      AT_FDCWD, path_.c_str(), RENAME_EXCHANGE))
-                         : ::rename(unfinished_.c_str(), path_.c_str());
-  if (failed != 0) return cannot_write(path_);
+  const bool is_done = replaces_folder ? exchange_names(unfinished_, path_)
+                                       : ::rename(unfinished_.c_str(), path_.c_str()) == 0;
+  if (!is_done) return cannot_write(path_);
   // After an exchange the old folder has the unfinished one's name, and goes with us.
   if (!replaces_folder) unfinished_.clear();
   return {};
+}
+
+Result<void> OutputFile::finish_keeping(const std::string& previous) {
+  MOKA_TRY(sync());
+  if (!exchange_names(unfinished_, path_)) return cannot_write(path_);
+  // A folder takes the place of an empty one only.
+  std::error_code ignored;
+  if (kind_ == Kind::kFolder) std::filesystem::remove_all(previous, ignored);
+  if (::rename(unfinished_.c_str(), previous.c_str()) != 0) return cannot_write(previous);
+  unfinished_.clear();
+  return {};
+}
+
+bool exchange_names(const std::string& one, const std::string& other) {
+  return ::syscall(SYS_renameat2, AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(),
+                   RENAME_EXCHANGE) == 0;
 }
 
 }  // namespace moka

@@ -30,8 +30,12 @@ class OutputFile {
 
   // To the disk, and to its name; what had that name is gone.
   Result<void> finish();
+  // The same, but what had the name gets the name `previous`, in the same folder, and what had that
+  // is gone. There must be something of that name.
+  Result<void> finish_keeping(const std::string& previous);
 
  private:
+  Result<void> sync() const;
   OutputFile(std::string path, std::string unfinished, Kind kind, UniqueFd fd);
 
   std::string path_;
@@ -39,5 +43,8 @@ class OutputFile {
   Kind kind_;
   UniqueFd fd_;  // of what is unfinished, and locked
 };
+
+// Each of two files or folders gets the other's name, at once; false with errno set.
+bool exchange_names(const std::string& one, const std::string& other);
 
 }  // namespace moka

@@ -88,6 +88,11 @@ def main():
     make_jar(out / "modular.jar", work / "modular", ["Main-Class: io.mokapot.modular.Main"])
     (out / "modular.args").write_text(f"-p {out}/modular.jar\n-m io.mokapot.modular/io.mokapot.modular.Main\n")
 
+    compile_tree(javac, SOURCES / "check", work / "check", 17)
+    make_jar(out / "check.jar", work / "check")
+    for name in ("Starts", "Refers", "Loads", "Draws", "Harmless"):
+        make_jar(out / f"check-{name.lower()}.jar", work / "check", [f"Main-Class: {name}"])
+
     # Bad input.
     make_jar(out / "no-main-class.jar", work / "cases")
     whole = (out / "cases.jar").read_bytes()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/build/build_options.cc
+// sources: launcher/build/build_options.cc launcher/disk/image_format.cc
 // sources: launcher/cli/run_options.cc launcher/cli/argument_file.cc launcher/cli/java_options.cc
 // sources: launcher/cli/environment_file.cc launcher/guest/host_folder.cc
 // sources: launcher/net/ip_address.cc launcher/net/network_options.cc
@@ -57,13 +57,14 @@ TEST(BuildOptions, FormatsFollowNamesUnlessTheyAreSaid) {
   EXPECT_EQ(format("", "a.qcow2"), static_cast<int>(ImageFormat::kQcow2));
   EXPECT_EQ(format("", "a.img"), static_cast<int>(ImageFormat::kRaw));
   EXPECT_EQ(format("", "a.raw"), static_cast<int>(ImageFormat::kRaw));
-  EXPECT_EQ(format("", "a.tar.gz"), static_cast<int>(ImageFormat::kGce));
   EXPECT_EQ(format("", "folder"), static_cast<int>(ImageFormat::kPair));
   EXPECT_EQ(format("", "/tmp"), static_cast<int>(ImageFormat::kPair));
   EXPECT_EQ(format("", "v1.2/"), static_cast<int>(ImageFormat::kPair));
   EXPECT_EQ(format("raw", "a.qcow2"), static_cast<int>(ImageFormat::kRaw));
   EXPECT_EQ(format("", "a.iso"), -1);
   EXPECT_EQ(format("iso", "a.img"), -1);
+  EXPECT_NE(choose_format("iso", "a").error().message.find("raw, qcow2 and pair"),
+            std::string::npos);
   EXPECT_NE(choose_format("", "a.vmdk").error().message.find("AHCI"), std::string::npos);
 }
 

@@ -16,5 +16,13 @@ TEST(Completion, OptionsAreThoseThatTheUsageBeginsLinesWith) {
   EXPECT_TRUE(options_in("").empty());
 }
 
+TEST(Completion, WordsBehindACommandAreThoseOfItsUsage) {
+  EXPECT_EQ(subcommands_in("usage: moka image ls [--output json]\n       moka image rm NAME...\n"),
+            (std::vector<std::string>{"ls", "rm"}));
+  EXPECT_EQ(subcommands_in("usage: moka completion bash|zsh\n\nmoka completion more\n"),
+            (std::vector<std::string>{"bash", "zsh"}));
+  EXPECT_TRUE(subcommands_in("usage: moka ps [-a]\n       moka logs VM\n").empty());
+}
+
 }  // namespace
 }  // namespace moka

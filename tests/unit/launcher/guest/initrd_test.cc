@@ -74,6 +74,20 @@ TEST(EncodeConfig, IsReadAsItWasWritten) {
   EXPECT_FALSE(decode_config(""));
 }
 
+TEST(DecodeConfig, KnowsWhatThereWasAndNotWhatIsToCome) {
+  GuestConfig config;
+  config.program = "/bin/x";
+  config.arguments = {"x"};
+  config.version = 0;
+  const auto old = decode_config(encode_config(config).value());
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old.value().version, 0);
+  for (const int version : {mokapot::contract::kVersion + 1, -1}) {
+    config.version = version;
+    EXPECT_FALSE(decode_config(encode_config(config).value()));
+  }
+}
+
 TEST(EncodeConfig, WritesRecordsInOrder) {
   GuestConfig config;
   config.program = "/bin/java";

@@ -19,7 +19,8 @@
 // sources: launcher/publish/publishing_plan.cc launcher/publish/relay.cc
 // sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
 // sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
-// sources: launcher/image/bootable_image.cc launcher/run/image_target.cc
+// sources: launcher/image/bootable_image.cc launcher/image/disk_reader.cc
+// sources: launcher/run/image_target.cc
 // sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
 // sources: launcher/session/messages.cc launcher/session/owner.cc
 // sources: launcher/support/digest.cc launcher/cli/run_usage.cc

@@ -56,6 +56,34 @@ TEST(OutputFile, AFolderReplacesAFolder) {
   EXPECT_EQ(files_in(place.path()), 1u);
 }
 
+TEST(OutputFile, WhatHadTheNameIsKeptUnderAnother) {
+  test::TemporaryDirectory place;
+  const std::string path = place.write("image", "1");
+  for (const char* content : {"2", "3"}) {
+    auto output = OutputFile::create(path, Kind::kFile);
+    ASSERT_TRUE(write_fully(output.value().fd(), content));
+    ASSERT_TRUE(output.value().finish_keeping(path + ".previous"));
+  }
+  EXPECT_EQ(read_file(path, 100).value() + read_file(path + ".previous", 100).value(), "32");
+  EXPECT_EQ(files_in(place.path()), 2u);
+  ASSERT_TRUE(exchange_names(path, path + ".previous"));
+  EXPECT_EQ(read_file(path, 100).value(), "2");
+}
+
+TEST(OutputFile, AFolderIsKeptUnderAnotherName) {
+  test::TemporaryDirectory place;
+  const std::string path = place.path() + "/pair";
+  place.write("pair/1", "");
+  for (const char* name : {"/2", "/3"}) {
+    auto output = OutputFile::create(path, Kind::kFolder);
+    ASSERT_TRUE(output) << output.error().message;
+    std::ofstream(output.value().unfinished() + name) << "x";
+    ASSERT_TRUE(output.value().finish_keeping(path + ".previous"));
+  }
+  EXPECT_TRUE(fs::exists(path + "/3") && fs::exists(path + ".previous/2"));
+  EXPECT_EQ(files_in(path) + files_in(path + ".previous") + files_in(place.path()), 4u);
+}
+
 TEST(OutputFile, WhatAKilledOneLeftIsNotKept) {
   test::TemporaryDirectory place;
   place.write(".image.unfinished", "left over and longer");
