@@ -39,6 +39,7 @@ constexpr Command kCommands[] = {
     {"check", moka::check_command_line, "what in a program will not work in a VM",
      &moka::kCheckUsage},
     {"ps", moka::ps_command, "which VMs run", &moka::kPsUsage},
+    {"stats", moka::stats_command, "what a VM takes and does", &moka::kStatsUsage},
     {"logs", moka::logs_command, "output of a VM that runs detached", &moka::kLogsUsage},
     {"stop", moka::stop_command, "end a VM in good order", &moka::kStopUsage},
     {"kill", moka::kill_command, "end a VM at once", &moka::kKillUsage},

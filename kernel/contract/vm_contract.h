@@ -135,6 +135,8 @@ inline constexpr unsigned short kToolEnd = 5;  // a byte, kToolOk or kToolFailed
 inline constexpr unsigned char kToolOk = 0, kToolFailed = 1;
 // Questions. attach COMMAND ARGUMENT...: an operation of HotSpot's attach mechanism, whose whole answer is relayed.
 inline constexpr const char* kToolAttach = "attach";
+// proc NAME...: at most four files of the guest's /proc, each behind a line "== NAME".
+inline constexpr const char* kToolProc = "proc";
 
 // A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
 // through the debug-exit port with kPanicExitCode written.

@@ -139,7 +139,10 @@ Result<BillOfMaterials> bill_of(const Materials& materials, const ImageCache& ca
   constexpr std::size_t kLongest = 64u << 20;
   constexpr std::uint64_t kRecipe = 2;  // changes with how the documents are made
   Hash hash;
-  hash.add(kRecipe).add(materials.name).add(materials.boot_loader_version).add(materials.kernel_digest);
+  hash.add(kRecipe)
+      .add(materials.name)
+      .add(materials.boot_loader_version)
+      .add(materials.kernel_digest);
   if (materials.jdk) hash.add(materials.jdk->home);
   for (const std::string& module : materials.modules) hash.add(module);
   for (const std::string& file : materials.files) hash.add(file);

@@ -13,6 +13,7 @@ namespace moka {
 using Words = std::vector<std::string>;
 
 int ps_command(const Words& words);
+int stats_command(const Words& words);
 int logs_command(const Words& words);
 int stop_command(const Words& words);
 int kill_command(const Words& words);
@@ -22,6 +23,7 @@ int heapdump_command(const Words& words);
 int jfr_command(const Words& words);
 
 extern const char* const kPsUsage;
+extern const char* const kStatsUsage;
 extern const char* const kLogsUsage;
 extern const char* const kStopUsage;
 extern const char* const kKillUsage;

@@ -11,6 +11,8 @@ with open(os.environ["MOKA_STAND_IN_LOG"], "a") as log:
 if sys.argv[1] == "build":
     with open(sys.argv[sys.argv.index("-o") + 1], "w") as image:
         image.write("an image\n")
+if sys.argv[1] == "check" and "MOKA_STAND_IN_SAYS" in os.environ:
+    print(os.environ["MOKA_STAND_IN_SAYS"])
 if "refuse" in sys.argv:
     print("moka: the stand-in refuses", file=sys.stderr)
     sys.exit(2)

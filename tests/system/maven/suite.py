@@ -43,7 +43,8 @@ def offline(_):
     moka = StandIn(mvn)
     output = mvn.run("-o", f"{PLUGIN}:run", moka.option, env=moka.env)
     want(jar.stat().st_mtime_ns == built, "the jar was built again", output)
-    want(len(moka.calls()) == 1 and moka.calls()[0][-1] == "app.Plain", f"moka got {moka.calls()}", output)
+    called = [(call[0], call[-1]) for call in moka.calls()]
+    want(called == [("check", "app.Plain"), ("run", "app.Plain")], f"moka got {moka.calls()}", output)
 
 
 def advice(_):
@@ -67,6 +68,23 @@ def advice(_):
          "moka's refusal is not told", output)
     output = mvn.run(f"{PLUGIN}:build", "-Dmokapot.mainClass=app.Other", "-Dmokapot.moka=/no/moka", status=1)
     want("-Dmokapot.moka=/no/moka is no program" in output, "no advice on a wrong moka", output)
+
+
+def checked(_):
+    """What will not work is said by a goal of its own, which fails then, and in a line of `run`."""
+    mvn = sample("plain")
+    output = mvn.run(f"{PLUGIN}:check")
+    want("0 will break" in output, "moka check said nothing", output)
+    source = mvn.folder / "src/main/java/app/Plain.java"
+    text = source.read_text()
+    start = text.index("{", text.index("main(")) + 1
+    source.write_text(f'{text[:start]} try (var in = new ProcessBuilder("/bin/true").start().getInputStream()) {{ in.read(); }} {text[start:]}'
+                      .replace("main(String[] arguments)", "main(String[] arguments) throws Exception"))
+    output = mvn.run(f"{PLUGIN}:check", status=1)
+    want("!app.Plain.main starts a process" in output and "will not work in a VM" in output, "the process start is not told", output)
+    moka = StandIn(mvn)
+    output = mvn.run(f"{PLUGIN}:run", moka.option, env=moka.env | {"MOKA_STAND_IN_SAYS": "breaks: a.jar!A.b is bad"})
+    want(output.count("a.jar!A.b is bad (mokapot:check says all)") == 1, "run did not warn", output)
 
 
 def modules(_):
@@ -190,6 +208,7 @@ CASES = (  # title, test, when
     ("run: offline and incremental", offline, "test"),
     ("advice", advice, "test"),
     ("doctor", doctor, "test"),
+    ("check, and what run says of it", checked, "test"),
     ("build: several modules on two threads", modules, "test"),
     ("start and stop around a test", integration_test, "test"),
     ("a build that does not stop what it started", without_stop, "test"),

@@ -7,10 +7,10 @@ import tempfile
 import time
 
 from system import jdks
-from system.moka import checking, converting, installing
+from system.moka import checking, converting, installing, statistics
 from system.system import missing_moka
 
-CASES = installing.CASES | converting.CASES | checking.CASES
+CASES = installing.CASES | converting.CASES | checking.CASES | statistics.CASES
 
 
 def moka_commands(results, options):

@@ -3,6 +3,7 @@ package io.mokapot.maven.mojo;
 
 import io.mokapot.maven.application.Application;
 import io.mokapot.maven.moka.ExitReport;
+import io.mokapot.maven.moka.Findings;
 import io.mokapot.maven.moka.Moka;
 import io.mokapot.maven.support.Advice;
 import java.io.File;
@@ -29,6 +30,7 @@ public final class RunMojo extends VmMojo {
         } catch (IOException problem) {
             throw new Advice("cannot write " + statusFile + " (" + problem.getMessage() + ")", problem);
         }
+        Findings.warning(moka, moka.check(application, vmOptions(), List.of())).ifPresent(getLog()::warn);
         ProcessBuilder builder = moka.run(application, vmOptions(),
                 List.of("--status-file", statusFile.toString())).inheritIO();
         if (session().isParallel()) {

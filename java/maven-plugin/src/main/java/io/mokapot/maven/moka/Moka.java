@@ -64,6 +64,21 @@ public final class Moka {
     }
 
     /**
+     * What in the application will not work.
+     *
+     * @param application to be checked
+     * @param options of the VM
+     * @param check options of moka check
+     * @return ready to be started
+     */
+    public ProcessBuilder check(Application application, VmOptions options, List<String> check) {
+        List<String> words = new ArrayList<>(List.of(program.toString(), "check"));
+        words.addAll(check);
+        addApplication(words, application, options);
+        return process(words, options);
+    }
+
+    /**
      * Any other command of moka.
      *
      * @param words behind the program's name
