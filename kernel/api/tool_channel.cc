@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "api/jvm_attach.h"
+#include "api/loopback_connection.h"
 #include "api/tool_frame.h"
 #include "api/tool_stream.h"
 #include "base/global.h"
@@ -165,6 +166,7 @@ std::string_view Stream::answer() {
   if (!asked.parse({question_.data(), question_.size()})) return "the kernel does not understand the question";
   if (asked.words[0] == contract::kToolAttach)
     return attach_to_jvm({asked.words + 1, asked.count - 1}, *this);
+  if (asked.words[0] == contract::kToolConnect) return connect_to_loopback({asked.words + 1, asked.count - 1}, *this);
   return "this kernel does not know the tool; moka is newer than it";
 }
 

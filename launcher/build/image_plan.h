@@ -9,6 +9,7 @@
 #include "build/build_options.h"
 #include "disk/disk_image.h"
 #include "image/image_cache.h"
+#include "jdk/jdk.h"
 #include "support/result.h"
 
 namespace moka {
@@ -30,10 +31,17 @@ struct ImagePlan {
   std::string sbom;               // CycloneDX JSON
   std::string licenses;           // text
   std::string note;               // for those who ask for details, or ""
+  std::string warning;            // for all: what the image is without, or ""
+  std::string archive;            // for --archive-out, or ""
 };
 
 // Builds layers that the cache lacks. Blocks.
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache);
+
+// An archive as a layer. Builds it where the cache lacks it.
+struct TrainedArchive;
+Result<LayerFile> archive_layer(const ImageCache& cache, const TrainedArchive& archive,
+                                const Jdk& jdk);
 
 // The layers as partitions, as the configuration in the plan names them.
 std::vector<PartitionContent> layer_partitions(const ImagePlan& plan);
