@@ -18,7 +18,8 @@ const char* const kBuildUsage =
     "  --format FORMAT    raw, qcow2 or pair (the folder), whatever the name says\n"
     "  --runtime KIND     auto: of the JDK what the application needs, where that is known for\n"
     "                     sure; trimmed; whole\n"
-    "  --train WORDS      how the application is run once, for an archive of its classes that lets\n"
+    "  --train WORDS      how the application is run once, for an archive of its classes that "
+    "lets\n"
     "                     it start sooner: with these arguments; or URLs to ask for, as in\n"
     "                     \"http://localhost:8080/ http://localhost:8080/list\". Without it the\n"
     "                     application is started until it listens, or ends\n"
@@ -134,7 +135,8 @@ Result<TrainingWish> choose_training(const Splitter& words) {
   };
   if (words.is_untrained && words.training) return contradiction("--train", "--no-train");
   if (words.is_untrained && words.archive) return contradiction("--archive", "--no-train");
-  if (words.is_untrained && words.archive_output) return contradiction("--archive-out", "--no-train");
+  if (words.is_untrained && words.archive_output)
+    return contradiction("--archive-out", "--no-train");
   if (words.archive && words.training) return contradiction("--archive", "--train");
   if (words.archive && words.archive_output) return contradiction("--archive", "--archive-out");
   TrainingWish wish;
@@ -144,10 +146,12 @@ Result<TrainingWish> choose_training(const Splitter& words) {
     wish.kind = TrainingWish::Kind::kGiven;
     wish.given = absolute_path(*words.archive);
     if (!is_regular_file(wish.given))
-      return Error{"--archive " + *words.archive + ": no such file; moka build --archive-out makes one"};
+      return Error{"--archive " + *words.archive +
+                   ": no such file; moka build --archive-out makes one"};
   }
   if (words.archive_output) wish.output = absolute_path(*words.archive_output);
-  if (words.training_limit) wish.limit_seconds = MOKA_TRY(parse_training_limit(*words.training_limit));
+  if (words.training_limit)
+    wish.limit_seconds = MOKA_TRY(parse_training_limit(*words.training_limit));
   return wish;
 }
 

@@ -203,8 +203,7 @@ Result<void> add_bill(ImagePlan& plan, const BuildOptions& options, const Target
 }
 
 // The archive that the image gets, if any; whoever asked for one that cannot be is told why.
-Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject,
-                                                 const TrainingWish& wish,
+Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject, const TrainingWish& wish,
                                                  const std::vector<std::string>& jvm_options,
                                                  const ImageCache& cache, ImagePlan& plan) {
   using Kind = TrainingWish::Kind;
@@ -226,8 +225,9 @@ Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject,
     return std::optional<TrainedArchive>(std::move(archive).value());
   }
   if (is_interrupted()) return interrupted();
-  plan.warning = "training failed, and the image will start more slowly: " +
-                 archive.error().message + " (--no-train leaves it out)";
+  plan.warning =
+      "training failed, and the image will start more slowly: " + archive.error().message +
+      " (--no-train leaves it out)";
   return std::optional<TrainedArchive>();
 }
 
@@ -285,11 +285,14 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
   if (target.jdk) {
     const ArchiveKind kind = archive_kind_of(*target.jdk);
     const std::size_t user_words = options.run.arguments.size();
-    TrainingSubject subject{*target.jdk, kind, {}, plan, config, user_words,
-                            options.run.memory_mib, nullptr};
-    subject.key = {target.jdk->version, plan.layers.front().sha256, plan.layers.back().sha256,
+    TrainingSubject subject{*target.jdk, kind, {}, plan, config, user_words, options.run.memory_mib,
+                            nullptr};
+    subject.key = {target.jdk->version,
+                   plan.layers.front().sha256,
+                   plan.layers.back().sha256,
                    {config.arguments.begin() + 1,
-                    config.arguments.end() - static_cast<std::ptrdiff_t>(user_words)}, ""};
+                    config.arguments.end() - static_cast<std::ptrdiff_t>(user_words)},
+                   ""};
     // A cache of Java 24 replaces the JDK's archive, an older one rests on it.
     if (!choice.modules.empty() && kind == ArchiveKind::kDynamic)
       subject.make_base = [&] { return base_archive(cache, *target.jdk, choice.modules); };
@@ -301,8 +304,7 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
       plan.layers.insert(plan.layers.begin() + 1,
                          MOKA_TRY(archive_layer(cache, *archive, *target.jdk)));
     }
-  } else if (options.training.is_asked_for ||
-             options.training.kind == TrainingWish::Kind::kGiven ||
+  } else if (options.training.is_asked_for || options.training.kind == TrainingWish::Kind::kGiven ||
              !options.training.output.empty()) {
     return Error{"training is for Java, and " + options.run.name + " is a Linux program"};
   }

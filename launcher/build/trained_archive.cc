@@ -64,8 +64,11 @@ Result<TrainedArchive> decode_archive(std::string_view bytes) {
                  std::to_string(kVersion)};
   TrainedArchive archive;
   archive.training = text_of(object, "training");
-  archive.key = {text_of(object, "java"), text_of(object, "runtime"),
-                 text_of(object, "application"), {}, text_of(object, "processor")};
+  archive.key = {text_of(object, "java"),
+                 text_of(object, "runtime"),
+                 text_of(object, "application"),
+                 {},
+                 text_of(object, "processor")};
   if (const auto options = object.find("options"); options != object.end() && options->is_array())
     for (const Json& option : *options)
       if (option.is_string()) archive.key.options.push_back(option.get<std::string>());
@@ -81,14 +84,16 @@ Result<TrainedArchive> decode_archive(std::string_view bytes) {
 std::string reason_against(const ArchiveKey& made_for, const ArchiveKey& key) {
   if (made_for.java != key.java)
     return "it was made for Java " + made_for.java + " and this is Java " + key.java;
-  if (made_for.runtime != key.runtime) return "it was made for another build or trimming of the JDK";
+  if (made_for.runtime != key.runtime)
+    return "it was made for another build or trimming of the JDK";
   if (made_for.application != key.application) return "it was made for another class path";
   if (made_for.options != key.options) return "it was made for other options of the JVM";
   return {};
 }
 
 std::string application_archive_path(ArchiveKind kind) {
-  return std::string(kFolder) + (kind == ArchiveKind::kAotCache ? "/application.aot" : "/application.jsa");
+  return std::string(kFolder) +
+         (kind == ArchiveKind::kAotCache ? "/application.aot" : "/application.jsa");
 }
 
 std::string base_archive_path(const Jdk& jdk) { return jdk.home + "/lib/server/classes.jsa"; }
@@ -113,10 +118,10 @@ std::string archive_summary(const TrainedArchive& archive) { return key_of(archi
 
 std::string option_against_training(const std::vector<std::string>& jvm_options) {
   for (const std::string& option : jvm_options)
-    for (const char* beginning : {"-Xshare:off", "-Xshare:dump", "-XX:SharedArchiveFile",
-                                  "-XX:ArchiveClassesAtExit", "-XX:DumpLoadedClassList",
-                                  "-XX:SharedClassListFile", "-XX:AOT", "-XX:-UseSharedSpaces",
-                                  "-XX:+AutoCreateSharedArchive", "-XX:+RecordDynamicDumpInfo"})
+    for (const char* beginning :
+         {"-Xshare:off", "-Xshare:dump", "-XX:SharedArchiveFile", "-XX:ArchiveClassesAtExit",
+          "-XX:DumpLoadedClassList", "-XX:SharedClassListFile", "-XX:AOT", "-XX:-UseSharedSpaces",
+          "-XX:+AutoCreateSharedArchive", "-XX:+RecordDynamicDumpInfo"})
       if (option.starts_with(beginning)) return option;
   return {};
 }

@@ -159,8 +159,7 @@ Result<TrainedArchive> train(TrainingSubject subject, const TrainingWish& wish,
   subject.key.processor = processor_of(chosen);
   const std::string record = record_of(subject, wish, cache);
   if (const auto known = read_file(record, kLargestArchive))
-    if (auto archive = decode_archive(known.value()))
-      return archive;
+    if (auto archive = decode_archive(known.value())) return archive;
   TrainedArchive archive{subject.key, way_of(wish), {}};
   if (subject.make_base) {
     archive.files.push_back({kBaseArchive, MOKA_TRY(subject.make_base())});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs an application once in a VM and keeps the archive of what its JVM loaded, or takes an archive
-// that an earlier build has made (docs/concepts/training.md).
+// Runs an application once in a VM and keeps the archive of what its JVM loaded, or takes an
+// archive that an earlier build has made (docs/concepts/training.md).
 #pragma once
 
 #include <functional>

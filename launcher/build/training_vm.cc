@@ -51,14 +51,16 @@ double seconds_of_children(pid_t process) {
     const std::vector<std::string> fields = split(trim(stat.value().substr(name_end + 1)), ' ');
     constexpr std::size_t kUser = 11, kSystem = 12;
     if (fields.size() <= kSystem) continue;
-    total += std::strtod(fields[kUser].c_str(), nullptr) + std::strtod(fields[kSystem].c_str(), nullptr);
+    total +=
+        std::strtod(fields[kUser].c_str(), nullptr) + std::strtod(fields[kSystem].c_str(), nullptr);
   }
   return total / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 class Watcher {
  public:
-  Watcher(const TrainingRun& run, StartedProgram program) : run_(run), program_(std::move(program)) {}
+  Watcher(const TrainingRun& run, StartedProgram program)
+      : run_(run), program_(std::move(program)) {}
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
   // The VM dies with its `moka run`.
@@ -199,11 +201,14 @@ class Watcher {
 }  // namespace
 
 Result<void> run_for_training(const TrainingRun& run) {
-  std::vector<std::string> command{
-      "/proc/self/exe", "run",     "--name",        kName,
-      "--owner",        std::to_string(::getpid()), "--net",     "none",
-      "--output",       "json",    "--status-file", run.state + "/status",
-      "--artifacts",    "none",    "--mount",       run.folder + ":" + kTrainingFolder};
+  std::vector<std::string> command{"/proc/self/exe", "run",
+                                   "--name",         kName,
+                                   "--owner",        std::to_string(::getpid()),
+                                   "--net",          "none",
+                                   "--output",       "json",
+                                   "--status-file",  run.state + "/status",
+                                   "--artifacts",    "none",
+                                   "--mount",        run.folder + ":" + kTrainingFolder};
   command.insert(command.end(), run.options.begin(), run.options.end());
   command.push_back(run.disk);
   StartedProgram program = MOKA_TRY(start_program(command, {"XDG_STATE_HOME=" + run.state}));

@@ -15,10 +15,10 @@
 namespace moka {
 
 struct TrainingRun {
-  std::string disk;     // an image
-  std::string folder;   // of the host, shared with the VM
-  std::string state;    // a folder for what `moka run` keeps on the side
-  std::string kernel;   // "" for the image's
+  std::string disk;                  // an image
+  std::string folder;                // of the host, shared with the VM
+  std::string state;                 // a folder for what `moka run` keeps on the side
+  std::string kernel;                // "" for the image's
   std::vector<std::string> options;  // more of `moka run`
   std::vector<TrainingWish::Url> urls;
   unsigned ready_seconds = 0;

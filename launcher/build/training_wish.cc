@@ -16,7 +16,9 @@ constexpr unsigned kLongestLimit = 3600;
 constexpr std::size_t kLongestTarget = 2048;
 
 Result<TrainingWish::Url> parse_url(const std::string& word) {
-  const auto wrong = [&word](const char* advice) { return Error{"--train " + word + ": " + advice}; };
+  const auto wrong = [&word](const char* advice) {
+    return Error{"--train " + word + ": " + advice};
+  };
   if (word.starts_with("https://"))
     return wrong("requests are made by plain HTTP; give an http:// URL, or arguments");
   if (!word.starts_with(kScheme)) return wrong("no URL; give http://localhost:PORT/PATH");

@@ -22,10 +22,10 @@ struct TrainingWish {
     std::uint16_t port = 80;
     std::string target;  // "/path?query"
   };
-  std::vector<Url> urls;        // kUrls
-  std::string given;            // kGiven: the archive's file, absolute
-  std::string output;           // where the archive shall go, too; absolute, or ""
-  unsigned limit_seconds = 0;   // until the program counts as ready; 0: the default
+  std::vector<Url> urls;       // kUrls
+  std::string given;           // kGiven: the archive's file, absolute
+  std::string output;          // where the archive shall go, too; absolute, or ""
+  unsigned limit_seconds = 0;  // until the program counts as ready; 0: the default
 };
 
 // The value of --train: URLs, if the first word is one, else arguments, read as java reads

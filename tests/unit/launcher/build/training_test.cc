@@ -27,8 +27,9 @@ TEST(TrainingWish, UrlsAndArgumentsAreToldApart) {
 }
 
 TEST(TrainingWish, WhatCannotBeAskedForIsRefused) {
-  for (const char* text : {"", "  ", "https://localhost/", "http://example.org/", "http://localhost:0/",
-                           "http://localhost:70000/", "http://localhost/ words"})
+  for (const char* text :
+       {"", "  ", "https://localhost/", "http://example.org/", "http://localhost:0/",
+        "http://localhost:70000/", "http://localhost/ words"})
     EXPECT_FALSE(parse_training(text)) << text;
   EXPECT_TRUE(parse_training_limit("30"));
   for (const char* text : {"", "0", "1s", "-1", "99999"}) EXPECT_FALSE(parse_training_limit(text));
@@ -69,7 +70,8 @@ TEST(TrainedArchive, TheKeySaysWhatDiffers) {
   };
   EXPECT_NE(reason([](ArchiveKey& k) { k.java = "25"; }).find("Java 25"), std::string::npos);
   EXPECT_NE(reason([](ArchiveKey& k) { k.runtime = "x"; }).find("JDK"), std::string::npos);
-  EXPECT_NE(reason([](ArchiveKey& k) { k.application = "x"; }).find("class path"), std::string::npos);
+  EXPECT_NE(reason([](ArchiveKey& k) { k.application = "x"; }).find("class path"),
+            std::string::npos);
   EXPECT_NE(reason([](ArchiveKey& k) { k.options.clear(); }).find("options"), std::string::npos);
   EXPECT_EQ(reason([](ArchiveKey& k) { k.processor = "x"; }), "");
 }
@@ -77,7 +79,8 @@ TEST(TrainedArchive, TheKeySaysWhatDiffers) {
 TEST(TrainedArchive, FollowsTheJdk) {
   Jdk jdk;
   jdk.home = "/jdk";
-  for (const auto& [release, kind] : {std::pair{11u, ArchiveKind::kNone}, {17u, ArchiveKind::kDynamic},
+  for (const auto& [release, kind] : {std::pair{11u, ArchiveKind::kNone},
+                                      {17u, ArchiveKind::kDynamic},
                                       {25u, ArchiveKind::kAotCache}}) {
     jdk.feature_release = release;
     EXPECT_EQ(archive_kind_of(jdk), kind) << release;
