@@ -61,7 +61,7 @@ Result<AcceleratorChoice> accelerator(const ImageCache& cache) {
 // Changes with everything that the archive may depend on.
 std::string record_of(const TrainingSubject& subject, const TrainingWish& wish,
                       const ImageCache& cache) {
-  constexpr std::uint64_t kRecipe = 1;  // changes with what is done here
+  constexpr std::uint64_t kRecipe = 2;  // changes with what is done here
   Hash hash;
   hash.add(kRecipe).add(way_of(wish)).add(subject.key.java).add(subject.key.runtime);
   hash.add(subject.key.application).add(subject.key.processor);

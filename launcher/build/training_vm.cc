@@ -78,7 +78,7 @@ class Watcher {
       wait_until_ready(start + limit);
       if (is_interrupted()) return interrupted();
       if (!has_ended_ && is_ready_) wait_until_idle(Clock::now() + limit);
-      if (!has_ended_ && !run_.urls.empty()) MOKA_TRY(request_all());
+      if (!run_.urls.empty()) MOKA_TRY(request_all());
       if (is_interrupted()) return interrupted();
       if (!has_ended_) ::kill(program_.process, SIGTERM);
     }
@@ -151,6 +151,8 @@ class Watcher {
   }
 
   Result<void> request_all() {
+    if (has_ended_ && !is_ready_)
+      return Error{"it ended without listening on a port, so no URL was asked for"};
     if (!is_ready_)
       return Error{"it did not listen within " + std::to_string(run_.ready_seconds) +
                    " s, so no URL was asked for; on a slow machine give a larger --train-limit"};
