@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "api/jvm_attach.h"
+#include "api/loopback_connection.h"
 #include "api/proc_question.h"
 #include "api/tool_frame.h"
 #include "api/tool_stream.h"
@@ -158,6 +159,7 @@ std::string_view Stream::answer() {
   if (asked.words[0] == contract::kToolAttach)
     return attach_to_jvm({asked.words + 1, asked.count - 1}, *this);
   if (asked.words[0] == contract::kToolProc) return answer_from_proc({asked.words + 1, asked.count - 1}, *this);
+  if (asked.words[0] == contract::kToolConnect) return connect_to_loopback({asked.words + 1, asked.count - 1}, *this);
   return "this kernel does not know the tool; moka is newer than it";
 }
 

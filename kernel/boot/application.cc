@@ -6,6 +6,7 @@
 #include "api/tool_channel.h"
 #include "base/format.h"
 #include "base/global.h"
+#include "boot/archive_watch.h"
 #include "boot/configuration.h"
 #include "boot/network.h"
 #include "contract/vm_contract.h"
@@ -215,7 +216,11 @@ void run_application(const BootInfo& info) {
   if (!start_network_as_told(info.command_line, configuration.hostname, problem, sizeof(problem))) give_up("%s", problem);
   initialise_inet_sockets();
   for (const std::uint16_t port : configuration.exposed_ports) expose_port(port);
-  set_listen_reporter(report_to_launcher);
+  watch_archive(configuration.archive);
+  set_listen_reporter([](ListenEvent event, InetProtocol protocol, const InetEndpoint& local, V6Only v6_only) {
+    look_at_archive();
+    report_to_launcher(event, protocol, local, v6_only);
+  });
   mount_layers(configuration);
   mount_folders(configuration);
   publish_resolver_configuration();
@@ -243,7 +248,9 @@ void run_application(const BootInfo& info) {
   if (!initialise_tool_channel().ok()) give_up("no memory for the tools' channel");
   send_control_line(contract::kGuestReady);  // the program's first instruction is next
   task.value()->start();
-  end_vm(wait_for_process_end());
+  const ProcessEnd end = wait_for_process_end();
+  look_at_archive();
+  end_vm(end);
 }
 
 }  // namespace mokapot

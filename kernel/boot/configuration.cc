@@ -55,6 +55,7 @@ Result<Configuration> parse_configuration(std::string_view records) {
     } else if (key == contract::kKeyEnvironment) TRY(c.environment.push_back(value));
     else if (key == contract::kKeyDirectory) c.directory = value;
     else if (key == contract::kKeyHostname) c.hostname = value;
+    else if (key == contract::kKeyArchive) c.archive = value;
     else if (key == contract::kKeyLayer) TRY(c.layers.push_back(value));
     else if (key == contract::kKeyMount) {
       FolderRecord folder{};

@@ -33,6 +33,7 @@ struct Configuration {
   Vector<std::uint16_t> exposed_ports;
   std::string_view standard_input, standard_output, standard_error;  // contract::kStream...
   std::string_view termios, window_size;
+  std::string_view archive;  // "" for none
 };
 
 // kEINVAL: no version or another one, a record without '=', a mount or an argument by memory that says too little, an exposed port that is

@@ -64,6 +64,8 @@ inline constexpr const char* kMountReadWrite = "rw";
 // loopback address also answers on the network interface's addresses. All others answer where they
 // are bound and nowhere else.
 inline constexpr const char* kKeyExpose = "expose";
+// The file that the JVM is to map, an archive of classes: if it does not, that is said once. Optional.
+inline constexpr const char* kKeyArchive = "archive";
 inline constexpr const char* kKeyStdin = "stdin";        // kStreamTerminal, kStreamPipe or kStreamNull
 inline constexpr const char* kKeyStdout = "stdout";
 inline constexpr const char* kKeyStderr = "stderr";
@@ -137,6 +139,9 @@ inline constexpr unsigned char kToolOk = 0, kToolFailed = 1;
 inline constexpr const char* kToolAttach = "attach";
 // proc NAME...: at most four files of the guest's /proc, each behind a line "== NAME".
 inline constexpr const char* kToolProc = "proc";
+// connect PORT REQUEST: a TCP connection to that port of the VM's loopback, IPv4 or IPv6, over which REQUEST is sent;
+// all that comes back until the other side closes is relayed.
+inline constexpr const char* kToolConnect = "connect";
 
 // A kernel panic prints a line that begins so on the serial port, then a backtrace, and ends QEMU
 // through the debug-exit port with kPanicExitCode written.

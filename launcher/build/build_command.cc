@@ -43,6 +43,9 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
     std::fputs(messages.warning(text).c_str(), stderr);
   const ImagePlan plan = MOKA_TRY(plan_image(options, cache));
   if (!plan.note.empty()) std::fputs(messages.note(plan.note).c_str(), stderr);
+  if (!plan.warning.empty()) std::fputs(messages.warning(plan.warning).c_str(), stderr);
+  if (!plan.archive.empty())
+    MOKA_TRY(write_file_atomically(options.training.output, plan.archive, 0644));
   const ScratchDirectory scratch =
       MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
   MOKA_TRY(write_image(options.format, parts_of(plan), output, scratch.path()));

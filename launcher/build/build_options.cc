@@ -18,8 +18,16 @@ const char* const kBuildUsage =
     "  --format FORMAT    raw, qcow2, gce or pair (the folder), whatever the name says\n"
     "  --runtime KIND     auto: of the JDK what the application needs, where that is known for\n"
     "                     sure; trimmed; whole\n"
-    "  --no-train         no class-data archive for a trimmed runtime: slower to start, and the\n"
-    "                     image is the same to the byte each time that it is built\n"
+    "  --train WORDS      how the application is run once, for an archive of its classes that "
+    "lets\n"
+    "                     it start sooner: with these arguments; or URLs to ask for, as in\n"
+    "                     \"http://localhost:8080/ http://localhost:8080/list\". Without it the\n"
+    "                     application is started until it listens, or ends\n"
+    "  --train-limit N    seconds after which it counts as started, whatever it does\n"
+    "  --no-train         no archive: slower to start, and the image is the same to the byte each\n"
+    "                     time that it is built\n"
+    "  --archive FILE     no training, but this archive: the image is the same to the byte again\n"
+    "  --archive-out FILE where the archive goes, too\n"
     "  -m SIZE            the memory that the VM is going to have; without it the heap's limit\n"
     "                     follows the memory that is found at each start\n"
     "  --jdk DIR, -J JVMOPTION, -e NAME=VALUE, --env-file F, --dir FOLDER, -p PORT, -v\n"
@@ -78,7 +86,7 @@ class Splitter {
         continue;
       }
       if (word == "--no-train") {
-        trains = false;
+        is_untrained = true;
         continue;
       }
       rest.push_back(word);
@@ -93,7 +101,8 @@ class Splitter {
   }
 
   std::optional<std::string> output, format, runtime;
-  bool trains = true;
+  std::optional<std::string> training, training_limit, archive, archive_output;
+  bool is_untrained = false;
   std::vector<std::string> rest;
 
  private:
@@ -102,6 +111,10 @@ class Splitter {
     if (name == "-o") return &output;
     if (name == "--format") return &format;
     if (name == "--runtime") return &runtime;
+    if (name == "--train") return &training;
+    if (name == "--train-limit") return &training_limit;
+    if (name == "--archive") return &archive;
+    if (name == "--archive-out") return &archive_output;
     return nullptr;
   }
 
@@ -116,6 +129,32 @@ class Splitter {
   std::size_t at_ = 0;
 };
 
+Result<TrainingWish> choose_training(const Splitter& words) {
+  const auto contradiction = [](const char* one, const char* other) {
+    return Error{std::string(one) + " and " + other + " contradict each other; give one of them"};
+  };
+  if (words.is_untrained && words.training) return contradiction("--train", "--no-train");
+  if (words.is_untrained && words.archive) return contradiction("--archive", "--no-train");
+  if (words.is_untrained && words.archive_output)
+    return contradiction("--archive-out", "--no-train");
+  if (words.archive && words.training) return contradiction("--archive", "--train");
+  if (words.archive && words.archive_output) return contradiction("--archive", "--archive-out");
+  TrainingWish wish;
+  if (words.training) wish = MOKA_TRY(parse_training(*words.training));
+  if (words.is_untrained) wish.kind = TrainingWish::Kind::kNone;
+  if (words.archive) {
+    wish.kind = TrainingWish::Kind::kGiven;
+    wish.given = absolute_path(*words.archive);
+    if (!is_regular_file(wish.given))
+      return Error{"--archive " + *words.archive +
+                   ": no such file; moka build --archive-out makes one"};
+  }
+  if (words.archive_output) wish.output = absolute_path(*words.archive_output);
+  if (words.training_limit)
+    wish.limit_seconds = MOKA_TRY(parse_training_limit(*words.training_limit));
+  return wish;
+}
+
 }  // namespace
 
 Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) {
@@ -129,7 +168,7 @@ Result<BuildOptions> parse_build_options(const std::vector<std::string>& words) 
   options.format = MOKA_TRY(choose_format(splitter.format.value_or(""), *splitter.output));
   options.output = absolute_path(*splitter.output);
   options.runtime = MOKA_TRY(parse_runtime(splitter.runtime.value_or("auto")));
-  options.trains = splitter.trains;
+  options.training = MOKA_TRY(choose_training(splitter));
   return options;
 }
 

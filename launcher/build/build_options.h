@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "build/training_wish.h"
 #include "cli/run_options.h"
 #include "disk/image_format.h"
 #include "support/result.h"
@@ -22,7 +23,7 @@ struct BuildOptions {
   std::string output;  // absolute
   ImageFormat format = ImageFormat::kRaw;
   RuntimeChoice runtime = RuntimeChoice::kAuto;
-  bool trains = true;  // a trimmed runtime gets a class-data archive
+  TrainingWish training;  // kNone: no archive at all, not even a trimmed runtime's own
 };
 
 // Fails on options of `moka run` that mean nothing to an image.

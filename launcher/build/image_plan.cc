@@ -7,6 +7,8 @@
 #include <system_error>
 
 #include "build/bill_of_materials.h"
+#include "build/trained_archive.h"
+#include "build/training.h"
 #include "contract/vm_contract.h"
 #include "disk/boot_loader.h"
 #include "guest/cpio.h"
@@ -23,6 +25,7 @@
 #include "support/digest.h"
 #include "support/files.h"
 #include "support/hash.h"
+#include "support/interruption.h"
 
 namespace moka {
 namespace {
@@ -110,7 +113,8 @@ Result<std::string> runtime_of(const BuildOptions& options, const Target& target
 }
 
 std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const Target& target,
-                        const ModuleChoice& choice, const BuildOptions& options) {
+                        const ModuleChoice& choice, const BuildOptions& options,
+                        const std::optional<TrainedArchive>& archive) {
   nlohmann::ordered_json manifest;
   manifest["mokapotImage"] = kManifestVersion;
   manifest["contract"] = contract::kVersion;
@@ -125,6 +129,7 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
   if (options.run.memory_mib) manifest["memoryMiB"] = *options.run.memory_mib;
   manifest["kernel"]["bytes"] = plan.kernel.size();
   manifest["kernel"]["options"] = plan.kernel_options;
+  if (archive) manifest["training"] = nlohmann::ordered_json::parse(archive_summary(*archive));
   for (const LayerFile& layer : plan.layers)
     manifest["layers"].push_back({{"name", layer.name},
                                   {"partition", layer.partition.text()},
@@ -180,6 +185,35 @@ Result<void> add_bill(ImagePlan& plan, const BuildOptions& options, const Target
   return {};
 }
 
+// The archive that the image gets, if any; whoever asked for one that cannot be is told why.
+Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject, const TrainingWish& wish,
+                                                 const std::vector<std::string>& jvm_options,
+                                                 const ImageCache& cache, ImagePlan& plan) {
+  using Kind = TrainingWish::Kind;
+  if (wish.kind == Kind::kNone) return std::optional<TrainedArchive>();
+  std::string obstacle = option_against_training(jvm_options);
+  if (!obstacle.empty()) obstacle += " is given, which has archives of its own";
+  if (subject.kind == ArchiveKind::kNone)
+    obstacle = "Java " + subject.jdk.version + " cannot archive classes of applications";
+  if (!obstacle.empty()) {
+    if (wish.is_asked_for || wish.kind == Kind::kGiven || !wish.output.empty())
+      return Error{"there can be no training: " + obstacle + "; leave the option for it out"};
+    return std::optional<TrainedArchive>();
+  }
+  if (wish.kind == Kind::kGiven)
+    return std::optional<TrainedArchive>(MOKA_TRY(given_archive(subject, wish)));
+  Result<TrainedArchive> archive = train(std::move(subject), wish, cache);
+  if (archive) {
+    if (!wish.output.empty()) plan.archive = encode_archive(archive.value());
+    return std::optional<TrainedArchive>(std::move(archive).value());
+  }
+  if (is_interrupted()) return interrupted();
+  plan.warning =
+      "training failed, and the image will start more slowly: " + archive.error().message +
+      " (--no-train leaves it out)";
+  return std::optional<TrainedArchive>();
+}
+
 }  // namespace
 
 Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
@@ -199,6 +233,13 @@ Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
   if (error) return Error{"cannot read " + layer.path + ": " + error.message()};
   layer.partition = Guid::from_digest(layer.sha256);
   return layer;
+}
+
+Result<LayerFile> archive_layer(const ImageCache& cache, const TrainedArchive& archive,
+                                const Jdk& jdk) {
+  const TreePlan tree = plan_archive(archive, jdk);
+  return layer_of(cache, "archive",
+                  [&] { return cache.image_of(tree, "archive", FileTimes::kZero, Compression::kLz4); });
 }
 
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache) {
@@ -239,19 +280,48 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
       cache, "runtime", [&] { return runtime_of(options, target, application, cache, choice); })));
   if (!choice.reason.empty()) plan.note = "the whole JDK is in the image: " + choice.reason;
   if (!choice.modules.empty()) plan.note = "modules in the image: " + join(choice.modules);
-  if (!choice.modules.empty() && options.trains)
-    plan.layers.push_back(MOKA_TRY(layer_of(
-        cache, "archive", [&] { return archive_image(cache, *target.jdk, choice.modules); })));
   plan.layers.push_back(MOKA_TRY(layer_of(cache, "application", [&] {
     return cache.image_of(relocation.apply(application), "application", FileTimes::kZero,
                           Compression::kLz4);
   })));
+  std::optional<TrainedArchive> archive;
+  if (target.jdk) {
+    const ArchiveKind kind = archive_kind_of(*target.jdk);
+    const std::size_t user_words = options.run.arguments.size();
+    TrainingSubject subject{*target.jdk, kind, {}, plan, config, user_words, options.run.memory_mib,
+                            nullptr};
+    subject.key = {target.jdk->version,
+                   plan.layers.front().sha256,
+                   plan.layers.back().sha256,
+                   {config.arguments.begin() + 1,
+                    config.arguments.end() - static_cast<std::ptrdiff_t>(user_words)},
+                   ""};
+    // A cache of Java 24 replaces the JDK's archive, an older one rests on it.
+    if (!choice.modules.empty() && kind == ArchiveKind::kDynamic)
+      subject.make_base = [&] { return base_archive(cache, *target.jdk, choice.modules); };
+    archive =
+        MOKA_TRY(archive_of(std::move(subject), options.training, target.jvm_options, cache, plan));
+    if (archive) {
+      config.arguments.insert(config.arguments.begin() + 1, archive_option(kind));
+      config.archive = application_archive_path(kind);
+      plan.layers.insert(plan.layers.begin() + 1,
+                         MOKA_TRY(archive_layer(cache, *archive, *target.jdk)));
+    }
+  } else if (options.training.is_asked_for || options.training.kind == TrainingWish::Kind::kGiven ||
+             !options.training.output.empty()) {
+    return Error{"training is for Java, and " + options.run.name + " is a Linux program"};
+  }
+  // Without an application's archive at least the one that the whole JDK has, too.
+  if (!archive && !choice.modules.empty() && options.training.kind != TrainingWish::Kind::kNone)
+    plan.layers.insert(plan.layers.begin() + 1, MOKA_TRY(layer_of(cache, "archive", [&] {
+                         return archive_image(cache, *target.jdk, choice.modules);
+                       })));
   for (const LayerFile& layer : plan.layers)
     config.layers.push_back(contract::kPartitionPrefix + layer.partition.text());
   const std::string records = MOKA_TRY(encode_config(config));
   plan.initrd = cpio_archive({{contract::kConfigFile, records}});
   MOKA_TRY(add_bill(plan, options, target, application, choice.modules, cache));
-  plan.manifest = manifest_of(plan, config, target, choice, options);
+  plan.manifest = manifest_of(plan, config, target, choice, options, archive);
   return plan;
 }
 

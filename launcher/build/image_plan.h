@@ -10,6 +10,7 @@
 #include "build/build_options.h"
 #include "disk/disk_image.h"
 #include "image/image_cache.h"
+#include "jdk/jdk.h"
 #include "support/result.h"
 
 namespace moka {
@@ -31,6 +32,8 @@ struct ImagePlan {
   std::string sbom;               // CycloneDX JSON
   std::string licenses;           // text
   std::string note;               // for those who ask for details, or ""
+  std::string warning;            // for all: what the image is without, or ""
+  std::string archive;            // for --archive-out, or ""
 };
 
 // Builds layers that the cache lacks. Blocks.
@@ -40,6 +43,10 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
 // on when parts were made. One that is not what it was when it was made is made again.
 Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
                            const std::function<Result<std::string>()>& make);
+// An archive as a layer. Builds it where the cache lacks it.
+struct TrainedArchive;
+Result<LayerFile> archive_layer(const ImageCache& cache, const TrainedArchive& archive,
+                                const Jdk& jdk);
 
 // The layers as partitions, as the configuration in the plan names them.
 std::vector<PartitionContent> layer_partitions(const ImagePlan& plan);

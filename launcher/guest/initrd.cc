@@ -46,6 +46,7 @@ Result<std::string> encode_config(const GuestConfig& config) {
   for (const std::string& variable : config.environment) put(contract::kKeyEnvironment, variable);
   put(contract::kKeyDirectory, config.working_directory);
   put_optional(contract::kKeyHostname, config.hostname);
+  put_optional(contract::kKeyArchive, config.archive);
   for (const std::string& layer : config.layers) put(contract::kKeyLayer, layer);
   for (std::size_t number = 0; number < config.mounts.size(); ++number) {
     const HostFolder& folder = config.mounts[number];
@@ -90,6 +91,7 @@ Result<GuestConfig> decode_config(std::string_view records) {
     if (key == contract::kKeyEnvironment) config.environment.push_back(value);
     if (key == contract::kKeyDirectory) config.working_directory = value;
     if (key == contract::kKeyHostname) config.hostname = value;
+    if (key == contract::kKeyArchive) config.archive = value;
     if (key == contract::kKeyLayer) config.layers.push_back(value);
     std::uint64_t number = 0;
     const char* const limit = value.data() + value.size();

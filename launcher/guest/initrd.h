@@ -27,6 +27,7 @@ struct GuestConfig {
   std::vector<std::string> environment;  // NAME=VALUE
   std::string working_directory;
   std::string hostname = "mokapot";
+  std::string archive;              // of classes, that the JVM is to use; or ""
   std::vector<std::string> layers;  // disk serials, lowest first
   std::vector<HostFolder> mounts;
   std::vector<std::uint16_t> exposed_ports;  // published by name

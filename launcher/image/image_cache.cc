@@ -45,7 +45,7 @@ std::string digest_file(const std::string& image) {
 bool is_kept_for_later(const std::string& name) {
   return name.ends_with(kImageSuffix) || name.ends_with(kDigestSuffix) ||
          name.starts_with("modules-") || name.starts_with("materials-") ||
-         name.starts_with("files-");
+         name.starts_with("files-") || name.starts_with("trained-");
 }
 
 }  // namespace

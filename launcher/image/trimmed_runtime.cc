@@ -17,6 +17,8 @@
 namespace moka {
 namespace {
 
+constexpr const char* kBaseArchivePath = "/lib/server/classes.jsa";
+
 std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
@@ -116,24 +118,29 @@ Result<std::vector<std::string>> trimmed_runtime_files(const ImageCache& cache, 
   return text ? split(trim(text.value()), '\n') : std::vector<std::string>();
 }
 
+Result<std::string> base_archive(const ImageCache& cache, const Jdk& jdk,
+                                 const std::vector<std::string>& modules) {
+  constexpr std::size_t kLargest = 512u << 20;
+  const ScratchDirectory scratch =
+      MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
+  const std::string home = scratch.path() + "/jdk";
+  MOKA_TRY(link(jdk, modules, home));
+  forget_times(home);
+  const CommandOutcome outcome = run_command({home + "/bin/java", "-Xshare:dump"});
+  if (is_interrupted()) return interrupted();
+  if (outcome.status != 0 || !is_regular_file(home + kBaseArchivePath))
+    return Error{"the JDK could not make a class-data archive: " +
+                 std::string(trim(outcome.output)) + "; use --no-train"};
+  return read_file(home + kBaseArchivePath, kLargest);
+}
+
 Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,
                                   const std::vector<std::string>& modules) {
   const TreePlan whole = MOKA_TRY(plan_runtime(jdk));
   const auto build = [&](const ImageCache::Writer& write) -> Result<void> {
-    const ScratchDirectory scratch =
-        MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
-    const std::string home = scratch.path() + "/jdk";
-    MOKA_TRY(link(jdk, modules, home));
-    forget_times(home);
-    const CommandOutcome outcome = run_command({home + "/bin/java", "-Xshare:dump"});
-    if (is_interrupted()) return interrupted();
-    const std::string archive = "/lib/server/classes.jsa";
-    if (outcome.status != 0 || !is_regular_file(home + archive))
-      return Error{"the JDK could not make a class-data archive: " +
-                   std::string(trim(outcome.output)) + "; use --no-train"};
     TreePlan plan;
-    plan.add(home + archive);
-    return write(move_tree(plan, home, jdk.home, {}));
+    plan.add_text(jdk.home + kBaseArchivePath, MOKA_TRY(base_archive(cache, jdk, modules)));
+    return write(plan);
   };
   return cache.image_of(key_of(jdk, modules, whole), "archive", FileTimes::kZero,
                         Compression::kLz4, build);

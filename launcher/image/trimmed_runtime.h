@@ -22,6 +22,9 @@ Result<std::string> trimmed_runtime_image(const ImageCache& cache, const Jdk& jd
 // linked; empty where the cache does not know.
 Result<std::vector<std::string>> trimmed_runtime_files(const ImageCache& cache, const Jdk& jdk,
                                                        const std::vector<std::string>& modules);
+// The class-data archive of such a runtime: itself, made anew each time, and as an image.
+Result<std::string> base_archive(const ImageCache& cache, const Jdk& jdk,
+                                 const std::vector<std::string>& modules);
 Result<std::string> archive_image(const ImageCache& cache, const Jdk& jdk,
                                   const std::vector<std::string>& modules);
 

@@ -51,6 +51,12 @@ void print_text(const BootableImage& image) {
     print_line("java", member(*java, "version") + " in " + member(*java, "home"));
     print_line("modules", modules.empty() ? "all" : modules);
   }
+  const auto training = manifest.find("training");
+  if (training != manifest.end() && training->is_object())
+    print_line("training", member(*training, "training") + ", on a processor that was " +
+                               member(*training, "processor"));
+  else if (manifest.contains("java"))
+    print_line("training", "none");
   print_line("memory", member(manifest, "memoryMiB"));
   if (const auto layers = manifest.find("layers"); layers != manifest.end() && layers->is_array())
     for (const Json& layer : *layers)

@@ -86,6 +86,14 @@ std::string Messages::port(const PortNotice& notice) const {
   return notice.is_expected ? note(text) : text_line(text);
 }
 
+std::string Messages::listening(const GuestListener& listener) const {
+  if (!is_json()) return "";
+  return line_of({{"event", "listening"},
+                  {"protocol", listener.protocol == Protocol::kUdp ? "udp" : "tcp"},
+                  {"address", listener.address ? listener.address->text() : "*"},
+                  {"port", listener.port}});
+}
+
 std::string Messages::debugger(std::uint16_t port) const {
   const std::string line = "jdb -attach localhost:" + std::to_string(port);
   if (is_json()) return line_of({{"event", "debugger"}, {"port", port}, {"attach", line}});

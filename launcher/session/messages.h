@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cli/run_options.h"
+#include "publish/listener_line.h"
 #include "publish/publisher.h"
 #include "session/exit_report.h"
 
@@ -23,6 +24,8 @@ class Messages {
   std::string warning(std::string_view text) const;
   std::string note(std::string_view text) const;  // for those who ask for details
   std::string port(const PortNotice& notice) const;
+  // The program listens, in a VM whose ports go nowhere: for programs only.
+  std::string listening(const GuestListener& listener) const;
   // Where a debugger attaches: a line to paste.
   std::string debugger(std::uint16_t port) const;
   // A file that the VM has left on the host.

@@ -238,7 +238,11 @@ void Session::handle_line(const ControlChannel::Line& line) {
 // The application listens on a port, or no longer does.
 void Session::handle_listener(const ControlChannel::Line& line) {
   const std::optional<GuestListener> listener = parse_listener(line.rest);
-  if (!publisher_ || !listener || phase_ != Phase::kRunning) return;
+  if (!listener || phase_ != Phase::kRunning) return;
+  if (!publisher_) {
+    if (line.verb == contract::kGuestListen) error_.append(messages_.listening(*listener));
+    return;
+  }
   if (line.verb == contract::kGuestListen)
     publisher_->listen(*listener);
   else

@@ -26,6 +26,13 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
+// Those given come first, where getenv() finds them.
+std::vector<std::string> environment_with(const std::vector<std::string>& extra) {
+  std::vector<std::string> words = extra;
+  for (char** variable = environ; *variable != nullptr; ++variable) words.emplace_back(*variable);
+  return words;
+}
+
 // A program that was started for a user who has given up ends, too.
 std::string read_to_end(int fd, pid_t child) {
   std::string output;
@@ -55,9 +62,7 @@ CommandOutcome run_command(const std::vector<std::string>& command,
   UniqueFd writing(ends[1]);
 
   std::vector<std::string> arguments = command;
-  std::vector<std::string> environment = extra_environment;
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    environment.emplace_back(*variable);
+  std::vector<std::string> environment = environment_with(extra_environment);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -80,6 +85,34 @@ CommandOutcome run_command(const std::vector<std::string>& command,
   }
   outcome.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return outcome;
+}
+
+Result<StartedProgram> start_program(const std::vector<std::string>& command,
+                                     const std::vector<std::string>& extra_environment) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{"cannot make a pipe: " + error_text(errno)};
+  StartedProgram started;
+  started.errors = UniqueFd(ends[0]);
+  const UniqueFd writing(ends[1]);
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  std::vector<std::string> arguments = command;
+  std::vector<std::string> environment = environment_with(extra_environment);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  const int error_number =
+      ::posix_spawn(&started.process, command.front().c_str(), &actions, &attributes,
+                    pointers_to(arguments).data(), pointers_to(environment).data());
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error_number != 0)
+    return Error{"cannot start " + command.front() + ": " + error_text(error_number)};
+  return started;
 }
 
 std::string find_program(const std::string& name) {

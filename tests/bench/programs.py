@@ -43,6 +43,9 @@ def build_tomcat(out):
     artifacts.TOMCAT.link(out / "lib", artifacts.EMBEDDED)
     subprocess.run(["javac", "--release", "17", "-proc:none", "-cp", f"{out}/lib/*", "-d", str(out / "classes"), *sources],
                    check=True)
+    # An archive of classes takes jars only.
+    subprocess.run(["jar", "--create", "--date=2020-01-01T00:00:00Z", "--file", str(out / "tomcat.jar"), "-C", str(out / "classes"), "."],
+                   check=True)
     (out / "static").mkdir()
     (out / "static" / "mebibyte.bin").write_bytes(random.Random(1).randbytes(1 << 20))
     return out.absolute()

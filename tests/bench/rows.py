@@ -18,6 +18,7 @@ class Row:
     least_ratio: float = None   # at least, where more is better
     absolute_bar: float = None
     minus_empty: bool = False   # less what QEMU takes for the empty kernel
+    others_program: str = None  # what the other guests ran, where that is something else
     cpu: typing.Callable = None  # the same thing in QEMU's CPU-seconds, which a busy host disturbs less
 
 

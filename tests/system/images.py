@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from parts.process import run
-from system import jdks
+from system import image_training, jdks
 from system.jvm_crash import JVM_OPTION
 from system.system import MOKA, base_environment, missing_moka
 
@@ -35,8 +35,8 @@ def moka(words, env=None, cwd=None):
 
 
 def build(words, output, env=None, cwd=None):
-    """'' or what went wrong."""
-    outcome = moka(["build", "-o", str(output), *words], env, cwd)
+    """'' or what went wrong. Without training, which image_training.py has."""
+    outcome = moka(["build", "--no-train", "-o", str(output), *words], env, cwd)
     if outcome.timed_out or outcome.status != 0:
         return f"moka build ended with {outcome.status}: {text_of(outcome)}"
     return ""
@@ -164,7 +164,7 @@ def reproducible(folder):
         words = ["-cp", "target/hello.jar:target/lib/*" if number == 0 else f"{root}/target/hello.jar:{root}/target/lib/*",
                  "io.mokapot.examples.Hello"]
         for name in ("app.qcow2", "app.img"):
-            problem = build([*java("--runtime", "trimmed", "--no-train"), *words], root / name, env, root if number == 0 else "/")
+            problem = build([*java("--runtime", "trimmed"), *words], root / name, env, root if number == 0 else "/")
             if problem:
                 return problem
         images.append(root)
@@ -211,6 +211,10 @@ def bad_input(folder):
             (["run", "-J", "-Xmx1g", str(image)], "moka build"),
             (["inspect", PROGRAM], "cannot be used"),
             (["inspect"], "which image"),
+            (["build", "--no-train", "--train", "x", HELLO, "-o", f"{folder}/x.img"], "contradict"),
+            (["build", "--train", "https://localhost/", HELLO, "-o", f"{folder}/x.img"], "http://"),
+            (["build", "--train", "x", PROGRAM, "-o", f"{folder}/x.img"], "for Java"),
+            (["build", "--archive", f"{folder}/no", HELLO, "-o", f"{folder}/x.img"], "--archive-out"),
             (["image", "rm", "../x"], "no cached image"),
             (["image", "melt"], "ls, rm"),
             (["doctor", "--output", "xml"], "text and json"),
@@ -245,7 +249,7 @@ def interrupted(folder):
     """Ctrl-C while the image is written: the signal ends moka, and nothing stays."""
     place = folder / "place"
     place.mkdir()
-    process = subprocess.Popen([MOKA, "build", *java("--runtime", "whole"), HELLO, "-o", f"{place}/app.qcow2"],
+    process = subprocess.Popen([MOKA, "build", "--no-train", *java("--runtime", "whole"), HELLO, "-o", f"{place}/app.qcow2"],
                                env=base_environment(), stderr=subprocess.PIPE)
     end = time.monotonic() + PATIENCE
     while not list(place.iterdir()) and process.poll() is None and time.monotonic() < end:
@@ -313,7 +317,7 @@ def told(folder):
 
 
 CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "for Google": gce, "moka run IMAGE": started_by_moka,
-         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "a damaged cache": damaged_cache, "what moka tells": told}
+         "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "a damaged cache": damaged_cache, "what moka tells": told, **image_training.CASES}
 NEEDS_NO_JDK = (pair, gce, bad_input, full_disk, damaged_cache, told)
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/build/build_options.cc launcher/disk/image_format.cc
+// sources: launcher/build/build_options.cc launcher/build/training_wish.cc launcher/disk/image_format.cc
 // sources: launcher/cli/run_options.cc launcher/cli/argument_file.cc launcher/cli/java_options.cc
 // sources: launcher/cli/environment_file.cc launcher/guest/host_folder.cc
 // sources: launcher/net/ip_address.cc launcher/net/network_options.cc
