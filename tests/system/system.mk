@@ -21,7 +21,7 @@ $(FAULT_RELAY): $(wildcard tests/system/faults/relay/*.cc tests/system/faults/re
 	$(call step,CXX) $(UNIT_CXX) -std=c++20 -O2 -Wall -Wextra -Wshadow -Werror -I. -o $@ $(filter %.cc,$^)
 
 # Starts a program that can start no other, as in a VM: the oracle of the public jars.
-ONE_PROCESS := $(SYSTEM_OUT)/one_process
+ONE_PROCESS := $(TEST_OUT)/jars/one_process
 $(ONE_PROCESS): tests/system/jars/one_process.c
 	@mkdir -p $(@D)
 	$(call step,CC) $(GUEST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -o $@ $<

@@ -18,7 +18,7 @@ from system.network_vm import free_port
 from system.system import MOKA, base_environment, difference, missing_moka
 
 WORK = pathlib.Path("build/tests/jars")
-ONE_PROCESS = pathlib.Path("build/tests/system/one_process")
+ONE_PROCESS = WORK / "one_process"
 
 
 @dataclasses.dataclass
