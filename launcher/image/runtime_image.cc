@@ -88,9 +88,8 @@ Error missing_library(const ElfClosure::Missing& missing) {
 Result<void> add_jdk(TreePlan& plan, const Jdk& jdk, Fonts fonts) {
   const bool links_itself =
       is_regular_file(jdk.home + "/bin/jlink") && !is_directory(jdk.home + "/jmods");
-  plan.add_tree(jdk.home, [&](const std::string& path) {
-    return is_left_out(jdk.home, links_itself, path);
-  });
+  plan.add_tree(jdk.home,
+                [&](const std::string& path) { return is_left_out(jdk.home, links_itself, path); });
 
   std::vector<std::string> objects;
   for (const auto& [path, entry] : plan.entries())

@@ -287,7 +287,8 @@ Result<void> check_status_file(const std::string& path) {
   if (is_directory(path)) return Error{"--status-file " + path + ": that is a folder; give a file"};
   if (!is_directory(folder)) return Error{"--status-file " + path + ": no such folder: " + folder};
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    return Error{"--status-file " + path + ": cannot write in " + folder + ": " + error_text(errno)};
+    return Error{"--status-file " + path + ": cannot write in " + folder + ": " +
+                 error_text(errno)};
   return {};
 }
 
