@@ -24,6 +24,7 @@ from system import checking, collectors, confinement, images, kvm, limits, netwo
 from system import tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
+from system.jars import suite as public_jars  # noqa: E402
 from system.maven import suite as maven  # noqa: E402
 from system.moka import suite as moka  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
@@ -50,6 +51,7 @@ PARTS = {
     "faults": misbehaving.faults,
     "load": misbehaving.load,
     "conformance": conformance.conformance,
+    "jars": public_jars.jars,
     "terminal": terminal.terminal,
     "tools": tools.tools,
     "stress": stress.stress,

@@ -6,6 +6,7 @@
 #include "linux/proc_nodes_internal.h"
 #include "memory/frames.h"
 #include "sched/thread.h"
+#include "time/clock.h"
 
 namespace mokapot::proc_nodes {
 namespace {
@@ -28,10 +29,11 @@ Result<void> print_memory_max(TextSink& out, PseudoContext) {
   return {};
 }
 
+constexpr unsigned kPeriodMicroseconds = 100'000;
+
 // Microseconds of processor time that the group may use in each period.
 Result<void> print_cpu_max(TextSink& out, PseudoContext) {
-  constexpr unsigned kPeriod = 100'000;
-  out.print("%u %u\n", cpu_count() * kPeriod, kPeriod);
+  out.print("%u %u\n", cpu_count() * kPeriodMicroseconds, kPeriodMicroseconds);
   return {};
 }
 
@@ -56,12 +58,14 @@ Result<void> print_memory_stat(TextSink& out, PseudoContext) {
   return {};
 }
 
+// The JVM divides what was used by the periods that went by, and calls the load unknown if none did.
 Result<void> print_cpu_stat(TextSink& out, PseudoContext) {
   constexpr std::int64_t kMicrosecond = 1000;
   std::int64_t busy = 0;
   for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) busy += cpu_times(CpuId(cpu)).busy.nanoseconds();
-  out.print("usage_usec %ld\nuser_usec %ld\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
-            static_cast<long>(busy / kMicrosecond), static_cast<long>(busy / kMicrosecond));
+  out.print("usage_usec %ld\nuser_usec %ld\nsystem_usec 0\nnr_periods %ld\nnr_throttled 0\nthrottled_usec 0\n",
+            static_cast<long>(busy / kMicrosecond), static_cast<long>(busy / kMicrosecond),
+            static_cast<long>(now().nanoseconds() / (kPeriodMicroseconds * kMicrosecond)));
   return {};
 }
 

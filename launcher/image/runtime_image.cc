@@ -16,6 +16,10 @@ namespace {
 const std::set<std::string> kLeftOut = {"/lib/src.zip", "/jmods",   "/man", "/demo",
                                         "/sample",      "/include", "/docs"};
 
+// A JDK without link-time modules (JEP 493) has its jlink take them from the JDK itself, whose
+// files must then all be there as they were made: headers and pages, too.
+const std::set<std::string> kLinkedAgain = {"/man", "/include"};
+
 // Without these no Java program starts; a JDK's other libraries may lack theirs, as on a headless
 // host, and then fail in the guest as they fail there.
 const std::set<std::string> kEssential = {"/bin/java",         "/lib/libjli.so",
@@ -62,9 +66,11 @@ constexpr std::uint64_t kMostLocaleBytes = 32u << 20;
 constexpr const char* kFonts = "/usr/share/fonts/truetype";
 constexpr std::uint64_t kMostFontBytes = 64u << 20;
 
-bool is_left_out(const std::string& home, const std::string& path) {
+bool is_left_out(const std::string& home, bool links_itself, const std::string& path) {
   if (path.ends_with(".debuginfo") || path.ends_with(".diz")) return true;
-  return path.starts_with(home) && kLeftOut.contains(path.substr(home.size()));
+  if (!path.starts_with(home)) return false;
+  const std::string inside = path.substr(home.size());
+  return kLeftOut.contains(inside) && !(links_itself && kLinkedAgain.contains(inside));
 }
 
 bool is_program_or_library(const TreeEntry& entry) {
@@ -80,7 +86,10 @@ Error missing_library(const ElfClosure::Missing& missing) {
 }
 
 Result<void> add_jdk(TreePlan& plan, const Jdk& jdk, Fonts fonts) {
-  plan.add_tree(jdk.home, [&](const std::string& path) { return is_left_out(jdk.home, path); });
+  const bool links_itself =
+      is_regular_file(jdk.home + "/bin/jlink") && !is_directory(jdk.home + "/jmods");
+  plan.add_tree(jdk.home,
+                [&](const std::string& path) { return is_left_out(jdk.home, links_itself, path); });
 
   std::vector<std::string> objects;
   for (const auto& [path, entry] : plan.entries())

@@ -279,6 +279,19 @@ Result<ExitReport> start_and_watch(Prepared& prepared, const RunOptions& options
   return session.run();
 }
 
+// Before the program runs: what it did must not end in a file that cannot be written.
+Result<void> check_status_file(const std::string& path) {
+  if (path.empty()) return {};
+  const std::string::size_type slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (is_directory(path)) return Error{"--status-file " + path + ": that is a folder; give a file"};
+  if (!is_directory(folder)) return Error{"--status-file " + path + ": no such folder: " + folder};
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return Error{"--status-file " + path + ": cannot write in " + folder + ": " +
+                 error_text(errno)};
+  return {};
+}
+
 int refuse(const Messages& messages, const std::string& status_file, const std::string& message,
            const std::optional<Detachment>& detachment = std::nullopt) {
   std::fputs(messages.error(message).c_str(), stderr);
@@ -303,6 +316,8 @@ int run_command_line(const std::vector<std::string>& words) {
   if (!options) return refuse(Messages(OutputFormat::kText, false), "", options.error().message);
   const Messages messages(options.value().output, options.value().is_verbose);
   const std::string& status_file = options.value().status_file;
+  if (const Result<void> possible = check_status_file(status_file); !possible)
+    return refuse(messages, "", possible.error().message);
   // A closed pipe is an error value to us, never our death.
   std::signal(SIGPIPE, SIG_IGN);
   std::optional<Detachment> detachment;

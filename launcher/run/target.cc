@@ -102,6 +102,8 @@ class Resolver {
 
  private:
   Result<void> check_file(const std::string& path) {
+    if (options_.name.empty())
+      return Error{"the program's name is empty; give a jar, -cp PATH MAINCLASS, or a program"};
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
       if (errno == ENOENT || errno == ENOTDIR)
@@ -112,6 +114,9 @@ class Resolver {
     if (S_ISDIR(status.st_mode))
       return Error{options_.name + " is a directory; for its classes give -cp " + options_.name +
                    " MAINCLASS"};
+    // A pipe would be waited for, and a jar is read from its end.
+    if (!S_ISREG(status.st_mode))
+      return Error{options_.name + " is not a regular file; give a jar"};
     if (::access(path.c_str(), R_OK) != 0)
       return Error{"cannot read " + options_.name + ": " + error_text(errno)};
     return {};

@@ -3,6 +3,7 @@
 and status 2, before any VM starts."""
 
 import contextlib
+import os
 import socket
 
 APP = "build/tests/guest/hello"
@@ -22,6 +23,8 @@ def rows(directory, stack):
     """(title, words, environment) of each; what they need lives as long as `stack`."""
     broken = directory / "broken.env"
     broken.write_text("GOOD=1\nno value here\n")
+    pipe = directory / "pipe.jar"
+    os.mkfifo(pipe)
     tcp = stack.enter_context(taken_port(socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1"))
     udp = stack.enter_context(taken_port(socket.AF_INET, socket.SOCK_DGRAM, "127.0.0.1"))
     found = [
@@ -53,5 +56,8 @@ def rows(directory, stack):
         ("--env-file that does not exist", ["--env-file", "/no/such/file"]),
         ("--env-file with a broken line", ["--env-file", str(broken)]),
         ("an unknown output format", ["--output", "xml"]),
+        ("a status file where nobody can write", ["--status-file", "/no/such/folder/status"]),
+        ("a status file that is a folder", ["--status-file", str(directory)]),
     ]
-    return [(title, [*words, APP], {}) for title, words in found]
+    programs = [("a pipe that nobody writes to", [str(pipe)], {}), ("an empty name", [""], {})]
+    return [(title, [*words, APP], {}) for title, words in found] + programs

@@ -124,6 +124,7 @@ PROGRAMS = {
                        expect_stdout="refused: 3\nIOException\ngoing on\n"),
     "file_operations": case("FileOperations"),
     "watch_folder": case("WatchFolder"),
+    "cpu_load": case("CpuLoad"),
 
     # Below what hello needs: one clear line on memory, at once, and no hang.
     "too_little": Program(("build/java/hello.jar",), host_too=False, expect_status=2, expect_stdout="",

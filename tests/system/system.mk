@@ -20,5 +20,11 @@ $(FAULT_RELAY): $(wildcard tests/system/faults/relay/*.cc tests/system/faults/re
 	@mkdir -p $(@D)
 	$(call step,CXX) $(UNIT_CXX) -std=c++20 -O2 -Wall -Wextra -Wshadow -Werror -I. -o $@ $(filter %.cc,$^)
 
+# Starts a program that can start no other, as in a VM: the oracle of the public jars.
+ONE_PROCESS := $(TEST_OUT)/jars/one_process
+$(ONE_PROCESS): tests/system/jars/one_process.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(GUEST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -o $@ $<
+
 .PHONY: system-programs
-system-programs: $(SYSTEM_OUT)/jars.done $(KVM_INSTRUCTIONS) $(FAULT_RELAY)
+system-programs: $(ONE_PROCESS) $(SYSTEM_OUT)/jars.done $(KVM_INSTRUCTIONS) $(FAULT_RELAY)
