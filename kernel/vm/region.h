@@ -17,6 +17,7 @@
 #include "base/types.h"
 #include "vm/page_source.h"
 #include "vm/protection.h"
+#include "vm/text_patch.h"
 
 namespace mokapot {
 
@@ -57,6 +58,7 @@ class Region : public MappingNode {
   RegionProperties properties;
   RefPtr<PageSource> source;
   std::uint64_t source_offset = 0;  // bytes, of begin
+  RefPtr<TextPatch> patch;          // of a private mapping of a file, where it has one
   Region* next_doomed = nullptr;    // list of regions to destroy after the lock is dropped
 
  private:
