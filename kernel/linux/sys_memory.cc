@@ -152,7 +152,7 @@ SyscallResult sys_mmap(VirtAddr address, std::size_t size, Flags protection, Fla
   }
   if (request.source && request.source->huge_tlb()) TRY(check_huge_file(request));
   const VirtAddr place = TRY(address_space().map(request));
-  if (file && request.sharing == Sharing::kPrivate && permits(request.protection, Protection::kExecute))
+  if (file && request.sharing == Sharing::kPrivate && request.protection == (Protection::kRead | Protection::kExecute))
     install_direct_calls(*file, place, request.size, request.source_offset);
   return static_cast<std::int64_t>(place.value());
 }

@@ -32,6 +32,7 @@ struct RegionProperties {
   bool no_reserve = false;
   bool stack = false;
   bool huge_tlb = false;  // MAP_HUGETLB: 2 MiB pages of the pool, or of the source; bounds are aligned to them
+  bool keeps_text = false;  // has a patch that no longer applies, since the application may write to the text itself
   const char* name = nullptr;
   friend bool operator==(const RegionProperties&, const RegionProperties&) = default;
 };

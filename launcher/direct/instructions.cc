@@ -35,7 +35,8 @@ bool is_condition(const ZydisDecodedInstruction& decoded) {
 }
 
 Instruction::Kind kind_of(const ZydisDecodedInstruction& decoded) {
-  if (decoded.mnemonic == ZYDIS_MNEMONIC_SYSCALL) return Instruction::Kind::kSyscall;
+  // With a prefix it would be longer than what restarts go back by.
+  if (decoded.mnemonic == ZYDIS_MNEMONIC_SYSCALL && decoded.length == 2) return Instruction::Kind::kSyscall;
   switch (decoded.meta.category) {
     case ZYDIS_CATEGORY_COND_BR:
       return is_condition(decoded) ? Instruction::Kind::kBranch : Instruction::Kind::kLeaves;
