@@ -59,7 +59,7 @@ $(UNIT_OUT)/libbase.a: $(UNIT_BASE:%=$(UNIT_OUT)/obj/%.o)
 
 # The decoder is no source of ours: it comes built, and as a library (`// libs: $(ZYDIS)`).
 $(UNIT_OUT)/obj/launcher/direct/instructions.cc.o: | $(ZYDIS_STAMP)
-$(UNIT_OUT)/launcher/direct/call_sites_test: | $(ZYDIS)
+$(addprefix $(UNIT_OUT)/launcher/,direct/call_sites_test image/direct_calls_test image/image_cache_test session/session_test): | $(ZYDIS)
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_BINARIES)
