@@ -21,6 +21,8 @@
 namespace moka {
 namespace {
 
+using test::TemporaryDirectory;
+
 std::string table_of(const std::string& path) { return mokapot::contract::kDirectCallsFolder + path; }
 
 // A copy, so that no link of this machine's is in its path.
