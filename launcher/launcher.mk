@@ -9,9 +9,11 @@ MOKA_LIBS :=
 -include launcher/sources.mk
 MOKA_OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(MOKA_SOURCES)))
 
+include launcher/direct/zydis.mk
+
 MOKA_CXX ?= g++
 # Of kernel/ it sees the one folder that both sides share: kernel/contract (docs/layers.txt).
-MOKA_CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -Wshadow -Werror -Ilauncher -Ikernel
+MOKA_CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -Wshadow -Werror -Ilauncher -Ikernel $(ZYDIS_INCLUDES)
 
 $(BUILD)/launcher/%.cc.o: launcher/%.cc launcher/launcher.mk
 	@mkdir -p $(@D)

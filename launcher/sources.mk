@@ -4,4 +4,4 @@
 
 MOKA_SOURCES := $(sort $(wildcard launcher/*.cc launcher/*/*.cc))
 # Statically but for libc, so that the command runs on a host that never had a compiler.
-MOKA_LIBS := -static-libstdc++ -static-libgcc -l:libz.a
+MOKA_LIBS = -static-libstdc++ -static-libgcc -l:libz.a $(ZYDIS)

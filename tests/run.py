@@ -20,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, record, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import checking, collectors, confinement, images, kvm, limits, network, stress, system, terminal  # noqa: E402
+from system import checking, collectors, confinement, direct_calls, images, kvm, limits, network, stress  # noqa: E402
+from system import system, terminal  # noqa: E402
 from system import tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
 from system.faults import suite as misbehaving  # noqa: E402
@@ -41,6 +42,7 @@ PARTS = {
     "badinput": system.bad_input,
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
+    "direct": direct_calls.direct_calls,
     "checking": checking.checking,
     "images": images.images,
     "moka": moka.moka_commands,
@@ -70,6 +72,7 @@ PARTS["kvm"] = kvm.kvm
 ESTIMATES = {
     "fuzz": fuzz.fuzz_seconds,
     "guest": system.guest_seconds,
+    "direct": direct_calls.seconds,
     "maven": maven.seconds,
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),

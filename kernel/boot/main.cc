@@ -16,6 +16,7 @@
 #include "device/random.h"
 #include "device/stream_port.h"
 #include "drivers/drivers.h"
+#include "exec/direct_calls.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
 #include "linux/segments.h"
@@ -113,6 +114,7 @@ extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, 
   const FrameStatistics frames = frame_statistics();
   LOG_INFO("mokapot: %lu MiB, %zu CPUs, clock %s, up after %ld us", frames.total_frames * kPageSize >> 20,
            platform.cpus.size(), clock_source().name(), now().nanoseconds() / 1000);
+  if (command_line_option(command_line, contract::kOptionDirectCalls).value == "on") allow_direct_calls();
   probe_devices(platform);
   refine_clock();
   commit_fault(command_line_option(command_line, contract::kOptionFail).value);

@@ -6,6 +6,7 @@
 
 #include "arch/traps.h"
 #include "base/format.h"
+#include "exec/direct_calls.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
 #include "process/process.h"
@@ -79,6 +80,7 @@ bool on_kernel_page_fault(VirtAddr address, arch::MemoryAccess access) {
 
 void on_application_exception(arch::TrapFrame& frame, arch::ApplicationException exception) {
   remember_fault(frame, 0);
+  leave_trampoline(frame);
   const std::uint64_t instruction = frame.instruction_pointer().value();
   switch (exception) {
     case arch::ApplicationException::kDivide: raise(kSigFpe, kIntegerDivide, instruction); break;
@@ -101,7 +103,10 @@ void wire_traps() {
   handlers.application_page_fault = on_application_page_fault;
   handlers.application_exception = on_application_exception;
   handlers.kernel_page_fault = on_kernel_page_fault;
-  handlers.application_work = deliver_signals;
+  handlers.application_work = [](arch::TrapFrame& frame) {
+    leave_trampoline(frame);
+    deliver_signals(frame);
+  };
   handlers.reschedule = reschedule;
   handlers.report = [](const char* line) { LOG_ERROR("%s", line); };
   arch::set_trap_handlers(handlers);

@@ -31,6 +31,7 @@ inline constexpr int kOldestVersion = 1;
 inline constexpr const char* kOptionVerbose = "mokapot.verbose";  // kernel log on the serial port
 inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: strace-like text in the log
 inline constexpr const char* kOptionFail = "mokapot.fail";        // =FAULT: a checking kernel commits it (boot/self_test.h)
+inline constexpr const char* kOptionDirectCalls = "mokapot.direct-calls";  // =on: jumps take the place of SYSCALL
 inline constexpr const char* kOptionNoXsave = "mokapot.noxsave";  // do without XSAVE, and so without AVX
 
 // The network interface's addresses. With an IPv4 one nothing asks for DHCP; IPv6 addresses come on

@@ -11,6 +11,7 @@
 #include "base/global.h"
 #include "base/vector.h"
 #include "device/random.h"
+#include "exec/direct_calls.h"
 #include "exec/elf.h"
 #include "exec/initial_stack.h"
 #include "exec/vdso.h"
@@ -69,6 +70,7 @@ Result<void> map_segment(File& file, const ElfSegment& segment, std::uint64_t bi
     request.source = TRY(file.page_source());
     request.source_offset = align_down(segment.offset, kPageSize);
     TRY(address_space().map(request));
+    if (segment.executable && !segment.writable) install_direct_calls(file, request.address, request.size, request.source_offset);
   }
   const std::uint64_t anonymous_begin = segment.file_size > 0 ? align_up(file_end, kPageSize) : begin;
   if (memory_end > anonymous_begin) {

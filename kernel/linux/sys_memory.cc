@@ -5,6 +5,7 @@
 // NUMA policy is in sys_numa.cc.
 #include <algorithm>
 
+#include "exec/direct_calls.h"
 #include "fs/vfs.h"
 #include "irq/irq.h"
 #include "linux/syscall_types.h"
@@ -145,6 +146,8 @@ SyscallResult sys_mmap(VirtAddr address, std::size_t size, Flags protection, Fla
   }
   if (request.source && request.source->huge_tlb()) TRY(check_huge_file(request));
   const VirtAddr place = TRY(address_space().map(request));
+  if (file && request.sharing == Sharing::kPrivate && request.protection == (Protection::kRead | Protection::kExecute))
+    install_direct_calls(*file, place, request.size, request.source_offset);
   return static_cast<std::int64_t>(place.value());
 }
 

@@ -112,6 +112,7 @@ Result<Region*> AddressSpace::split_region(Region& region, VirtAddr at) {
   upper->properties = region.properties;
   upper->source = region.source;
   upper->source_offset = region.source_offset + (at - region.begin());
+  upper->patch = region.patch;
   {
     // The source must see each of its pages in one region or the other.
     SourceLock lock(region.source.get());
@@ -137,7 +138,7 @@ bool AddressSpace::give_to_previous(Region& region, VirtAddr until,
                                     const RegionProperties& properties) {
   Region* before = RegionTree::previous(region);
   if (before == nullptr || before->end() != region.begin() || until >= region.end() ||
-      before->properties != properties || before->source != region.source ||
+      before->properties != properties || before->source != region.source || before->patch != region.patch ||
       (region.source && before->source_offset + before->size() != region.source_offset)) {
     return false;
   }
@@ -168,7 +169,7 @@ Region& AddressSpace::absorb_next(Region& region, Region& following, RegionChang
 Region& AddressSpace::merge_neighbours(Region& region, RegionChange& change) {
   const auto agree = [](const Region& lower, const Region& upper) {
     return lower.end() == upper.begin() && lower.properties == upper.properties &&
-           lower.source == upper.source &&
+           lower.source == upper.source && lower.patch == upper.patch &&
            (!lower.source || lower.source_offset + lower.size() == upper.source_offset);
   };
   Region* merged = &region;
@@ -259,6 +260,15 @@ Result<VirtAddr> AddressSpace::choose_place(const MapRequest& request, std::uint
     }
     const std::uint64_t alignment = request.huge_tlb ? kHugePageSize : kPageSize;
     if (regions_.find_place(size, kLow32Begin, kLow32End, alignment, place)) return place;
+    return Errno::kENOMEM;
+  }
+  if (request.placement == Placement::kNear) {
+    constexpr std::uint64_t kReach = std::uint64_t{1} << 30;
+    const std::uint64_t at = request.address.value();
+    const VirtAddr lowest(std::max(kApplicationBegin, at > kReach ? at - kReach : 0));
+    if (regions_.find_place(size, lowest, request.address, kPageSize, place)) return place;
+    const VirtAddr highest(std::min(kApplicationEnd, at + kReach));
+    if (regions_.find_place(size, request.address, highest, kPageSize, place)) return place;
     return Errno::kENOMEM;
   }
   // Large anonymous memory and shared files lie where 2 MiB pages can, as long as that leaves room for all: a

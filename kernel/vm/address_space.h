@@ -30,7 +30,8 @@ namespace mokapot {
 
 class RegionChange;
 
-enum class Placement : std::uint8_t { kAnywhere, kHint, kFixed, kFixedNoReplace, kLow32 };
+// kNear: within 1 GiB of the address, below it if possible.
+enum class Placement : std::uint8_t { kAnywhere, kHint, kFixed, kFixedNoReplace, kLow32, kNear };
 
 struct MapRequest {
   VirtAddr address;                              // hint or place
@@ -65,6 +66,11 @@ class AddressSpace {
 
   Result<VirtAddr> map(const MapRequest& request);
   Result<void> unmap(VirtAddr address, std::uint64_t size);
+  // Gives the mapping of [address, address + size), private and of one file, a patch, if it is still that: pages that
+  // somebody has touched already stay as they are. kENOENT if it is not; kENOMEM.
+  Result<void> patch_text(VirtAddr address, std::uint64_t size, const RefPtr<TextPatch>& patch);
+  // Unmaps [address, address + size) if that is still one region of this name (the literal).
+  void unmap_named(VirtAddr address, std::uint64_t size, const char* name);
   Result<void> protect(VirtAddr address, std::uint64_t size, Protection protection);
   // mremap(2); flags are Linux's MREMAP_ bits.
   Result<VirtAddr> remap(VirtAddr old_address, std::uint64_t old_size, std::uint64_t new_size,
@@ -128,6 +134,7 @@ class AddressSpace {
   // address_space_remap.cc
   Result<VirtAddr> move_mapping(Region& region, VirtAddr old_address, std::uint64_t old_size, std::uint64_t new_size,
                                 VirtAddr new_address, std::uint32_t flags, RegionChange& change) REQUIRES(lock_);
+  static void revert_patches(const Region& region, VirtAddr begin, VirtAddr end);
   Result<void> grow_in_place(Region& region, std::uint64_t more, RegionChange& change) REQUIRES(lock_);
 
   // address_space_advise.cc

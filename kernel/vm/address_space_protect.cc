@@ -37,6 +37,11 @@ Result<void> AddressSpace::protect(VirtAddr address, std::uint64_t size, Protect
       }
       RegionProperties properties = region->properties;
       properties.protection = protection;
+      if (region->patch && permits(protection, Protection::kWrite)) {
+        // Who may write to text may write to a part of what a patch has put there: it sees, from now on, the file's.
+        properties.keeps_text = true;
+        revert_patches(*region, at, stop);
+      }
       if (at == region->begin() && give_to_previous(*region, stop, properties)) {
         protect_pages(at, stop, protection, change.gather);
         return {};  // the region goes on beyond stop, so stop is the end

@@ -52,6 +52,7 @@ Result<VirtAddr> AddressSpace::move_mapping(Region& region, VirtAddr old_address
   Region* moved =
       TRY(insert_region(new_address, new_address + new_size, region.properties, region.source,
                         region.source_offset + (old_address - region.begin())));
+  if (region.patch) revert_patches(region, old_address, old_end);
   Result<void> done = move_pages(region, old_address, new_address, old_size, change.gather);
   if (!done.ok()) {
     remove_region(*moved, change);

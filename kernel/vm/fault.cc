@@ -209,7 +209,7 @@ Result<PhysAddr> FaultHandler::frame_from_source(std::uint64_t index, bool for_w
 
 std::optional<FaultOutcome> FaultHandler::populate_from_source() {
   const std::uint64_t index = region_.source_page(page_);
-  if (region_.is_private() && access_ == FaultAccess::kWrite) {
+  if (region_.is_private() && (access_ == FaultAccess::kWrite || is_patched(page_))) {
     Result<PhysAddr> copy = private_copy(index);
     if (!copy.ok()) return outcome_of(copy.error());
     return install_copy(copy.value());
@@ -240,7 +240,11 @@ Result<PhysAddr> FaultHandler::private_copy(std::uint64_t index) {
   const PhysAddr original = TRY(frame_from_source(index, false));
   Result<PhysAddr> copy =
       allocate_frame_reclaiming(FrameUse::kAnonymous, FrameContents::kUninitialised);
-  if (copy.ok()) arch::copy_page(direct_map(copy.value()), direct_map(original));
+  if (copy.ok()) {
+    auto* contents = static_cast<std::byte*>(direct_map(copy.value()));
+    arch::copy_page(contents, direct_map(original));
+    if (is_patched(page_)) region_.patch->apply(page_, contents);
+  }
   region_.source->release_frame(original, false);
   return copy;
 }
@@ -319,7 +323,7 @@ void FaultHandler::map_neighbours() {
   for (VirtAddr at = begin; at < end; at += kPageSize) {
     PageTableSlot& slot = *(slot_ + static_cast<std::int64_t>(at.page_number()) -
                             static_cast<std::int64_t>(page_.page_number()));
-    if (slot.load(std::memory_order_relaxed) != 0) continue;
+    if (slot.load(std::memory_order_relaxed) != 0 || is_patched(at)) continue;
     seen_unmaps_ = unmap_count();
     const Result<PhysAddr> frame = source.cached_frame_for_mapping(region_.source_page(at));
     if (!frame.ok()) continue;

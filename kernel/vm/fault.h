@@ -40,6 +40,7 @@ class FaultHandler {
   bool install(PageTableSlot& slot, Entry entry);
   bool take_out(Entry present);
   void map_neighbours();
+  bool is_patched(VirtAddr page) const { return region_.patch && !region_.properties.keeps_text && region_.patch->covers(page); }
   std::uint64_t unmap_count() const;
   static std::optional<FaultOutcome> outcome_of(Errno error);
 

@@ -17,6 +17,7 @@
 #include "base/types.h"
 #include "vm/page_source.h"
 #include "vm/protection.h"
+#include "vm/text_patch.h"
 
 namespace mokapot {
 
@@ -31,6 +32,7 @@ struct RegionProperties {
   bool no_reserve = false;
   bool stack = false;
   bool huge_tlb = false;  // MAP_HUGETLB: 2 MiB pages of the pool, or of the source; bounds are aligned to them
+  bool keeps_text = false;  // has a patch that no longer applies, since the application may write to the text itself
   const char* name = nullptr;
   friend bool operator==(const RegionProperties&, const RegionProperties&) = default;
 };
@@ -57,6 +59,7 @@ class Region : public MappingNode {
   RegionProperties properties;
   RefPtr<PageSource> source;
   std::uint64_t source_offset = 0;  // bytes, of begin
+  RefPtr<TextPatch> patch;          // of a private mapping of a file, where it has one
   Region* next_doomed = nullptr;    // list of regions to destroy after the lock is dropped
 
  private:

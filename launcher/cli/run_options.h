@@ -53,6 +53,7 @@ struct RunOptions {
   std::string kernel;
   Machine machine = kDefaultMachine;
   bool traces_system_calls = false;
+  bool direct_calls = false;  // --direct-calls
   bool waits_for_gdb = false;
   std::string monitor_socket;  // where QEMU listens for a second monitor
 

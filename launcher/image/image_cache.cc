@@ -14,6 +14,7 @@
 #include <system_error>
 #include <vector>
 
+#include "image/direct_calls.h"
 #include "support/command.h"
 #include "support/digest.h"
 #include "support/files.h"
@@ -24,7 +25,7 @@ namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 4;
+constexpr std::uint64_t kImageFormat = 5;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;
@@ -111,7 +112,9 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
   const std::string unfinished = scratch.path() + "/image";
   if (::mkdir(tree.c_str(), 0755) != 0)
     return Error{"cannot write to " + tree + ": " + error_text(errno)};
-  MOKA_TRY(materialise(plan, tree, times));
+  TreePlan whole = plan;
+  add_direct_calls(whole);
+  MOKA_TRY(materialise(whole, tree, times));
 
   std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", kUuid};
   command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");

@@ -81,6 +81,7 @@ std::string kernel_options(const RunOptions& options) {
   const auto add = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
   if (shows_log(options)) add(contract::kOptionVerbose);
   if (options.traces_system_calls) add(std::string(contract::kOptionTrace) + "=syscalls");
+  if (options.direct_calls) add(std::string(contract::kOptionDirectCalls) + "=on");
   for (const std::string& word : address_words(options.network)) add(word);
   if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0')
     add(more);

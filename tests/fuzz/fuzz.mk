@@ -11,7 +11,7 @@ FUZZ_CXX ?= clang++-16
 FUZZ_SANITIZERS := address,undefined
 FUZZ_CXXFLAGS := -std=c++20 -O1 -g1 -fno-omit-frame-pointer -DMOKAPOT_HOST_TEST=1 \
   -fno-sanitize-recover=undefined \
-  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -Ilauncher -I. $(LZ4_INCLUDES)
+  -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -Ilauncher -I. $(LZ4_INCLUDES) $(ZYDIS_INCLUDES)
 
 # Instrumented for the fuzzer, whose main() comes with the link.
 $(FUZZ_OUT)/obj/kernel/fs/lz4.cc.o: $(LZ4_STAMP)
@@ -33,6 +33,10 @@ fuzz_libs = $(shell sed -n 's|^// *libs: *||p' $(1))
 $(FUZZ_BINARIES): $(FUZZ_OUT)/%: $$(call fuzz_objects,tests/fuzz/$$*.cc) $(FUZZ_OUT)/libbase.a $(FUZZ_OUT)/libfakes.a
 	$(call step,FUZZ) $(FUZZ_CXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(FUZZ_OUT)/libbase.a \
 	  $(call fuzz_libs,tests/fuzz/$*.cc)
+
+# The decoder is no source of ours: it comes built, and as a library.
+$(FUZZ_OUT)/obj/launcher/direct/instructions.cc.o: | $(ZYDIS_STAMP)
+$(FUZZ_OUT)/direct_calls_fuzz: | $(ZYDIS)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZ_BINARIES)

@@ -54,6 +54,6 @@ $(GUEST_OUT)/fuzzer: tests/guest/fuzzer/fuzzer.c $(GUEST_OUT)/fuzzer_table.h tes
 
 .PHONY: guest-programs
 guest-programs: $(GUEST_OUT)/fuzzer $(GUEST_OUT)/guest_suite $(GUEST_OUT)/guest_suite_dynamic $(GUEST_PROGRAMS) \
-  $(GUEST_OUT)/hello_dynamic $(GUEST_OUT)/hello_musl $(STRESS_PROGRAMS)
+  $(GUEST_OUT)/direct_calls_dynamic $(GUEST_OUT)/hello_dynamic $(GUEST_OUT)/hello_musl $(STRESS_PROGRAMS)
 
 -include $(GUEST_SUITE_OBJECTS:.o=.d)

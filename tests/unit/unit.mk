@@ -21,7 +21,7 @@ UNIT_CXXFLAGS := -std=c++20 -g1 -fno-omit-frame-pointer -fsanitize=address,undef
   -Ikernel -Itests/unit/fakes/include -Ikernel/arch/x64/include -Itests/unit -I. $(LZ4_INCLUDES)
 # The launcher's own include path, for its files and their tests only: kernel and launcher may
 # have headers of one name.
-UNIT_LAUNCHER_FLAGS := -Ilauncher
+UNIT_LAUNCHER_FLAGS := -Ilauncher $(ZYDIS_INCLUDES)
 
 # Most of a file's time goes to parsing headers, so those are precompiled (the kernel's as in kernel/kernel.mk),
 # and most of the rest to optimising code that is run for a second: only the kernel's is worth it.
@@ -57,6 +57,10 @@ UNIT_BASE := $(wildcard kernel/base/*.cc kernel/sync/*.cc)
 $(UNIT_OUT)/libbase.a: $(UNIT_BASE:%=$(UNIT_OUT)/obj/%.o)
 	@mkdir -p $(@D)
 	$(call step,AR) rm -f $@ && ar rcs $@ $^
+
+# The decoder is no source of ours: it comes built, and as a library (`// libs: $(ZYDIS)`).
+$(UNIT_OUT)/obj/launcher/direct/instructions.cc.o: | $(ZYDIS_STAMP)
+$(addprefix $(UNIT_OUT)/launcher/,direct/call_sites_test image/direct_calls_test image/image_cache_test session/session_test): | $(ZYDIS)
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_BINARIES)

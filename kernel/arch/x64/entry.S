@@ -13,6 +13,8 @@
 //     first instruction to the last, which is a jump back: switching them is what a system call would spend most of
 //     its time on. The few places that an interrupt must not take at their face value are between labels that
 //     arch/x64/traps.cc knows: it starts the entry anew, or the exit, or lets the last jump have happened.
+//   * A trampoline in the place of a SYSCALL (arch/direct_call.h) jumps to direct_entry, which differs in that
+//     nobody has put the flags into R11, or cleared any.
 //
 // GS-relative offsets are those of CpuLocal in arch_impl/cpu.h; the frame layout is arch/trap_frame.h's.
 
@@ -48,6 +50,8 @@
 .set KERNEL_DATA, 0x10
 .set SYSCALL_VECTOR, 0x100
 .set SYSCALL_SLOTS, 512
+// What SYSCALL clears of RFLAGS (kSyscallClears in cpu_setup.cc): TF DF IOPL NT AC.
+.set SYSCALL_CLEARS, 0x47500
 // What the fast way out restores of RFLAGS, or finds as it is: CF PF AF ZF SF IF OF and the bit that is always set.
 .set ORDINARY_FLAGS, 0xad7
 
@@ -180,6 +184,25 @@ own_stack_entry:
     movq %rbx, %rsp
     jmp return_from_trap
 
+// As syscall_entry below, with the labels that it has.
+.balign 16
+.global direct_entry, direct_entry_on_kernel_stack, direct_entry_parked
+direct_entry:
+    movq %rsp, %gs:GS_RSP_SCRATCH
+    movq %gs:GS_STACK_TOP, %rsp
+direct_entry_on_kernel_stack:
+    pushq $KERNEL_DATA
+    pushq %gs:GS_RSP_SCRATCH
+direct_entry_parked:
+    pushfq
+    movq (%rsp), %r11
+    testl $SYSCALL_CLEARS, %r11d
+    jz flags_saved
+    pushq %r11
+    andq $~SYSCALL_CLEARS, (%rsp)
+    popfq
+    jmp flags_saved
+
 .balign 16
 .global syscall_entry, syscall_entry_on_kernel_stack, syscall_entry_parked
 syscall_entry:                       // an interrupt up to the next label: the SYSCALL has not happened
@@ -190,6 +213,7 @@ syscall_entry_on_kernel_stack:       // up to the next label: no other thread ma
     pushq %gs:GS_RSP_SCRATCH
 syscall_entry_parked:
     pushq %r11                       // RFLAGS
+flags_saved:
     pushq $KERNEL_CODE
     pushq %rcx                       // RIP
     pushq %rax                       // system-call number, kept for restarts

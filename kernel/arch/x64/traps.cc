@@ -25,6 +25,7 @@ constinit TrapHandlers handlers{};  // set once by boot, before interrupts are e
 
 // The labels of entry.S.
 extern "C" const std::uint8_t syscall_entry[], syscall_entry_on_kernel_stack[], syscall_entry_parked[];
+extern "C" const std::uint8_t direct_entry[], direct_entry_on_kernel_stack[], direct_entry_parked[];
 extern "C" const std::uint8_t syscall_exit[], syscall_exit_jump[];
 
 bool is_between(std::uint64_t rip, const std::uint8_t* begin, const std::uint8_t* end) {
@@ -37,9 +38,17 @@ void settle_border(TrapFrame& frame) {
   if (is_between(frame.rip, syscall_entry, syscall_entry_on_kernel_stack)) {
     frame.rip = frame.rcx - 2;
     frame.rflags = frame.r11;
+  } else if (is_between(frame.rip, direct_entry, direct_entry_on_kernel_stack)) {
+    frame.rip = frame.rcx - 2;  // the SYSCALL is still there (arch/direct_call.h)
   } else if (frame.rip == VirtAddr(syscall_exit_jump).value()) {
     frame.rip = frame.rcx;
   }
+}
+
+// The CPU's scratch word holds the application's stack pointer.
+bool uses_scratch_word(std::uint64_t rip) {
+  return is_between(rip, syscall_entry_on_kernel_stack, syscall_entry_parked) ||
+         is_between(rip, direct_entry_on_kernel_stack, direct_entry_parked);
 }
 
 MemoryAccess access_of(std::uint64_t error) {
@@ -129,8 +138,7 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
   if (frame->from_application()) {
     before_return_to_application(*frame);
   } else if (frame->interrupts_were_enabled() && preempt_count() == 0 && !in_interrupt()) {
-    if (reschedule_pending() && !is_between(frame->rip, syscall_entry_on_kernel_stack, syscall_entry_parked))
-      handlers.reschedule();
+    if (reschedule_pending() && !uses_scratch_word(frame->rip)) handlers.reschedule();
     if (is_between(frame->rip, syscall_exit, syscall_exit_jump)) frame->rip = VirtAddr(syscall_exit).value();
   }
 }

@@ -4,6 +4,9 @@
 // sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
 // sources: launcher/support/hash.cc launcher/support/interruption.cc
 // sources: launcher/support/scratch_directory.cc launcher/support/digest.cc
+// sources: launcher/image/direct_calls.cc launcher/direct/call_sites.cc launcher/direct/instructions.cc
+// sources: launcher/direct/program_text.cc launcher/direct/frame_table.cc launcher/elf/elf_file.cc
+// libs: $(ZYDIS)
 
 #include "image/image_cache.h"
 

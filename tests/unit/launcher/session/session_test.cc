@@ -34,6 +34,9 @@
 // sources: launcher/registry/vm_registry.cc launcher/run/artifacts.cc launcher/run/detachment.cc
 // sources: launcher/run/registration.cc launcher/support/sizes.cc launcher/tools/tool_frame.cc
 // sources: launcher/tools/tool_server.cc
+// sources: launcher/image/direct_calls.cc launcher/direct/call_sites.cc launcher/direct/instructions.cc
+// sources: launcher/direct/program_text.cc launcher/direct/frame_table.cc
+// libs: $(ZYDIS)
 // libs: -lz -lutil
 
 #include <gtest/gtest.h>
