@@ -26,7 +26,7 @@ namespace {
 constexpr std::uint64_t kMostPages = PageBacking::kMostClusterPages;
 constexpr std::uint64_t kWorkPages = 1;
 
-// Enough for a cluster of 128 KiB, as moka makes them, that begins and ends anywhere.
+// Enough for a cluster of 128 KiB that begins and ends anywhere; those that moka makes have 96.
 constexpr std::uint64_t kReservePages = 32 + 2 + kWorkPages;
 
 struct Reserve {

@@ -32,9 +32,9 @@ constexpr std::time_t kKeepTemporaryDays = 1;
 // Nobody asks for a volume's UUID, and one that is the same for all lets equal contents make equal
 // images.
 constexpr const char* kUuid = "-U00000000-0000-0000-0000-000000000000";
-// Pieces of 128 KiB of a file, each compressed for itself into as many blocks as it needs: measured
+// Pieces of 96 KiB of a file, each compressed for itself into as many blocks as it needs: measured
 // in docs/concepts/images.md. What does not get smaller stays as it is.
-constexpr const char* kLz4[] = {"-zlz4hc,12", "-C131072", "--max-extent-bytes=131072"};
+constexpr const char* kLz4[] = {"-zlz4hc,12", "-C98304", "--max-extent-bytes=98304"};
 constexpr const char* kImageSuffix = ".erofs";
 constexpr const char* kDigestSuffix = ".sha256";
 
