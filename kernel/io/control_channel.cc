@@ -124,9 +124,7 @@ Result<void> initialise_control_channel(const ControlHandlers& handlers) {
 bool control_channel_present() { return channel.constructed(); }
 
 void send_control_line(std::string_view line) {
-  TextBuffer<128> whole;
-  whole.append("%.*s\n", static_cast<int>(line.size()), line.data());
-  send_line(whole.view());
+  send_line(OutgoingControlLine(line).view());
 }
 
 bool send_exit(const ExitLine& exit, Instant deadline) {

@@ -82,4 +82,9 @@ std::optional<std::string_view> ControlLineAssembler::take(char byte) {
   return std::string_view(line_, size_);
 }
 
+OutgoingControlLine::OutgoingControlLine(std::string_view words) {
+  for (const char c : words.substr(0, kLongest)) text_[size_++] = c;
+  text_[size_++] = '\n';
+}
+
 }  // namespace mokapot

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The control port's lines from the host (contract/vm_contract.h): outside data, so every line either is a
-// well-formed command or is refused as a whole. Plain functions without state; any context.
+// The control port's lines (contract/vm_contract.h). From the host: outside data, so every line either is a
+// well-formed command or is refused as a whole. To the host: always ended. Plain functions without state; any context.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +33,20 @@ class ControlLineAssembler {
   std::size_t size_ = 0;
   bool complete_ = false;
   bool too_long_ = false;
+};
+
+// A line to the host. One that is too long loses its last words, and never its end: the next line, which may be the
+// program's exit, would be taken for part of it.
+class OutgoingControlLine {
+ public:
+  explicit OutgoingControlLine(std::string_view words);
+  std::string_view view() const { return {text_, size_}; }
+
+  static constexpr std::size_t kLongest = 400;
+
+ private:
+  char text_[kLongest + 1];
+  std::size_t size_ = 0;
 };
 
 }  // namespace mokapot

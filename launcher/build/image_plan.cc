@@ -185,9 +185,16 @@ Result<void> add_bill(ImagePlan& plan, const BuildOptions& options, const Target
   return {};
 }
 
+// As java reads it: a jar's own class path stands in its place.
+std::string class_path_of(const RunOptions& options) {
+  if (options.is_jar || options.target == RunOptions::Target::kFile) return {};
+  return options.class_path.value_or(value_in(options.environment, "CLASSPATH"));
+}
+
 // The archive that the image gets, if any; whoever asked for one that cannot be is told why.
 Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject, const TrainingWish& wish,
                                                  const std::vector<std::string>& jvm_options,
+                                                 const std::string& class_path,
                                                  const ImageCache& cache, ImagePlan& plan) {
   using Kind = TrainingWish::Kind;
   if (wish.kind == Kind::kNone) return std::optional<TrainedArchive>();
@@ -202,7 +209,11 @@ Result<std::optional<TrainedArchive>> archive_of(TrainingSubject subject, const 
   }
   if (wish.kind == Kind::kGiven)
     return std::optional<TrainedArchive>(MOKA_TRY(given_archive(subject, wish)));
-  Result<TrainedArchive> archive = train(std::move(subject), wish, cache);
+  const std::string folder = folder_on_class_path(class_path);
+  Result<TrainedArchive> archive =
+      folder.empty() ? train(std::move(subject), wish, cache)
+                     : Error{"Java archives classes of jars only, and the class path has the folder " +
+                             folder + "; pack it as a jar"};
   if (archive) {
     if (!wish.output.empty()) plan.archive = encode_archive(archive.value());
     return std::optional<TrainedArchive>(std::move(archive).value());
@@ -238,8 +249,9 @@ Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
 Result<LayerFile> archive_layer(const ImageCache& cache, const TrainedArchive& archive,
                                 const Jdk& jdk) {
   const TreePlan tree = plan_archive(archive, jdk);
+  // As it is: the JVM maps most of it at once, and it is there to save time.
   return layer_of(cache, "archive",
-                  [&] { return cache.image_of(tree, "archive", FileTimes::kZero, Compression::kLz4); });
+                  [&] { return cache.image_of(tree, "archive", FileTimes::kZero); });
 }
 
 Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cache) {
@@ -300,7 +312,8 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
     if (!choice.modules.empty() && kind == ArchiveKind::kDynamic)
       subject.make_base = [&] { return base_archive(cache, *target.jdk, choice.modules); };
     archive =
-        MOKA_TRY(archive_of(std::move(subject), options.training, target.jvm_options, cache, plan));
+        MOKA_TRY(archive_of(std::move(subject), options.training, target.jvm_options,
+                            class_path_of(options.run), cache, plan));
     if (archive) {
       config.arguments.insert(config.arguments.begin() + 1, archive_option(kind));
       config.archive = application_archive_path(kind);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "build/trained_archive.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
+#include "support/files.h"
 #include "support/hash.h"
 
 namespace moka {
@@ -115,6 +118,18 @@ TreePlan plan_archive(const TrainedArchive& archive, const Jdk& jdk) {
 }
 
 std::string archive_summary(const TrainedArchive& archive) { return key_of(archive).dump(); }
+
+std::string folder_on_class_path(const std::string& class_path) {
+  if (class_path.empty()) return {};
+  for (const std::string& word : split(class_path, ':')) {
+    // An empty word is the working directory.
+    const std::string path = word.empty() ? "." : word;
+    std::error_code error;
+    const std::filesystem::directory_iterator first(path, error);
+    if (!error && first != std::filesystem::directory_iterator()) return path;
+  }
+  return {};
+}
 
 std::string option_against_training(const std::vector<std::string>& jvm_options) {
   for (const std::string& option : jvm_options)

@@ -61,6 +61,10 @@ TreePlan plan_archive(const TrainedArchive& archive, const Jdk& jdk);
 // What stands in the manifest: nothing that differs between training and --archive.
 std::string archive_summary(const TrainedArchive& archive);
 
+// A folder with something in it among the words of a class path ("" names none), or "": HotSpot archives classes of
+// jars only, and refuses to make any archive beside such a folder. Blocks on files only.
+std::string folder_on_class_path(const std::string& class_path);
+
 // An option of the user's that has its own idea of archives, or "".
 std::string option_against_training(const std::vector<std::string>& jvm_options);
 

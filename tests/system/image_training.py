@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import time
+import zipfile
 
 from parts.process import run
 from system import jdks
@@ -96,6 +97,19 @@ def failing(folder):
     return problem or hello(image, 17)[0]
 
 
+def folder_of_classes(folder):
+    """No JVM archives classes of a folder: said at once, before any VM, with what to do."""
+    classes, image = folder / "classes", folder / "app.img"
+    with zipfile.ZipFile(HELLO) as jar:
+        jar.extractall(classes)
+    outcome = moka(["build", "--jdk", jdks.find(17), "-cp", str(classes), "io.mokapot.examples.Hello", "-o", str(image)])
+    said = outcome.stderr.decode(errors="replace")
+    if outcome.status != 0 or len(said.splitlines()) != 1 or f"the folder {classes}; pack it as a jar" not in said:
+        return f"status {outcome.status}: {said!r}"
+    shown = moka(["inspect", str(image)]).stdout.decode()
+    return "" if "none" in [line.split()[-1] for line in shown.splitlines() if line.startswith("training")] else shown
+
+
 def interrupted(folder):
     """SIGINT while the VM trains: no VM and no file are left."""
     cache = folder / "cache"
@@ -129,4 +143,5 @@ def content(path):
 
 
 CASES = {"trained, Java 17": trained(17), "trained, Java 25": trained(25), "a training that fails": failing,
+         "a folder on the class path": folder_of_classes,
          "a training interrupted": interrupted}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -124,6 +125,25 @@ def gce(folder):
     for machine, firmware in (("pc", None), ("q35", variables)):
         problem += expect(*boot(machine, drive, firmware=firmware), *wanted, f"{END}0")
     return problem
+
+
+def rejected_archive(folder):
+    """An archive of classes that somebody damaged: the program runs without it, and the serial port says so once."""
+    image = folder / "app.img"
+    problem, _ = image_training.build(17, image)
+    if problem:
+        return problem
+    content = image.read_bytes()
+    # The header of a dynamic archive in JDK 17's cdsConstants.hpp: magic number, checksum, version.
+    headers = list(re.finditer(rb"\xa8\xab\x0b\xf0.{4}\x0b\0\0\0", content, re.DOTALL))
+    if len(headers) != 1:
+        return f"{len(headers)} archives of the application are in the image"
+    at = headers[0].start()
+    image.write_bytes(content[:at] + bytes(4) + content[at + 4:])
+    shown, problem = boot("q35", disk(image))
+    if shown.count("mokapot: the JVM rejected the archive") != 1:
+        problem += "it was not said once that the archive was rejected\n"
+    return expect(shown, problem, "Hello from Java 17", f"{END}0")
 
 
 # --- With it ----------------------------------------------------------------------------------------
@@ -316,7 +336,7 @@ def told(folder):
     return problem
 
 
-CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "for Google": gce, "moka run IMAGE": started_by_moka,
+CASES = {"by BIOS, qcow2": bios, "by UEFI, raw": uefi, "kernel, initrd and disk": pair, "for Google": gce, "a rejected archive": rejected_archive, "moka run IMAGE": started_by_moka,
          "built twice": reproducible, "bad input": bad_input, "a full disk": full_disk, "interrupted": interrupted, "a damaged cache": damaged_cache, "what moka tells": told, **image_training.CASES}
 NEEDS_NO_JDK = (pair, gce, bad_input, full_disk, damaged_cache, told)
 

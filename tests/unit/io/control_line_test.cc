@@ -48,6 +48,13 @@ TEST(ControlLine, StreamIsCutAtNewlines) {
   EXPECT_EQ(lines_of("ping\nack\r\n\nhalf"), (std::vector<std::string>{"ping", "ack", ""}));
 }
 
+TEST(ControlLine, LinesToTheHostAreAlwaysEnded) {
+  EXPECT_EQ(OutgoingControlLine("ready").view(), "ready\n");
+  const std::string longest(OutgoingControlLine::kLongest, 'x');
+  EXPECT_EQ(OutgoingControlLine(longest).view(), longest + "\n");
+  EXPECT_EQ(OutgoingControlLine(longest + " and more").view(), longest + "\n");
+}
+
 TEST(ControlLine, TooLongLineIsDroppedWhole) {
   EXPECT_EQ(lines_of(std::string(1000, 'x') + "\nping\n"), (std::vector<std::string>{"ping"}));
 }

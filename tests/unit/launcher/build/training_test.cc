@@ -7,6 +7,7 @@
 
 #include "build/trained_archive.h"
 #include "build/training_wish.h"
+#include "launcher/temporary_directory.h"
 
 namespace moka {
 namespace {
@@ -88,6 +89,16 @@ TEST(TrainedArchive, FollowsTheJdk) {
   EXPECT_TRUE(plan_archive(some_archive(), jdk).contains("/jdk/lib/server/classes.jsa"));
   EXPECT_EQ(option_against_training({"-Xmx1g", "-XX:AOTMode=off"}), "-XX:AOTMode=off");
   EXPECT_EQ(option_against_training({"-Xmx1g"}), "");
+}
+
+TEST(TrainedArchive, FoldersOnAClassPathAreFound) {
+  const test::TemporaryDirectory directory;
+  const std::string jar = directory.write("lib/app.jar", "");
+  const std::string full = directory.path() + "/lib", empty = directory.path() + "/empty";
+  std::filesystem::create_directory(empty);
+  EXPECT_EQ(folder_on_class_path(""), "");
+  EXPECT_EQ(folder_on_class_path(jar + ":" + full + "/*:/no/such:" + empty), "");
+  EXPECT_EQ(folder_on_class_path(jar + ":" + full), full);
 }
 
 }  // namespace
