@@ -28,7 +28,7 @@ std::vector<std::string> strings(const Vector<std::string_view>& views) { return
 
 TEST(Configuration, EveryRecordArrives) {
   const std::string text = records({kVersion, "program=/usr/bin/java", "arg=java", "arg=-jar", "arg=", "env=A=1", "env=EMPTY=",
-                                    "cwd=/app", "hostname=moka", "layer=jdk", "layer=app", "stdin=tty", "stdout=pipe",
+                                    "cwd=/app", "hostname=moka", "archive=/a.jsa", "layer=jdk", "layer=app", "stdin=tty", "stdout=pipe",
                                     "stderr=null", "mount=t0 ro /data", "mount=t1 rw /a b", "expose=9009", "expose=65535",
                                     "termios=500 5 bf 8a3b 03", "winsize=24 80"});
   Result<Configuration> result = parse_configuration(text);
@@ -40,6 +40,7 @@ TEST(Configuration, EveryRecordArrives) {
   EXPECT_EQ(strings(c.environment), (std::vector<std::string>{"A=1", "EMPTY="}));
   EXPECT_EQ(c.directory, "/app");
   EXPECT_EQ(c.hostname, "moka");
+  EXPECT_EQ(c.archive, "/a.jsa");
   EXPECT_EQ(strings(c.layers), (std::vector<std::string>{"jdk", "app"}));
   ASSERT_EQ(c.folders.size(), 2u);
   EXPECT_EQ(c.folders[0].tag, "t0");

@@ -95,6 +95,7 @@ TEST(EncodeConfig, WritesRecordsInOrder) {
   config.environment = {"A=1"};
   config.working_directory = "/home";
   config.hostname = "";
+  config.archive = "/a.jsa";
   config.layers = {"runtime", "application"};
   config.standard_input = "tty";
   config.standard_output = "pipe";
@@ -105,7 +106,7 @@ TEST(EncodeConfig, WritesRecordsInOrder) {
   for (char& letter : text) letter = letter == '\0' ? '|' : letter;
   EXPECT_EQ(text,
             "version=1|program=/bin/java|arg=java|arg=a "
-            "b|arg=line\nend|arg=|env=A=1|cwd=/home|layer=runtime|"
+            "b|arg=line\nend|arg=|env=A=1|cwd=/home|archive=/a.jsa|layer=runtime|"
             "layer=application|stdin=tty|stdout=pipe|stderr=null|");
 }
 
