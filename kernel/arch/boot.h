@@ -11,7 +11,8 @@ namespace mokapot::arch {
 
 void load_page_table_root(PhysAddr root);
 
-// The stack that the boot stub left the boot CPU on: it becomes the boot thread's.
+// The stack that the boot stub left the boot CPU on: it becomes the boot thread's. The page
+// below it belongs to nobody.
 VirtAddr boot_stack_bottom();
 VirtAddr boot_stack_top();
 

@@ -95,7 +95,9 @@ void build_kernel_map(BootInfo& info) {
   };
   map_section(text_start, text_end, code);
   map_section(rodata_start, rodata_end, constants);
-  map_section(data_start, image_end, data);
+  const VirtAddr guard = arch::boot_stack_bottom() - kPageSize;
+  map_section(data_start, guard.as<const char>(), data);
+  map_section(arch::boot_stack_bottom().as<const char>(), image_end, data);
   arch::load_page_table_root(root);
 }
 

@@ -176,12 +176,16 @@ void change_components(BillOfMaterials& bill, Change change) {
 void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
   change_components(bill, [&](Json& components) {
     Json changed = Json::array();
+    std::size_t place = 0;  // behind what the kernel consists of
     for (Json& object : components) {
       if (is_named(object, kLoaderName)) continue;
-      const bool is_behind = is_named(object, "lwIP");
+      const bool is_the_kernels = is_named(object, "lwIP") || is_named(object, "LZ4");
       changed.push_back(std::move(object));
-      if (is_behind && !version.empty()) changed.push_back(loader_component(version));
+      if (is_the_kernels) place = changed.size();
     }
+    if (place != 0 && !version.empty())
+      changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(place),
+                     loader_component(version));
     components = std::move(changed);
   });
   // Its section is the first.

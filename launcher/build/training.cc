@@ -9,6 +9,7 @@
 #include "build/training_vm.h"
 #include "contract/vm_contract.h"
 #include "disk/boot_loader.h"
+#include "image/bootable_image.h"
 #include "qemu/accelerator_probe.h"
 #include "support/files.h"
 #include "support/hash.h"
@@ -73,6 +74,12 @@ std::string record_of(const TrainingSubject& subject, const TrainingWish& wish,
   return cache.directory() + "/trained-" + hash.text();
 }
 
+// What `moka run` asks of a manifest.
+std::string scratch_manifest() {
+  return "{\"mokapotImage\":" + std::to_string(kManifestVersion) +
+         ",\"contract\":" + std::to_string(contract::kVersion) + ",\"java\":{}}";
+}
+
 // A disk for `moka run`, which needs no boot loader.
 Result<void> write_training_disk(const TrainingSubject& subject, const std::string& path) {
   GuestConfig config = subject.config;
@@ -82,7 +89,7 @@ Result<void> write_training_disk(const TrainingSubject& subject, const std::stri
   const std::string initrd =
       cpio_archive({{contract::kConfigFile, MOKA_TRY(encode_config(config))}});
   std::vector<PartitionContent> contents(1);
-  contents[0].bytes = cpio_archive({{kManifestMember, "{\"mokapotImage\":1,\"java\":{}}"},
+  contents[0].bytes = cpio_archive({{kManifestMember, scratch_manifest()},
                                     {kKernelMember, subject.plan.kernel},
                                     {kInitrdMember, initrd}});
   contents[0].partition = {"mokapot-boot", kLinuxDataType,

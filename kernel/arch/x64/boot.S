@@ -199,6 +199,7 @@ boot_stack_top:
 .bss
 .balign 4096
 .global boot_cpu_stack_bottom, boot_cpu_stack_top
+    .skip 4096                           // build_kernel_map leaves this page out: a guard
 boot_cpu_stack_bottom:
     .skip 16384
 boot_cpu_stack_top:

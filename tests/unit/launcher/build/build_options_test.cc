@@ -63,7 +63,7 @@ TEST(BuildOptions, FormatsFollowNamesUnlessTheyAreSaid) {
   EXPECT_EQ(format("raw", "a.qcow2"), static_cast<int>(ImageFormat::kRaw));
   EXPECT_EQ(format("", "a.iso"), -1);
   EXPECT_EQ(format("iso", "a.img"), -1);
-  EXPECT_NE(choose_format("iso", "a").error().message.find("raw, qcow2 and pair"),
+  EXPECT_NE(choose_format("iso", "a").error().message.find("raw, qcow2, pair and gce"),
             std::string::npos);
   EXPECT_NE(choose_format("", "a.vmdk").error().message.find("AHCI"), std::string::npos);
 }
