@@ -116,12 +116,25 @@ class Rebase {
                    jdk.version + ", which may be too old for its classes; give a newer JDK, or " +
                    "build it again with this one"};
     base.jdk = jdk;
+    forget_training();
     MOKA_TRY(change_runtime(jdk, *java, base));
     (*java)["version"] = jdk.version;
     (*java)["home"] = jdk.home;
     config_.program = jdk.launcher();
     config_.arguments.front() = jdk.launcher();
     return {};
+  }
+
+  // An archive of the application's classes fits the JVM that made it, and no other.
+  void forget_training() {
+    if (config_.archive.empty()) return;
+    std::erase_if(config_.arguments, [this](const std::string& word) {
+      return word.starts_with("-XX:") && word.ends_with("=" + config_.archive);
+    });
+    config_.archive.clear();
+    manifest_.erase("training");
+    was_trained_ = true;
+    note_ = "its training was for the JDK of before and is gone: build it again to train it";
   }
 
   // The new runtime holds what the old one held: the same modules, or the whole JDK.
@@ -132,7 +145,8 @@ class Rebase {
     const bool can_trim = is_directory(jdk.home + "/jmods");
     if (!base.modules.empty() && !can_trim) {
       base.modules.clear();
-      note_ = "the JDK in " + jdk.home + " has no jmods: the whole of it is in the image now";
+      note_ += std::string(note_.empty() ? "" : "; ") + "the JDK in " + jdk.home +
+               " has no jmods: the whole of it is in the image now";
     }
     if (base.modules.empty()) {
       java.erase("modules");
@@ -166,7 +180,7 @@ class Rebase {
       } else if (name == kApplicationLayer) {
         layers.push_back(parts_.layers[index]);
         listed.push_back(stated);
-      } else {
+      } else if (name != kArchiveLayer || !was_trained_) {
         note_ += (note_.empty() ? "" : "; ") + ("the layer " + name) +
                  " was made by the JDK of before and is gone: build the image again to have one";
       }
@@ -208,6 +222,7 @@ class Rebase {
   Json manifest_;
   GuestConfig config_;
   std::string note_;
+  bool was_trained_ = false;
 };
 
 ImageFormat format_of(const BootableImage& image) {

@@ -25,7 +25,7 @@ def areas():
 
 def jdk_of(name):
     """17, 25, or '' where a result is about no JDK."""
-    found = re.search(r"\bjdk (\d+)", name)
+    found = re.search(r"\b(?:jdk|Java) (\d+)", name)
     return found[1] if found else ""
 
 
