@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian source packages that the kernel is built with: fetched once, checked, and unpacked.
+"""Debian source packages that the kernel and `moka` are built with: fetched once, checked, and unpacked.
 
 Downloads are kept, and a file whose checksum is right is not fetched again.
 """

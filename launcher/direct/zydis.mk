@@ -10,7 +10,7 @@ ZYDIS       := $(BUILD)/third-party/libzydis.a
 ZYDIS_DOWNLOADS ?= build/downloads
 ZYDIS_STAMP := $(ZYDIS_TREE).unpacked
 
-$(ZYDIS_STAMP): launcher/direct/unpack_zydis.py
+$(ZYDIS_STAMP): launcher/direct/unpack_zydis.py kernel/third_party.py
 	@mkdir -p $(@D)
 	$(call step,FETCH) python3 $< --downloads $(ZYDIS_DOWNLOADS) --out $(ZYDIS_TREE) && touch $@
 

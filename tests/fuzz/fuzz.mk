@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # libFuzzer targets: tests/fuzz/*_fuzz.cc, each with the `// sources:` lines of a unit test (see
-# tests/unit/unit.mk). Built by clang with ASan and UBSan. tests/fuzz/corpus/NAME/ holds seeds.
+# tests/unit/unit.mk). Built by clang with ASan and UBSan. Seeds are text in
+# tests/fuzz/corpus/NAME/, and what tests/parts/fuzz_seeds.py makes.
 
 FUZZ_OUT := $(TEST_OUT)/fuzz
 FUZZ_TARGETS := $(sort $(wildcard tests/fuzz/*_fuzz.cc))

@@ -5,6 +5,7 @@ import concurrent.futures
 import pathlib
 import tempfile
 
+from parts import fuzz_seeds
 from parts.process import run
 
 BUILT = pathlib.Path("build/tests/fuzz")
@@ -15,10 +16,12 @@ def fuzz_one(source, seconds):
     binary = BUILT / source.stem
     if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
         return "was not built; `make fuzzers` says why"
-    seeds = pathlib.Path("tests/fuzz/corpus") / source.stem.removesuffix("_fuzz")
-    with tempfile.TemporaryDirectory() as found:
+    target = source.stem.removesuffix("_fuzz")
+    seeds = pathlib.Path("tests/fuzz/corpus") / target
+    with tempfile.TemporaryDirectory() as found, tempfile.TemporaryDirectory() as made:
+        fuzz_seeds.write(target, pathlib.Path(made))
         command = [str(binary), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
-                   f"-artifact_prefix={BUILT}/{source.stem}-", "-print_final_stats=0", found]
+                   f"-artifact_prefix={BUILT}/{source.stem}-", "-print_final_stats=0", found, made]
         if seeds.is_dir():
             command.append(str(seeds))
         outcome = run(command, seconds * 3 + 60)

@@ -20,6 +20,18 @@ class Outcome:
         return (self.stdout + self.stderr).decode(errors="replace")
 
 
+def stop(process):
+    """Ends a process, which leads a group of its own: in good order, or after half a minute with all its children."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def run(command, timeout, stdin=b"", env=None, cwd=None, signals=()):
     """Runs `command` in a process group of its own. `signals` is a list of (seconds, number): sent to
     the program (not its group) when that long has passed. At the time limit the group is killed."""

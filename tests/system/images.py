@@ -10,13 +10,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 from parts.process import run
 from system import image_training, jdks
+from system.folder_cases import run_cases
 from system.jvm_crash import JVM_OPTION
-from system.system import MOKA, base_environment, missing_moka
+from system.system import MOKA, base_environment
 
 HELLO = "build/java/hello.jar"
 PROGRAM = "build/tests/guest/hello_dynamic"
@@ -342,19 +342,4 @@ NEEDS_NO_JDK = (pair, gce, bad_input, full_disk, damaged_cache, told)
 
 
 def images(results, options):
-    if missing_moka():
-        results.failed("images", missing_moka())
-        return
-    for name, case in CASES.items():
-        if options.only_case not in name:
-            continue
-        if case not in NEEDS_NO_JDK and jdks.find(17) is None:
-            results.skipped(name, jdks.reason_for_absence(17))
-            continue
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="moka-images-") as folder:
-            problem = case(pathlib.Path(folder))
-        if problem.startswith("SKIP "):
-            results.skipped(name, problem.removeprefix("SKIP "))
-        else:
-            results.check(name, problem, time.monotonic() - start)
+    run_cases(results, options, "images", CASES, NEEDS_NO_JDK)

@@ -5,12 +5,12 @@ import contextlib
 import itertools
 import json
 import os
-import signal
 import socket
 import subprocess
 import threading
 import time
 
+from parts.process import stop
 from system.jvm_crash import JVM_OPTION, crash_report
 from system.system import MOKA, base_environment
 
@@ -75,13 +75,7 @@ class Vm:
     def __exit__(self, *_):
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        stop(self.process)
         for reader in self._readers:
             reader.join()
 

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+from parts.process import stop
 from system.terminal import set_size, take_terminal
 
 
@@ -137,13 +138,7 @@ class Session:
         return status if status >= 0 else 128 - status
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        stop(self.process)
         for reader in self._readers:
             reader.join()
         if self._input is not None:

@@ -5,9 +5,8 @@ import json
 import shutil
 import zipfile
 
-from parts.process import run
 from system import jdks
-from system.moka.common import HELLO, PATIENCE, PROGRAM, expect, java, moka, refused, text_of
+from system.moka.common import HELLO, PROGRAM, expect, java, moka, refused, text_of
 
 JARS = "build/tests/system"
 # By which exception each breaks, and where moka check must see it.

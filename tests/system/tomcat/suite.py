@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 
+from parts.process import stop
 from system import artifacts, jdks
 from system.network_vm import Failure, Vm, free_port, has_ipv6
 from system.system import missing_moka
@@ -54,12 +55,7 @@ def on_host(command, folder, port):
         wait_for_port(port, process)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        stop(process)
         log.close()
 
 
