@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
-#include <optional>
 #include <thread>
 
 #include "bench/specjbb_kit.h"
@@ -16,14 +14,17 @@
 #include "run/run_command.h"
 #include "session/exit_report.h"
 #include "support/files.h"
+#include "support/numbers.h"
 
 namespace moka {
 
 const char* const kBenchUsage =
     "usage: moka bench specjbb2015 --kit FOLDER [OPTION]... [-- KITARGS...]\n"
     "\n"
-    "Runs your own SPECjbb2015 kit in a VM and collects its reports in a new folder. KITARGS replace\n"
-    "\"-m COMPOSITE\". A figure may be called a SPECjbb2015 result only as the kit's run rules say.\n"
+    "Runs your own SPECjbb2015 kit in a VM and collects its reports in a new folder. KITARGS "
+    "replace\n"
+    "\"-m COMPOSITE\". A figure may be called a SPECjbb2015 result only as the kit's run rules "
+    "say.\n"
     "\n"
     "  --kit FOLDER       the kit, as SPEC ships it\n"
     "  -o FOLDER          where reports go (specjbb2015-DATE-TIME)\n"
@@ -62,9 +63,8 @@ Result<SpecjbbRun> parse(const Words& words) {
     } else if (word == "-m") {
       run.memory_mib = MOKA_TRY(parse_memory_mib(value));
     } else if (word == "-c") {
-      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), run.cpus);
-      if (error != std::errc() || end != value.data() + value.size() || run.cpus == 0)
-        return Error{"-c " + value + ": not a number of CPUs"};
+      run.cpus = parse_number<unsigned>(value).value_or(0);
+      if (run.cpus == 0) return Error{"-c " + value + ": not a number of CPUs"};
     } else if (word == "--jdk") {
       run.jdk = absolute_path(value);
     } else {

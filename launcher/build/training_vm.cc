@@ -16,6 +16,8 @@
 #include "support/command.h"
 #include "support/files.h"
 #include "support/interruption.h"
+#include "support/numbers.h"
+#include "support/process_statistics.h"
 #include "tools/tool_client.h"
 
 namespace moka {
@@ -40,21 +42,13 @@ constexpr std::string_view kOk = "HTTP/1.";
 double seconds_of_children(pid_t process) {
   const std::string self = std::to_string(process);
   const auto children = read_file("/proc/" + self + "/task/" + self + "/children", 4096);
-  double total = 0;
+  std::uint64_t milliseconds_used = 0;
   if (!children) return 0;
   for (const std::string& child : split(trim(children.value()), ' ')) {
-    const auto stat = read_file("/proc/" + child + "/stat", 4096);
-    if (!stat) continue;
-    // Behind the name in brackets, which may hold anything: state, then numbers.
-    const std::size_t name_end = stat.value().rfind(')');
-    if (name_end == std::string::npos) continue;
-    const std::vector<std::string> fields = split(trim(stat.value().substr(name_end + 1)), ' ');
-    constexpr std::size_t kUser = 11, kSystem = 12;
-    if (fields.size() <= kSystem) continue;
-    total +=
-        std::strtod(fields[kUser].c_str(), nullptr) + std::strtod(fields[kSystem].c_str(), nullptr);
+    if (const auto id = parse_number<pid_t>(child))
+      milliseconds_used += process_statistics(*id).value_or(ProcessStatistics()).cpu_milliseconds;
   }
-  return total / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return static_cast<double>(milliseconds_used) / 1000;
 }
 
 class Watcher {
@@ -118,8 +112,6 @@ class Watcher {
     if (object.is_object() && object.contains("event") && object["event"].is_string()) {
       if (object["event"] == "listening" && object.value("protocol", "") == "tcp") is_ready_ = true;
       if (object["event"] == "error" && object["message"].is_string()) error_ = object["message"];
-    } else if (!trim(line).empty()) {
-      last_line_ = line;
     }
   }
 
@@ -195,7 +187,7 @@ class Watcher {
 
   const TrainingRun& run_;
   StartedProgram program_;
-  std::string text_, error_, last_line_;
+  std::string text_, error_;
   bool is_ready_ = false;
   bool has_ended_ = false;
 };

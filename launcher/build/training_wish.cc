@@ -2,10 +2,10 @@
 #include "build/training_wish.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "cli/argument_file.h"
+#include "support/numbers.h"
 
 namespace moka {
 namespace {
@@ -28,10 +28,8 @@ Result<TrainingWish::Url> parse_url(const std::string& word) {
   TrainingWish::Url url;
   url.target = slash == std::string_view::npos ? "/" : rest.substr(slash);
   if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
-    const std::string_view port = host.substr(colon + 1);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
-    if (error != std::errc() || end != port.data() + port.size() || url.port == 0)
-      return wrong("no port; give a number from 1 to 65535");
+    url.port = parse_number<std::uint16_t>(host.substr(colon + 1)).value_or(0);
+    if (url.port == 0) return wrong("no port; give a number from 1 to 65535");
     host = host.substr(0, colon);
   }
   if (host != "localhost" && host != "127.0.0.1")
@@ -61,10 +59,8 @@ Result<TrainingWish> parse_training(const std::string& text) {
 }
 
 Result<unsigned> parse_training_limit(const std::string& text) {
-  unsigned seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds == 0 ||
-      seconds > kLongestLimit)
+  const unsigned seconds = parse_number<unsigned>(text).value_or(0);
+  if (seconds == 0 || seconds > kLongestLimit)
     return Error{"--train-limit " + text + " is no number of seconds; give one from 1 to " +
                  std::to_string(kLongestLimit)};
   return seconds;

@@ -2,7 +2,6 @@
 #include "cli/run_options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <deque>
 #include <span>
@@ -14,6 +13,7 @@
 #include "guest/memory_plan.h"
 #include "registry/vm_name.h"
 #include "support/files.h"
+#include "support/numbers.h"
 
 namespace moka {
 
@@ -288,9 +288,8 @@ class Parser {
   }
 
   Result<void> read_cpus(std::string text) {
-    unsigned cpus = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
-    if (error != std::errc() || end != text.data() + text.size() || cpus == 0 || cpus > kMostCpus)
+    const unsigned cpus = parse_number<unsigned>(text).value_or(0);
+    if (cpus == 0 || cpus > kMostCpus)
       return Error{"-c " + text + " is no number of CPUs; give one from 1 to " +
                    std::to_string(kMostCpus)};
     options_.cpus = cpus;
@@ -298,10 +297,8 @@ class Parser {
   }
 
   Result<void> read_owner(std::string text) {
-    int owner = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), owner);
-    if (error != std::errc() || end != text.data() + text.size() || owner <= 0)
-      return Error{"--owner " + text + " is no process; give its number"};
+    const int owner = parse_number<int>(text).value_or(0);
+    if (owner <= 0) return Error{"--owner " + text + " is no process; give its number"};
     options_.owner = owner;
     return {};
   }

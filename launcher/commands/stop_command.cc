@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // moka stop, moka kill: end a VM, as a signal from its own terminal would, or by force.
-#include <charconv>
 #include <csignal>
 
 #include "commands/commands.h"
 #include "commands/process_handle.h"
 #include "session/exit_report.h"
+#include "support/numbers.h"
 #include "tools/tool_client.h"
 #include "tools/tool_server.h"
 
@@ -69,9 +69,8 @@ int stop_command(const Words& words) {
   Words names = words;
   if (!names.empty() && names.front().starts_with("-")) {
     const std::string text = names.size() > 1 ? names[1] : "";
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (names.front() != "-t" || error != std::errc() || end != text.data() + text.size() ||
-        seconds < 0 || seconds > kMostSeconds)
+    seconds = parse_number<int>(text).value_or(-1);
+    if (names.front() != "-t" || seconds < 0 || seconds > kMostSeconds)
       return complain("stop knows -t SECONDS (moka stop --help)", kStatusBadInput);
     names.erase(names.begin(), names.begin() + 2);
   }

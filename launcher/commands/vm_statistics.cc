@@ -3,13 +3,14 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
 #include <vector>
 
 #include "support/files.h"
+#include "support/numbers.h"
+#include "support/process_statistics.h"
 
 namespace moka {
 namespace {
@@ -25,10 +26,7 @@ std::vector<std::string> words_of(std::string_view text) {
 }
 
 std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
-  return value;
+  return parse_number<std::uint64_t>(text);
 }
 
 // "123K", "4M", "1G", as HotSpot writes them.
@@ -43,21 +41,6 @@ std::optional<std::uint64_t> size_in(std::string_view word) {
   return *value << (10 * (unit + 1));
 }
 
-void add_process(const std::string& folder, HostUse& use) {
-  const Result<std::string> stat = read_file(folder + "/stat", kLongestFile);
-  if (!stat) return;
-  // The name in brackets may hold anything; what follows its last bracket does not.
-  const std::size_t end = stat.value().rfind(')');
-  if (end == std::string::npos) return;
-  const std::vector<std::string> fields = words_of(stat.value().substr(end + 1));
-  // From the third on: utime and stime are the 14th and 15th, rss the 24th (proc(5)).
-  if (fields.size() < 22) return;
-  const auto ticks = number(fields[11]).value_or(0) + number(fields[12]).value_or(0);
-  use.cpu_milliseconds += ticks * 1000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  use.resident_bytes +=
-      number(fields[21]).value_or(0) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace
 
 HostUse host_use(pid_t process) {
@@ -65,7 +48,11 @@ HostUse host_use(pid_t process) {
   std::vector<std::string> pending{std::to_string(process)};
   for (std::size_t index = 0; index < pending.size() && index < kMostProcesses; ++index) {
     const std::string folder = "/proc/" + pending[index];
-    add_process(folder, use);
+    if (const auto id = parse_number<pid_t>(pending[index])) {
+      const ProcessStatistics statistics = process_statistics(*id).value_or(ProcessStatistics());
+      use.cpu_milliseconds += statistics.cpu_milliseconds;
+      use.resident_bytes += statistics.resident_bytes;
+    }
     std::error_code error;
     for (std::filesystem::directory_iterator task(folder + "/task", error), end;
          !error && task != end; task.increment(error))

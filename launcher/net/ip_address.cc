@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/ip_address.h"
+#include "support/numbers.h"
 
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace moka {
@@ -64,10 +64,8 @@ std::string endpoint_text(const IpAddress& address, std::uint16_t port) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0) return {};
-  return port;
+  const auto port = parse_number<std::uint16_t>(text);
+  return port == std::uint16_t{0} ? std::nullopt : port;
 }
 
 SocketAddress::SocketAddress(const IpAddress& address, std::uint16_t port) {

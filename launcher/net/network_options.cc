@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/network_options.h"
+#include "support/numbers.h"
 
 #include <net/if.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace moka {
 namespace {
@@ -15,11 +15,9 @@ constexpr unsigned kMostMtu = 65535;
 // User networking itself sends frames of this size.
 constexpr unsigned kMostUserMtu = 1500;
 
-std::optional<unsigned> parse_number(std::string_view text, unsigned most) {
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number > most) return {};
-  return number;
+std::optional<unsigned> parse_number_to(std::string_view text, unsigned most) {
+  const auto number = parse_number<unsigned>(text);
+  return number && *number > most ? std::nullopt : number;
 }
 
 Result<IpAddress> parse_address(const char* option, std::string_view text) {
@@ -136,7 +134,7 @@ Result<void> read_interface_address(std::string_view text, NetworkOptions& optio
   const std::optional<unsigned> prefix =
       slash == std::string_view::npos || !address
           ? std::nullopt
-          : parse_number(text.substr(slash + 1), address->is_v4() ? 32 : 128);
+          : parse_number_to(text.substr(slash + 1), address->is_v4() ? 32 : 128);
   if (!address || !prefix || *prefix == 0 || address->is_any() || address->is_loopback())
     return Error{"--ip " + std::string(text) +
                  " is no address for an interface; give ADDRESS/PREFIX, as in 192.168.7.2/24, "
@@ -156,7 +154,7 @@ Result<void> read_name_server(std::string_view text, NetworkOptions& options) {
 }
 
 Result<void> read_mtu(std::string_view text, NetworkOptions& options) {
-  const std::optional<unsigned> mtu = parse_number(text, kMostMtu);
+  const std::optional<unsigned> mtu = parse_number_to(text, kMostMtu);
   if (!mtu || *mtu < kLeastMtu)
     return Error{"--mtu " + std::string(text) + " is no MTU; give a number from " +
                  std::to_string(kLeastMtu) + " to " + std::to_string(kMostMtu)};

@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "support/files.h"
+#include "support/process_statistics.h"
 
 namespace moka {
 namespace {
@@ -87,23 +88,14 @@ void QemuProcess::kill() {
   if (pid_ > 0 && !end_) ::kill(pid_, SIGKILL);
 }
 
-// Its line of /proc from the third field on: the second, the command's name, may hold blanks and parentheses.
-std::string QemuProcess::statistics() const {
-  const Result<std::string> text = read_file("/proc/" + std::to_string(pid_) + "/stat", 65536);
-  if (!text) return "";
-  const std::size_t name_end = text.value().rfind(')');
-  return name_end == std::string::npos ? "" : text.value().substr(name_end + 1);
+bool QemuProcess::is_stopped() const {
+  const auto statistics = process_statistics(pid_);
+  return statistics && statistics->state == 'T';
 }
 
-bool QemuProcess::is_stopped() const { return statistics().starts_with(" T"); }
-
 long QemuProcess::cpu_milliseconds() const {
-  unsigned long user = 0;
-  unsigned long system = 0;
-  if (std::sscanf(statistics().c_str(), " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-    return 0;
-  return static_cast<long>((user + system) * 1000 /
-                           static_cast<unsigned long>(::sysconf(_SC_CLK_TCK)));
+  const auto statistics = process_statistics(pid_);
+  return statistics ? static_cast<long>(statistics->cpu_milliseconds) : 0;
 }
 
 }  // namespace moka

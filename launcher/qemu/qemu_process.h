@@ -41,7 +41,6 @@ class QemuProcess {
   pid_t pid() const { return pid_; }
 
  private:
-  std::string statistics() const;
   QemuProcess(pid_t pid, UniqueFd output) : pid_(pid), output_(std::move(output)) {}
 
   pid_t pid_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/exit_report.h"
+#include "support/numbers.h"
 
-#include <charconv>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -35,12 +35,8 @@ std::optional<std::string_view> take_field(std::string_view& text, std::string_v
 }
 
 std::optional<int> number_in(std::optional<std::string_view> text, int largest) {
-  int number = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < 0 || number > largest)
-    return std::nullopt;
-  return number;
+  const auto number = text ? parse_number<int>(*text) : std::nullopt;
+  return number && (*number < 0 || *number > largest) ? std::nullopt : number;
 }
 
 }  // namespace

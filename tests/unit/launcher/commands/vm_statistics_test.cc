@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/commands/vm_statistics.cc launcher/support/files.cc
+// sources: launcher/commands/vm_statistics.cc launcher/support/files.cc launcher/support/process_statistics.cc
 
 #include "commands/vm_statistics.h"
 

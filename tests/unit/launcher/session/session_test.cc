@@ -11,6 +11,7 @@
 // sources: launcher/image/tree_plan.cc launcher/jar/class_path.cc launcher/jar/jar_manifest.cc
 // sources: launcher/jar/zip_reader.cc launcher/jdk/jdk.cc launcher/qemu/accelerator_probe.cc
 // sources: launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc launcher/qemu/qemu_command.cc
+// sources: launcher/support/process_statistics.cc
 // sources: launcher/qemu/qemu_process.cc launcher/run/run_command.cc launcher/run/target.cc
 // sources: launcher/cli/environment_file.cc launcher/guest/host_folder.cc
 // sources: launcher/net/ip_address.cc launcher/net/network_options.cc launcher/net/tap.cc
