@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/loopback_connection.h"
 
+#include "base/number.h"
 #include "base/vector.h"
 #include "net/inet_address.h"
 #include "net/inet_socket.h"
@@ -15,12 +16,8 @@ constexpr std::string_view kNoMemory = "the VM has no memory left for tools";
 std::uint16_t parse_port(std::string_view text) {
   constexpr std::size_t kMostDigits = 5;
   constexpr unsigned kLastPort = 0xffff;
-  unsigned port = 0;
   if (text.size() > kMostDigits) return 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return 0;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
+  const std::uint64_t port = parse_decimal(text).value_or(0);
   return port <= kLastPort ? static_cast<std::uint16_t>(port) : 0;
 }
 

@@ -11,7 +11,7 @@
 #include "device/block_device.h"
 #include "drivers/virtio_scsi_queue.h"
 #include "drivers/virtio_start.h"
-#include "sched/wait_queue.h"
+#include "sched/thread.h"
 #include "sync/context.h"
 #include "time/clock.h"
 #include "trace/log.h"
@@ -93,8 +93,7 @@ Result<void> ScsiDisk::wait_until_ready(Questioner& questioner) {
     if (answer.verdict == ScsiVerdict::kDone) return {};
     const bool later = answer.verdict == ScsiVerdict::kLater || answer.verdict == ScsiVerdict::kAgain;
     if (!later || now() >= deadline) return Errno::kEIO;
-    WaitQueue nobody;
-    (void)wait_until(nobody, now() + Duration::milliseconds(50), Interruptible::kNo, [] { return false; });
+    (void)sleep_until(now() + Duration::milliseconds(50), Interruptible::kNo).ok();  // nothing interrupts
   }
 }
 

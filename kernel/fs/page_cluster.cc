@@ -9,7 +9,7 @@
 //
 // Lock: reserve_lock (Mutex, kPageCache) for the reserve, held while it is filled and copied from. Thread context.
 
-#include <algorithm>
+#include <bit>
 #include <bitset>
 #include <cstring>
 
@@ -35,15 +35,9 @@ struct Reserve {
 };
 Global<Reserve> the_reserve;
 
-unsigned order_for(std::uint64_t pages) {
-  unsigned order = 0;
-  while ((std::uint64_t{1} << order) < pages) ++order;
-  return order;
-}
-
 // That many frames one behind the other, each of which is freed on its own.
 Result<PhysAddr> allocate_row(std::uint64_t pages) {
-  const unsigned order = order_for(pages);
+  const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
   const PhysAddr block = TRY(allocate_frames(order, FrameUse::kPageCache, FrameContents::kUninitialised));
   split_allocated_block(block, order);
   for (std::uint64_t i = pages; i < std::uint64_t{1} << order; ++i) free_frame(block + (i << kPageShift));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/control_line.h"
 
+#include "base/number.h"
 #include "contract/vm_contract.h"
 
 namespace mokapot {
@@ -18,19 +19,8 @@ std::string_view take_word(std::string_view& text) {
 }
 
 std::optional<std::uint64_t> take_number(std::string_view& text, std::uint64_t least, std::uint64_t most) {
-  const std::string_view word = take_word(text);
-  if (word.empty()) return std::nullopt;
-  std::uint64_t value = 0;
-  for (const char c : word) {
-    if (c < '0' || c > '9') return std::nullopt;
-    const std::uint64_t digit = static_cast<std::uint64_t>(c - '0');
-    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, digit, &value)) {
-      return std::nullopt;
-    }
-  }
-  if (value < least || value > most) return std::nullopt;
-  return value;
+  const std::optional<std::uint64_t> value = parse_decimal(take_word(text));
+  return value && (*value < least || *value > most) ? std::nullopt : value;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "linux/proc_nodes.h"
 
 #include "base/format.h"
+#include "base/number.h"
 #include "fs/vfs.h"
 #include "linux/proc_nodes_internal.h"
 #include "linux/system_version.h"
@@ -15,12 +16,9 @@ namespace proc_nodes {
 bool parse_number(std::string_view text, std::uint64_t& number) {
   constexpr std::size_t kMostDigits = 9;
   if (text.empty() || text.size() > kMostDigits || (text.size() > 1 && text.front() == '0')) return false;
-  number = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return false;
-    number = number * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return true;
+  const std::optional<std::uint64_t> parsed = parse_decimal(text);
+  number = parsed.value_or(0);
+  return parsed.has_value();
 }
 
 namespace {

@@ -23,6 +23,11 @@ WakeReason block(Instant, Interruptible) {
   return WakeReason::kWoken;
 }
 
+Result<void> sleep_until(Instant deadline, Interruptible interruptible) {
+  (void)block(deadline, interruptible);
+  return {};
+}
+
 Waiter::Waiter() : callback_(nullptr), context_(nullptr) {}
 Waiter::~Waiter() = default;
 void WaitQueue::add(Waiter&) {}
