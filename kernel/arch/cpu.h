@@ -43,6 +43,10 @@ bool in_interrupt();
 void relax();
 void halt_until_interrupt();
 
+// Full barrier between this CPU and a device that works in memory. Unlike a locked instruction, which QEMU's
+// translator makes an ordinary one for a machine of one CPU, it holds there too (from QEMU 8.1 on).
+void device_barrier();
+
 // Cycle counter, not serialised. Unit: ticks of the TSC.
 std::uint64_t cycle_counter();
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "arch/cpu.h"
 #include "base/assert.h"
 
 namespace mokapot {
@@ -138,7 +139,7 @@ bool Virtqueue::publish() {
   shown_available_ = next_available_;
   // The device looks for more work after it has set its mark; we look at its mark after we have
   // shown more. A full fence on either side, or both could miss the other.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  arch::device_barrier();
   if (event_index_) return passes_event(available_event(), next_available_, before);
   return (used_flags() & kUsedNoNotify) == 0;
 }
@@ -179,7 +180,7 @@ bool Virtqueue::enable_interrupt() {
   else
     store_release(available_flags(), 0);
   // The mark before the look at the index, as in publish().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  arch::device_barrier();
   return broken_ || used_index() == next_used_;
 }
 

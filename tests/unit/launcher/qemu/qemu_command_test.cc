@@ -51,6 +51,17 @@ TEST(QemuCommand, GivesMicrovmModernMmioDevices) {
   EXPECT_FALSE(has(command, "-append"));
 }
 
+// One that could have no second processor would be translated without barriers and locked
+// instructions, beside the devices' threads.
+TEST(QemuCommand, LetsTheTranslatorKeepBarriersForOneProcessor) {
+  QemuSpec one = spec();
+  EXPECT_TRUE(has(joined(qemu_command(one)), "-smp 2 "));
+  one.cpus = 1;
+  EXPECT_TRUE(has(joined(qemu_command(one)), "-smp 1,maxcpus=2 "));
+  one.accelerator = Accelerator::kKvm;
+  EXPECT_TRUE(has(joined(qemu_command(one)), "-smp 1 "));
+}
+
 TEST(QemuCommand, GivesPcMachinesModernPciDevices) {
   QemuSpec pc = spec();
   pc.machine = RunOptions::Machine::kQ35;

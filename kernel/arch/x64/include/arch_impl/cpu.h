@@ -106,6 +106,7 @@ inline bool in_interrupt() {
 }
 inline void relax() { asm volatile("pause" : : : "memory"); }
 inline void halt_until_interrupt() { asm volatile("sti; hlt" : : : "memory"); }
+inline void device_barrier() { asm volatile("mfence" : : : "memory"); }
 inline std::uint64_t cycle_counter() {
   std::uint32_t low, high;
   asm volatile("rdtsc" : "=a"(low), "=d"(high));

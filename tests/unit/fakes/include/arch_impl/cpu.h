@@ -65,6 +65,7 @@ inline void halt_until_interrupt() {
   ++fake::cpu.halts;
   if (fake::cpu.on_halt != nullptr) fake::cpu.on_halt();
 }
+inline void device_barrier() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 inline std::uint64_t cycle_counter() { return __builtin_ia32_rdtsc(); }
 
 }  // namespace mokapot::arch
