@@ -22,6 +22,13 @@ void prepare_context(SwitchContext& context, VirtAddr stack_top, void (*entry)(v
 // Saves the caller in from and continues where to was saved. Interrupts off.
 extern "C" void arch_switch_stacks(SwitchContext* from, const SwitchContext* to);
 
+// Where code stands: for backtraces (arch/traps.h).
+struct CodePosition {
+  VirtAddr instruction, frame_pointer;
+};
+// Of a context that is saved; null where its stack cannot be read. Any context; out of date once it runs.
+CodePosition parked_position(const SwitchContext& context);
+
 // Tells this CPU which kernel stack entries from the application use from now on. Interrupts off.
 void set_kernel_stack(VirtAddr bottom, VirtAddr top);
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "arch/context.h"
 #include "arch/trap_frame.h"
 #include "base/types.h"
 
@@ -35,6 +36,7 @@ struct TrapHandlers {
   void (*application_work)(TrapFrame& frame);
   void (*reschedule)();                        // interrupts off
   void (*report)(const char* line);            // where registers and backtraces of kernel bugs go; any context
+  void (*asked_for_state)(const TrapFrame& frame);  // an NMI: somebody asks what this CPU does. Must not fault
 };
 void set_trap_handlers(const TrapHandlers& handlers);
 
@@ -64,8 +66,12 @@ void initialise_cpu(const CpuSetup& setup);
 bool prepare_cpu(CpuId cpu, VirtAddr trap_stacks);  // kTrapStackBytes of always-mapped memory
 inline constexpr std::uint64_t kTrapStackBytes = 16 * 1024;
 
-// Prints the call chain that starts at the frame pointer; never faults. The sink gets whole lines.
-void print_backtrace(VirtAddr instruction, VirtAddr frame_pointer, void (*print)(const char* line));
+// Visits the instruction and the return addresses of the call chain that starts at the frame pointer; never faults.
+void walk_stack(CodePosition position, void (*visit)(VirtAddr address, void* context), void* context);
+// "function+0x10"; the address alone if it is in no function of the kernel. Cut to size, with a NUL.
+void describe_code(VirtAddr address, char* text, std::size_t size);
+// Prints the call chain. The sink gets whole lines.
+void print_backtrace(CodePosition position, void (*print)(const char* line));
 void print_registers(const TrapFrame& frame, void (*print)(const char* line));
 
 }  // namespace mokapot::arch

@@ -20,6 +20,7 @@
 #include "irq/irq.h"
 #include "linux/dispatch.h"
 #include "linux/segments.h"
+#include "linux/thread_report.h"
 #include "linux/timers.h"
 #include "memory/frames.h"
 #include "memory/heap.h"
@@ -46,6 +47,7 @@ void halt_this_cpu(void*) {
     arch::halt_until_interrupt();
   }
 }
+void describe_threads() { report_stopped_threads(WithStacks::kNo, serial_log_sink); }
 void end_after_panic() { debug_exit(contract::kPanicExitCode); }
 
 void prepare_log(std::string_view command_line) {
@@ -92,7 +94,7 @@ extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, 
   seed_random();
   initialise_interrupt_controllers(platform);
   set_vector_handler(kStopVector, halt_this_cpu, nullptr);
-  set_panic_hooks({.print = serial_log_sink, .stop_other_cpus = stop_other_cpus, .describe_threads = nullptr, .end_vm = end_after_panic});
+  set_panic_hooks({.print = serial_log_sink, .stop_other_cpus = stop_other_cpus, .describe_threads = describe_threads, .end_vm = end_after_panic});
   initialise_clocks(platform);
   initialise_timers();
   initialise_cross_calls();

@@ -3,6 +3,7 @@
 
 #include <climits>
 
+#include "arch/cpu.h"
 #include "boot/kernel_map.h"
 #include "memory/frames.h"
 #include "memory/heap.h"
@@ -88,6 +89,12 @@ void lock_out_of_order() {
   SpinGuard first(low);
 }
 
+// The other CPUs have nothing to run; this one will not answer.
+void hang() {
+  arch::interrupts_disable();
+  while (beyond != 0) arch::relax();
+}
+
 struct Fault {
   const char* name;
   void (*commit)();
@@ -99,6 +106,7 @@ constexpr Fault kFaults[] = {
     {"write-text", write_text},       {"write-text-alias", write_text_alias},
     {"execute-data", execute_data},   {"sum-overflow", overflow},
     {"index", index_too_far},         {"lock-order", lock_out_of_order},
+    {"hang", hang},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "arch/traps.h"
 #include "base/format.h"
+#include "boot/state_report.h"
 #include "exec/direct_calls.h"
 #include "irq/irq.h"
 #include "linux/dispatch.h"
@@ -109,6 +110,7 @@ void wire_traps() {
   };
   handlers.reschedule = reschedule;
   handlers.report = [](const char* line) { LOG_ERROR("%s", line); };
+  handlers.asked_for_state = report_state;
   arch::set_trap_handlers(handlers);
 }
 

@@ -40,6 +40,9 @@ inline constexpr const char* kOptionAddress = "mokapot.ip";       // =ADDRESS/PR
 inline constexpr const char* kOptionGateway = "mokapot.gateway";  // =ADDRESS; one a family
 inline constexpr const char* kOptionNameServer = "mokapot.dns";   // =ADDRESS; repeated
 
+// What the kernel says on the serial port when an NMI asks it what it is doing begins with this, for each CPU.
+inline constexpr const char* kStatePrefix = "STATE: ";
+
 inline constexpr const char* kConfigFile = "mokapot.conf";
 
 // Records of the configuration file.

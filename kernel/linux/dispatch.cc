@@ -120,4 +120,8 @@ const char* syscall_name(std::uint64_t number) {
   return number < kSlots ? table.descriptions[number].name : nullptr;
 }
 
+std::size_t syscall_argument_count(std::uint64_t number) {
+  return number < kSlots ? table.descriptions[number].argument_count : 0;
+}
+
 }  // namespace mokapot

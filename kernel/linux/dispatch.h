@@ -14,7 +14,8 @@ enum class SyscallTrace : std::uint8_t { kOff, kOn };
 // application starts; at any time after.
 void set_syscall_trace(SyscallTrace trace);
 
-// Name of a call in the table, nullptr for one that is not.
+// Name of a call in the table, nullptr for one that is not; and how many arguments it has.
 const char* syscall_name(std::uint64_t number);
+std::size_t syscall_argument_count(std::uint64_t number);
 
 }  // namespace mokapot

@@ -52,6 +52,12 @@ Result<void> list_processes(PseudoContext, std::uint64_t first,
 constexpr PseudoEntry kProcess = pseudo_directory("", kProcessEntries);
 constexpr PseudoDynamic kProcesses{find_process, list_processes, &kProcess};
 
+// What Linux has not: for moka's tools.
+constexpr PseudoEntry kOwnEntries[] = {
+    pseudo_file("threads", print_all_threads, 0400),
+    kPseudoEnd,
+};
+
 constexpr PseudoEntry kRootEntries[] = {
     // Hierarchy 0 throughout: cgroup v2.
     pseudo_text("cgroups",
@@ -64,6 +70,7 @@ constexpr PseudoEntry kRootEntries[] = {
     pseudo_file("loadavg", print_load_average),
     pseudo_file("meminfo", print_meminfo),
     pseudo_text("modules", ""),
+    pseudo_directory("mokapot", kOwnEntries),
     pseudo_text_link("mounts", "self/mounts"),
     pseudo_link("self", print_self),
     pseudo_file("stat", print_stat),

@@ -47,6 +47,11 @@ struct HugeTlbPages {
   unsigned long total, reserved;
 };
 HugeTlbPages huge_tlb_pages();
+// proc_nodes_threads.cc
+Result<void> print_system_call(TextSink& out, PseudoContext);
+Result<void> print_kernel_stack(TextSink& out, PseudoContext);
+Result<void> print_wait_channel(TextSink& out, PseudoContext);
+Result<void> print_all_threads(TextSink& out, PseudoContext);
 // proc_nodes_system.cc
 Result<void> print_cpuinfo(TextSink& out, PseudoContext);
 Result<void> print_stat(TextSink& out, PseudoContext);

@@ -365,9 +365,12 @@ constexpr PseudoEntry kThreadEntries[] = {
     pseudo_file("maps", print_maps),
     pseudo_object_link("root", follow_root),
     pseudo_file("smaps", print_smaps),
+    pseudo_file("stack", print_kernel_stack, 0400),
     pseudo_file("stat", print_thread_stat),
     pseudo_file("statm", print_statm),
     pseudo_file("status", print_status),
+    pseudo_file("syscall", print_system_call, 0400),
+    pseudo_file("wchan", print_wait_channel),
     kPseudoEnd,
 };
 
@@ -393,12 +396,15 @@ constexpr PseudoEntry kProcessEntries[] = {
     pseudo_text("setgroups", "allow\n", 0644),
     pseudo_file("smaps", print_smaps),
     pseudo_file("smaps_rollup", print_smaps_rollup),
+    pseudo_file("stack", print_kernel_stack, 0400),
     pseudo_file("stat", print_process_stat),
     pseudo_file("statm", print_statm),
     pseudo_file("status", print_status),
+    pseudo_file("syscall", print_system_call, 0400),
     pseudo_directory("task", nullptr, &kThreads),
     pseudo_text("uid_map", "         0          0 4294967295\n"),
     pseudo_text("gid_map", "         0          0 4294967295\n"),
+    pseudo_file("wchan", print_wait_channel),
     kPseudoEnd,
 };
 

@@ -134,6 +134,11 @@ void for_each_thread(void (*visit)(Thread& thread, void* context), void* context
   for (Thread& thread : *all_threads) visit(thread, context);
 }
 
+void for_each_stopped_thread(void (*visit)(Thread& thread, void* context), void* context) NO_THREAD_SAFETY_ANALYSIS {
+  if (!all_threads.constructed()) return;
+  for (Thread& thread : *all_threads) visit(thread, context);
+}
+
 std::uint32_t thread_count() { return live_threads.load(std::memory_order_relaxed); }
 
 ApplicationUsage application_usage() {

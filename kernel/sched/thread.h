@@ -73,6 +73,10 @@ class Thread : public RefCounted<Thread> {
   void set_thread_pointer(std::uint64_t base);  // of the calling thread, or before start()
 
   Runs runs() const { return runs_; }
+  // For reports, from any context and without a lock: true a moment ago.
+  bool was_on_cpu() const { return scheduling_.place == Place::kRunning; }
+  Instant last_switch() const { return scheduling_.running_since; }  // when it last began or ceased to run
+  arch::CodePosition parked_position() const { return arch::parked_position(context_); }  // while it does not run
   // Times that it blocked, and times that another took its CPU: getrusage.
   std::uint64_t voluntary_switches() const { return voluntary_switches_.load(std::memory_order_relaxed); }
   std::uint64_t forced_switches() const { return forced_switches_.load(std::memory_order_relaxed); }
@@ -164,6 +168,8 @@ void initialise_scheduler(KernelStack boot_stack);
 
 // For procfs, watchdogs and panics. visit must not block.
 void for_each_thread(void (*visit)(Thread& thread, void* context), void* context);
+// The same without the lock, for a kernel whose threads stand still.
+void for_each_stopped_thread(void (*visit)(Thread& thread, void* context), void* context);
 std::uint32_t thread_count();
 struct CpuTimes { Duration busy; Duration idle; };
 CpuTimes cpu_times(CpuId cpu);

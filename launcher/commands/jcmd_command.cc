@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "commands/commands.h"
+#include "commands/vm_statistics.h"
+#include "contract/vm_contract.h"
 #include "session/exit_report.h"
 #include "support/files.h"
 #include "tools/tool_client.h"
@@ -21,17 +23,21 @@ const char* const kJcmdUsage =
     "  -f FILE  commands from a file, one a line\n";
 const char* const kThreadsUsage =
     "usage: moka threads VM [-l] [-e]\n"
+    "       moka threads VM --kernel\n"
     "\n"
-    "The stacks of all threads of the JVM in a VM.\n"
+    "The stacks of all threads of the JVM in a VM; or what all threads of the VM do in its kernel,\n"
+    "which needs no JVM that answers.\n"
     "\n"
-    "  -l  java.util.concurrent locks, too\n"
-    "  -e  more about each thread\n";
+    "  -l        java.util.concurrent locks, too\n"
+    "  -e        more about each thread\n"
+    "  --kernel  system calls and kernel stacks\n";
 
 namespace {
 
 constexpr std::size_t kLongestFile = 1 << 20;
 // jcmd names the process that it asks; a VM's program has this number.
 constexpr const char* kHeader = "1:\n";
+constexpr const char* kKernelThreads = "mokapot/threads";
 
 // Prints the answer to one command; the exit status. `header` comes before the first word of the
 // JVM's.
@@ -54,6 +60,16 @@ int show(const VmView& vm, const std::string& command, std::string header = "") 
     return kStatusRefused;
   }
   if (!has_printed) std::printf("Command executed successfully\n");
+  return 0;
+}
+
+// What /proc/mokapot/threads says.
+int show_kernel_threads(const VmView& vm) {
+  std::string answer;
+  const Result<void> asked = ask_vm(vm, {mokapot::contract::kToolProc, kKernelThreads},
+                                    [&answer](std::string_view piece) { answer += piece; });
+  if (!asked) return complain(asked.error().message, kStatusRefused);
+  std::fputs(proc_files(answer)[kKernelThreads].c_str(), stdout);
   return 0;
 }
 
@@ -99,9 +115,12 @@ int jcmd_command(const Words& words) {
 int threads_command(const Words& words) {
   if (wants_help(words, kThreadsUsage)) return 0;
   std::string name, options;
+  bool is_kernel = false;
   for (const std::string& word : words) {
     if (word == "-l" || word == "-e")
       options += " " + word;
+    else if (word == "--kernel")
+      is_kernel = true;
     else if (word.starts_with("-") || !name.empty())
       return complain("threads does not know " + word + " (moka threads --help)", kStatusBadInput);
     else
@@ -111,6 +130,9 @@ int threads_command(const Words& words) {
     return complain("say which VM: moka threads VM (moka ps shows them)", kStatusBadInput);
   const Result<VmView> vm = find_vm(name);
   if (!vm) return complain(vm.error().message, kStatusBadInput);
+  if (is_kernel && !options.empty())
+    return complain("--kernel shows the kernel's threads; -l and -e are for Java's", kStatusBadInput);
+  if (is_kernel) return show_kernel_threads(vm.value());
   return show(vm.value(), "Thread.print" + options);
 }
 

@@ -10,6 +10,7 @@ namespace moka {
 namespace {
 
 constexpr std::string_view kPanic = mokapot::contract::kPanicPrefix;
+constexpr std::string_view kState = mokapot::contract::kStatePrefix;
 
 }  // namespace
 
@@ -38,7 +39,7 @@ std::string SerialLog::last_lines(std::size_t count) const {
     --count;
   }
   start = start == std::string_view::npos ? 0 : start + 1;
-  start = std::min(start, text.find(kPanic));
+  start = std::min({start, text.find(kPanic), text.find(kState)});
   std::string lines;
   // A terminal must not be commanded by what a broken kernel prints.
   for (const char letter : text.substr(start))

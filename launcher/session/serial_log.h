@@ -18,7 +18,7 @@ class SerialLog {
   // What follows the panic prefix on the first panic line; "" without a panic.
   std::string panic() const;
   // The last `count` whole or started lines, printable characters only, each ended by '\n'. After a
-  // panic, all from the panic line on if that is more.
+  // panic, or an answer to an NMI, all from its first line on if that is more.
   std::string last_lines(std::size_t count) const;
   bool is_empty() const { return text_.empty(); }
 

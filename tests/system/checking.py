@@ -2,6 +2,7 @@
 """The kernel that checks itself (make DEBUG=1): that each of its checks finds the fault that it is for, and that
 programs find none."""
 
+import concurrent.futures
 import os
 
 from parts.process import run
@@ -27,6 +28,10 @@ FAULTS = {
     "index": "undefined behaviour: an index is beyond its array",
     "lock-order": "lock order:",
 }
+# A kernel that stops answering, and what it must say when it is asked why.
+HANG_TIMEOUT = 240
+HANG_SAID = ("the VM stopped answering", "STATE: cpu 0, in the kernel", "STATE: cpu 1, in ", "  hang+0x",
+             '[-] "control" sleeps for ')
 # Programs of the matrix: threads, and signals of faults.
 PROGRAMS = [(name, jdk, cpus, machine, "-") for name, jdk, cpus, machine in (
     ("hello_jar", "17", "1", "q35"), ("hello_jar", "25", "4", "microvm"), ("hardware", "17", "2", "microvm"),
@@ -40,6 +45,15 @@ def committed(fault, words):
     if outcome.status != 125:
         return f"status {outcome.status}, wanted 125\n{text[-2000:]}"
     return "" if f"PANIC: {words}" in text or ("PANIC: " in text and words in text) else f"no panic says '{words}':\n{text[-2000:]}"
+
+
+def hang():
+    outcome = run([system.MOKA, "run", "-c", "2", "-m", "256", HELLO], HANG_TIMEOUT,
+                  env=system.base_environment() | {"MOKA_KERNEL": KERNEL, "MOKA_KERNEL_OPTIONS": "mokapot.fail=hang"})
+    text = outcome.text()
+    problem = "" if outcome.status == 125 else f"status {outcome.status}, wanted 125\n"
+    problem += "".join(f"nobody says {words!r}\n" for words in HANG_SAID if words not in text)
+    return problem and problem + text[-6000:]
 
 
 def stack_depth():
@@ -56,9 +70,13 @@ def checking(results, options):
     if missing:
         results.failed("the checking kernel", missing)
         return
-    for fault, words in FAULTS.items():
-        if options.only_case in fault:
-            results.check(f"found: {fault}", committed(fault, words))
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:  # half a minute of waiting
+        hung = beside.submit(hang) if options.only_case in "found: hang" else None
+        for fault, words in FAULTS.items():
+            if options.only_case in fault:
+                results.check(f"found: {fault}", committed(fault, words))
+        if hung is not None:
+            results.check("found: hang", hung.result())
     if jdks.find(17) is None and jdks.find(25) is None:
         results.skipped("the depth of kernel stacks", "needs a JDK")
     else:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from parts.process import Outcome, run
+from parts.process import Outcome, run, state_of_vm
 
 
 def run_with_signals(command, timeout, stdin, env, signals):
@@ -28,6 +28,7 @@ def run_with_signals(command, timeout, stdin, env, signals):
             left = timeout - (time.monotonic() - start)
             if left <= 0 and not timed_out:
                 timed_out = True
+                output[process.stderr] += state_of_vm(command, process, env).encode()
                 os.killpg(process.pid, signal.SIGKILL)
             for entry, _ in selector.select(max(left, 0.1)):
                 data = os.read(entry.fd, 65536)

@@ -157,17 +157,9 @@ def judge(key, oracle):
     problem += "".join(f"stderr lacks {text!r}\n" for text in program.stderr_has if text.encode() not in got.stderr)
     if problem:
         problem += f"{' '.join(command)}\nafter {got.seconds:.1f} s; status file: {said.strip()}\nstderr: " \
-                   + got.stderr.decode(errors="replace")[-2500:] + serial_log(got, command)
+                   + got.stderr.decode(errors="replace")[-12000 if got.timed_out else -2500:]
         problem = "\n".join([problem, *crash_report(got.stdout.decode(errors="replace").splitlines())])
     return problem
-
-
-def serial_log(got, command):
-    """The kernel's own words. A VM that fails says them on stderr; a hung one is run again with -v."""
-    if not got.timed_out:
-        return ""
-    again = run([command[0], "run", "-v", *command[2:]], 60)
-    return "\nthe same again with -v for 60 s, the end of it:\n" + again.text()[-3000:]
 
 
 def run_keys(results, keys, jobs):

@@ -195,6 +195,14 @@ def many_at_once(place, name):
                  f"threads: {text.text()[-2000:]}")
 
 
+def kernel_threads(place, name):
+    """Also of a JVM that does not answer: what each thread waits for, and where in the kernel."""
+    said = place.moka("threads", name, "--kernel")
+    for part in ('[1] "java" sleeps for ', ", in futex(0x", "    futex_wait+0x", '[-] "network" sleeps for '):
+        want(part in said, f"threads --kernel lacks {part!r}:\n{said[-3000:]}")
+    place.refused("threads", name, "--kernel", "-l", has="-l and -e are for Java's")
+
+
 def heap_dumps(place, name):
     file = place.folder / "a dump.hprof"
     place.moka("heapdump", name, file)
@@ -236,6 +244,7 @@ def tools_of_a_jvm(place, jdk):
     place.wait_for_log(name, "up\n")
     as_on_the_host(place, jdk, name)
     many_at_once(place, name)
+    kernel_threads(place, name)
     heap_dumps(place, name)
     recordings(place, jdk, name)
     place.wait_for_log(name, f'"guestPort":{port}')
@@ -252,6 +261,7 @@ def tools_of_a_jvm(place, jdk):
 def without_tools(place, jdk):
     name = start(place, jdk, "--artifacts", "none", "-J", "-XX:+DisableAttachMechanism")
     place.refused("threads", name, has="-XX:+DisableAttachMechanism", status=1)
+    kernel_threads(place, name)
     place.refused("heapdump", name, place.folder / "x", has="--artifacts none")
     want(not (place.folder / "x").exists(), "a file was made")
     place.moka("kill", name)

@@ -3,6 +3,7 @@
 // Walks frame pointers within the current kernel stack and names return addresses from the symbol table
 // that the second link pass embeds (kernel/kernel.mk): a count, then for each function in ascending order its
 // offset from the image's start and the offset of its name from the table's.
+#include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/memory_copy.h"
 #include "arch/traps.h"
@@ -26,45 +27,74 @@ extern "C" const char image_start[];
 extern "C" const char text_end[];
 constexpr int kMostFrames = 32;
 
-void print_one(VirtAddr address, void (*print)(const char* line)) {
-  TextBuffer<180> line;
-  const std::uint64_t offset = address - VirtAddr(image_start);
+// The last function that begins at or before the offset from the image's start; null without a table.
+const Symbol* symbol_at(std::uint64_t offset) {
   const bool has_table = VirtAddr(symbol_table_end) - VirtAddr(&symbol_table_start) > sizeof(SymbolTable);
-  if (address >= VirtAddr(text_end) || address < VirtAddr(image_start) || !has_table) {
-    line.append("  %#018lx", address.value());
-  } else {
-    const Symbol* best = nullptr;
-    std::uint32_t low = 0, high = symbol_table_start.count;
-    while (low < high) {
-      const std::uint32_t middle = (low + high) / 2;
-      if (symbol_table_start.symbols[middle].address <= offset) {
-        best = &symbol_table_start.symbols[middle];
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
+  const Symbol* best = nullptr;
+  std::uint32_t low = 0, high = has_table ? symbol_table_start.count : 0;
+  while (low < high) {
+    const std::uint32_t middle = (low + high) / 2;
+    if (symbol_table_start.symbols[middle].address <= offset) {
+      best = &symbol_table_start.symbols[middle];
+      low = middle + 1;
+    } else {
+      high = middle;
     }
-    const char* name = best == nullptr ? "?" : VirtAddr(VirtAddr(&symbol_table_start) + best->name).as<const char>();
-    line.append("  %#018lx %.120s+%#lx", address.value(), name, best == nullptr ? 0 : offset - best->address);
   }
-  print(line.c_str());
+  return best;
 }
 
 }  // namespace
 
-void print_backtrace(VirtAddr instruction, VirtAddr frame_pointer, void (*print)(const char* line)) {
-  print_one(instruction, print);
-  std::uint64_t frame = frame_pointer.value();
+CodePosition parked_position(const SwitchContext& context) {
+  // What arch_switch_stacks pushed: r15 r14 r13 r12 rbx rbp, below the return address.
+  constexpr std::size_t kFramePointer = 5, kReturnAddress = 6;
+  std::uint64_t words[kReturnAddress + 1];
+  if (copy_or_fault(words, VirtAddr(context.stack_pointer).as<const void>(), sizeof(words)) != 0) return {};
+  return {VirtAddr(words[kReturnAddress]), VirtAddr(words[kFramePointer])};
+}
+
+void describe_code(VirtAddr address, char* text, std::size_t size) {
+  const std::uint64_t offset = address - VirtAddr(image_start);
+  const bool inside = address >= VirtAddr(image_start) && address < VirtAddr(text_end);
+  const Symbol* symbol = inside ? symbol_at(offset) : nullptr;
+  if (symbol == nullptr) {
+    format_to(text, size, "%#lx", address.value());
+    return;
+  }
+  const char* name = VirtAddr(VirtAddr(&symbol_table_start) + symbol->name).as<const char>();
+  format_to(text, size, "%.120s+%#lx", name, offset - symbol->address);
+}
+
+void walk_stack(CodePosition position, void (*visit)(VirtAddr address, void* context), void* context) {
+  visit(position.instruction, context);
+  std::uint64_t frame = position.frame_pointer.value();
   for (int depth = 0; depth < kMostFrames; ++depth) {
     // Frames are in the upper half, aligned, and ascend; the copy routine survives whatever else is wrong.
     if (static_cast<std::int64_t>(frame) >= 0 || (frame & 7) != 0) break;
     std::uint64_t words[2];
     if (copy_or_fault(words, VirtAddr(frame).as<const void>(), sizeof(words)) != 0) break;
     if (words[1] == 0) break;
-    print_one(VirtAddr(words[1]), print);
+    visit(VirtAddr(words[1]), context);
     if (words[0] <= frame) break;
     frame = words[0];
   }
+}
+
+void print_backtrace(CodePosition position, void (*print)(const char* line)) {
+  struct Printer {
+    void (*print)(const char* line);
+  } printer{print};
+  walk_stack(
+      position,
+      [](VirtAddr address, void* context) {
+        char place[160];
+        describe_code(address, place, sizeof(place));
+        TextBuffer<200> line;
+        line.append("  %#018lx %s", address.value(), place);
+        static_cast<Printer*>(context)->print(line.c_str());
+      },
+      &printer);
 }
 
 }  // namespace mokapot::arch

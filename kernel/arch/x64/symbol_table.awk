@@ -13,9 +13,10 @@ $3 == "image_start" { base = low($1) }
 $2 ~ /^[tTwW]$/ && base != "" {
   name = $0
   sub(/^[0-9a-f]+ . /, "", name)
-  sub(/\(.*/, "", name)
   gsub(/mokapot::/, "", name)
   gsub(/\(anonymous namespace\)::/, "", name)
+  sub(/^(bool|void|int|long|unsigned long) /, "", name)  # what templates return
+  sub(/ ?\(.*/, "", name)
   gsub(/["\\]/, "", name)
   if (name == "" || name ~ /^(text_start|text_end|rodata_start|image_start)$/) next
   offset = low($1) - base

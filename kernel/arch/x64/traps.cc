@@ -62,7 +62,7 @@ void report(const char* line) {
 
 [[noreturn]] void kernel_bug(const TrapFrame& frame, std::uint64_t cr2) {
   print_registers(frame, report);
-  print_backtrace(VirtAddr(frame.rip), VirtAddr(frame.rbp), report);
+  print_backtrace({VirtAddr(frame.rip), VirtAddr(frame.rbp)}, report);
   panic("trap %lu in the kernel: rip %#lx error %#lx address %#lx", frame.vector, frame.rip, frame.error, cr2);
 }
 
@@ -156,18 +156,18 @@ extern "C" void arch_settle_syscall_return(TrapFrame* frame) {
 
 extern "C" void arch_handle_own_stack_trap(TrapFrame* frame) {
   if (frame->vector == kNmi) {
-    // Used to ask a CPU for its state when the kernel hangs; anything else is spurious.
+    if (handlers.asked_for_state != nullptr) handlers.asked_for_state(*frame);
     return;
   }
   print_registers(*frame, report);
-  print_backtrace(VirtAddr(frame->rip), VirtAddr(frame->rbp), report);
+  print_backtrace({VirtAddr(frame->rip), VirtAddr(frame->rbp)}, report);
   panic(frame->vector == kDoubleFault ? "double fault" : "machine check");
 }
 
 // pad points at rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss.
 extern "C" [[noreturn]] void arch_stack_overflow(const std::uint64_t* pad) {
   const CpuLocal* local = cpu_local();
-  print_backtrace(VirtAddr(pad[5]), VirtAddr(), report);
+  print_backtrace({VirtAddr(pad[5]), VirtAddr()}, report);
   panic("kernel stack overflow: trap %lu rip %#lx rsp %#lx, stack %#lx to %#lx", pad[3], pad[5], pad[8],
         local->kernel_stack_bottom, local->kernel_stack_top);
 }

@@ -219,3 +219,47 @@ TEST(proc_files_read_in_pieces) {
   NEED(stat("/proc/version", &status) == 0);
   say("size %ld, mode %o", (long)status.st_size, status.st_mode);
 }
+
+// Where a thread is, as others see it.
+struct waiter {
+  int tid, pipe[2];
+};
+static void* wait_in_read(void* argument) {
+  struct waiter* waiter = argument;
+  __atomic_store_n(&waiter->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+  char byte;
+  return (void*)read(waiter->pipe[0], &byte, 1);
+}
+
+TEST(proc_system_calls_of_threads) {
+  struct waiter waiter = {0};
+  NEED(pipe(waiter.pipe) == 0);
+  const unsigned long thread = start_thread(wait_in_read, &waiter);
+  while (__atomic_load_n(&waiter.tid, __ATOMIC_ACQUIRE) == 0) sleep_ms(1);
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", waiter.tid);
+  const char* text = NULL;
+  unsigned long number = ~0ul, descriptor = 0, address = 0, size = 0;
+  // Not there yet: "running", or the call before.
+  for (int i = 0; i < 2000 && !(number == SYS_read && size == 1); ++i) {
+    sleep_ms(5);
+    text = slurp(path);
+    NEED(text != NULL);
+    number = ~0ul;
+    sscanf(text, "%lu %lx %lx %lx", &number, &descriptor, &address, &size);
+  }
+  say("read: %d, of one byte: %d, from the pipe: %d", number == SYS_read, size == 1, (int)descriptor == waiter.pipe[0]);
+  int fields = 0;
+  for (const char* at = text; at != NULL && *at != 0; ++at) fields += *at == ' ';
+  say("%d blanks", fields);
+  snprintf(path, sizeof path, "/proc/self/task/%d/wchan", waiter.tid);
+  text = slurp(path);
+  TRUTH(text != NULL && *text != 0);
+  VALUE(write(waiter.pipe[1], "x", 1));
+  VALUE((long)join_thread(thread));
+  close(waiter.pipe[0]);
+  close(waiter.pipe[1]);
+  text = slurp("/proc/thread-self/syscall");
+  NEED(text != NULL);
+  say("our own: %d", atoi(text) == SYS_read);
+}
