@@ -76,18 +76,23 @@ constexpr std::uint64_t kFirstDynamic = 256;
 
 class PseudoFile final : public File {
  public:
-  PseudoFile(std::uint32_t flags, RefPtr<Dentry> dentry, const PseudoEntry& entry, PseudoContext context,
-             std::unique_ptr<char[]> text, std::size_t size)
-      : File(flags), dentry_(std::move(dentry)), entry_(entry), context_(context), text_(std::move(text)), size_(size) {}
+  PseudoFile(std::uint32_t flags, RefPtr<Dentry> dentry, const PseudoEntry& entry, PseudoContext context)
+      : File(flags), dentry_(std::move(dentry)), entry_(entry), context_(context) {}
 
   Result<std::size_t> read_at(IoBuffer& into, std::uint64_t offset) override {
-    if (offset >= size_) return std::size_t{0};
-    const std::size_t left = size_ - offset;
-    return into.copy_in(text_.get() + offset, left < into.remaining() ? left : into.remaining());
+    if (!goes_on_at(offset)) TRY(make_text());
+    MutexGuard guard(position_lock_);
+    return copy_text_locked(into, offset);
   }
   Result<std::size_t> read(IoBuffer& into) override {
+    std::uint64_t position = 0;
+    {
+      MutexGuard guard(position_lock_);
+      position = position_;
+    }
+    if (!goes_on_at(position)) TRY(make_text());
     MutexGuard guard(position_lock_);
-    const std::size_t moved = TRY(read_at(into, position_));
+    const std::size_t moved = TRY(copy_text_locked(into, position_));
     position_ += moved;
     return moved;
   }
@@ -118,12 +123,42 @@ class PseudoFile final : public File {
   Dentry* dentry() override { return dentry_.get(); }
 
  private:
+  // Whether a read there continues the last one, and so sees the same text.
+  bool goes_on_at(std::uint64_t offset) {
+    MutexGuard guard(position_lock_);
+    return text_ && offset != 0 && offset == read_until_;
+  }
+
+  // Without the lock, since generators take others.
+  Result<void> make_text() {
+    TextSink sink;
+    if (entry_.text != nullptr) sink.write(entry_.text);
+    else if (entry_.generate != nullptr) TRY(entry_.generate(sink, context_));
+    std::size_t size = 0;
+    auto text = TRY(sink.take(size));
+    MutexGuard guard(position_lock_);
+    text_ = std::move(text);
+    size_ = size;
+    return {};
+  }
+
+  Result<std::size_t> copy_text_locked(IoBuffer& into, std::uint64_t offset) REQUIRES(position_lock_) {
+    std::size_t moved = 0;
+    if (offset < size_) {
+      const std::size_t left = size_ - offset;
+      moved = TRY(into.copy_in(text_.get() + offset, left < into.remaining() ? left : into.remaining()));
+    }
+    read_until_ = offset + moved;
+    return moved;
+  }
+
   const RefPtr<Dentry> dentry_;
   const PseudoEntry& entry_;
   const PseudoContext context_;
-  const std::unique_ptr<char[]> text_;
-  const std::size_t size_;
   Mutex position_lock_{LockRank::kFilePosition};
+  std::unique_ptr<char[]> text_ GUARDED_BY(position_lock_);  // null until the first read
+  std::size_t size_ GUARDED_BY(position_lock_) = 0;
+  std::uint64_t read_until_ GUARDED_BY(position_lock_) = 0;
   std::uint64_t position_ GUARDED_BY(position_lock_) = 0;
 };
 
@@ -232,13 +267,7 @@ class PseudoNode final : public Vnode {
 
   Result<RefPtr<File>> open(Dentry& dentry, std::uint32_t flags) override {
     if (!is_regular()) return Vnode::open(dentry, flags);
-    const PseudoEntry& e = *entry();
-    TextSink text;
-    if (e.text != nullptr) text.write(e.text);
-    else if (e.generate != nullptr) TRY(e.generate(text, context_));
-    std::size_t size = 0;
-    auto taken = TRY(text.take(size));
-    auto file = TRY(make_ref<PseudoFile>(flags, RefPtr<Dentry>(&dentry), e, context_, std::move(taken), size));
+    auto file = TRY(make_ref<PseudoFile>(flags, RefPtr<Dentry>(&dentry), *entry(), context_));
     return RefPtr<File>(std::move(file));
   }
 

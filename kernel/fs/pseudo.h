@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files whose contents the kernel makes up when they are opened: procfs, sysfs and the cgroup tree. The layers
-// above describe nodes by tables of PseudoEntry; a file's text is generated once per open, so that a
-// reader sees one state however small its reads are.
+// Files whose contents the kernel makes up when they are read: procfs, sysfs and the cgroup tree. The layers
+// above describe nodes by tables of PseudoEntry. A file's text is made when a read does not continue the one before:
+// whoever reads it in pieces sees one state, and whoever goes back to its beginning sees the next.
 //
 // A node carries two words for its generator (a thread id, a CPU number ...), inherited from its directory.
 // Locks: none; entries are const. Generators run in thread context with no lock held but those of a
@@ -20,7 +20,7 @@
 
 namespace mokapot {
 
-// Text that grows as it is written. The first failure to grow is kept and reported by the open.
+// Text that grows as it is written. The first failure to grow is kept and reported by the read.
 class TextSink {
  public:
   TextSink() = default;

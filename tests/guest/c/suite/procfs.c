@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -262,4 +263,50 @@ TEST(proc_system_calls_of_threads) {
   text = slurp("/proc/thread-self/syscall");
   NEED(text != NULL);
   say("our own: %d", atoi(text) == SYS_read);
+}
+
+TEST(proc_files_are_made_when_read) {
+  char path[64], old[20] = {0}, name[20] = {0};
+  NEED(prctl(PR_GET_NAME, old) == 0);
+  snprintf(path, sizeof path, "/proc/self/task/%d/comm", (int)syscall(SYS_gettid));
+  const int fd = open(path, O_RDONLY);
+  NEED(fd >= 0);
+  prctl(PR_SET_NAME, "after-open");
+  VALUE(read(fd, name, 3));
+  say("%.3s", name);
+  prctl(PR_SET_NAME, "before-the-end");
+  VALUE(read(fd, name, 4));  // goes on
+  say("%.4s", name);
+  memset(name, 0, sizeof name);
+  VALUE(pread(fd, name, 19, 0));
+  say("%s", name);
+  prctl(PR_SET_NAME, "sought");
+  VALUE(lseek(fd, 0, SEEK_SET));
+  memset(name, 0, sizeof name);
+  VALUE(read(fd, name, 19));
+  say("%s", name);
+  VALUE(read(fd, name, 19));
+  memset(name, 0, sizeof name);
+  VALUE(pread(fd, name, 19, 2));
+  say("%s", name);
+  close(fd);
+  prctl(PR_SET_NAME, old);
+}
+
+TEST(proc_file_of_a_thread_that_has_ended) {
+  struct waiter waiter = {0};
+  NEED(pipe(waiter.pipe) == 0);
+  const unsigned long thread = start_thread(wait_in_read, &waiter);
+  while (__atomic_load_n(&waiter.tid, __ATOMIC_ACQUIRE) == 0) sleep_ms(1);
+  char path[64], text[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", waiter.tid);
+  const int fd = open(path, O_RDONLY);
+  NEED(fd >= 0);
+  VALUE(write(waiter.pipe[1], "x", 1));
+  VALUE((long)join_thread(thread));
+  for (int i = 0; i < 2000 && access(path, F_OK) == 0; ++i) sleep_ms(5);
+  VALUE(read(fd, text, sizeof text));
+  close(fd);
+  close(waiter.pipe[0]);
+  close(waiter.pipe[1]);
 }
