@@ -60,11 +60,14 @@ constexpr PseudoEntry kRootEntries[] = {
     pseudo_text("cmdline", "\n"),
     pseudo_file("cpuinfo", print_cpuinfo),
     pseudo_text("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n136 pts\n\nBlock devices:\n"),
+    pseudo_file("diskstats", print_disk_statistics),
     pseudo_text("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\toverlay\n\terofs\n"),
+    pseudo_file("interrupts", print_interrupts),
     pseudo_file("loadavg", print_load_average),
     pseudo_file("meminfo", print_meminfo),
     pseudo_text("modules", ""),
     pseudo_text_link("mounts", "self/mounts"),
+    pseudo_file("partitions", print_partitions),
     pseudo_link("self", print_self),
     pseudo_file("stat", print_stat),
     pseudo_text("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
@@ -73,6 +76,8 @@ constexpr PseudoEntry kRootEntries[] = {
     pseudo_link("thread-self", print_thread_self),
     pseudo_file("uptime", print_uptime),
     pseudo_text("version", "Linux version " MOKAPOT_SYSTEM_RELEASE " (mokapot) " MOKAPOT_SYSTEM_VERSION "\n"),
+    pseudo_file("vmstat", print_vmstat),
+    pseudo_file("zoneinfo", print_zoneinfo),
     kPseudoEnd,
 };
 constexpr PseudoEntry kProcRoot = pseudo_directory("", kRootEntries, &kProcesses);
