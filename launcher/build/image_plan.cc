@@ -16,6 +16,7 @@
 #include "guest/initrd.h"
 #include "guest/memory_plan.h"
 #include "image/bootable_image.h"
+#include "image/kept_result.h"
 #include "image/relocation.h"
 #include "image/runtime_image.h"
 #include "image/trimmed_runtime.h"
@@ -93,7 +94,11 @@ Result<ModuleChoice> modules_of(const Target& target, const TreePlan& applicatio
   std::vector<std::string> class_path = target.files.trees;
   for (const std::string& file : target.files.files)
     if (file.ends_with(".jar")) class_path.push_back(file);
-  ModuleChoice choice = MOKA_TRY(choose_modules(*target.jdk, class_path, target.jvm_options, rule));
+  const Memory remember = [&cache](const std::string& key, const auto& make) {
+    return kept_result(cache, key, make);
+  };
+  ModuleChoice choice =
+      MOKA_TRY(choose_modules(*target.jdk, class_path, target.jvm_options, rule, remember));
   const bool is_whole = choice.modules.empty();
   (void)write_file_atomically(record, is_whole ? "!" + choice.reason : join(choice.modules), 0600);
   return choice;
