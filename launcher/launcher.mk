@@ -19,6 +19,15 @@ $(BUILD)/launcher/%.cc.o: launcher/%.cc launcher/launcher.mk
 	@mkdir -p $(@D)
 	$(call step,CXX) $(MOKA_CXX) $(MOKA_CXXFLAGS) -MMD -MP -c $< -o $@
 
+# What the kernel consists of, with the notices of the sources that the build fetched.
+KERNEL_PARTS := $(BUILD)/launcher/build/kernel_parts.cc
+$(KERNEL_PARTS): launcher/build/kernel_parts.py LICENSE $(LWIP_STAMP) $(LZ4_STAMP)
+	@mkdir -p $(@D)
+	$(call step,GEN) python3 $< --third-party $(BUILD)/third-party > $@.new && mv $@.new $@
+$(KERNEL_PARTS).o: $(KERNEL_PARTS) launcher/launcher.mk
+	$(call step,CXX) $(MOKA_CXX) $(MOKA_CXXFLAGS) -MMD -MP -c $< -o $@
+MOKA_OBJECTS += $(KERNEL_PARTS).o
+
 $(MOKA): $(MOKA_OBJECTS)
 	@mkdir -p $(@D)
 	$(call step,LINK) $(MOKA_CXX) -o $@ $(MOKA_OBJECTS) $(MOKA_LIBS)

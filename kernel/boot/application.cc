@@ -8,6 +8,7 @@
 #include "base/global.h"
 #include "boot/archive_watch.h"
 #include "boot/configuration.h"
+#include "boot/machine_id.h"
 #include "boot/network.h"
 #include "contract/vm_contract.h"
 #include "device/block_device.h"
@@ -224,6 +225,7 @@ void run_application(const BootInfo& info) {
   mount_layers(configuration);
   mount_folders(configuration);
   publish_resolver_configuration();
+  publish_machine_id();
   for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
     if (stream_kind(kind) != StreamKind::kTerminal) continue;
     if (!make_terminal_node().ok()) give_up("/dev/pts/0 cannot be made");

@@ -3,6 +3,7 @@
 // A disk. Reads go straight into frames; several may be in flight.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -16,6 +17,8 @@ struct PhysSegment {
   std::uint32_t size;  // bytes
 };
 
+class BlockDevice;
+
 // One transfer. The submitter owns it until done is called (in interrupt context).
 struct BlockRequest {
   enum class Kind : std::uint8_t { kRead, kWrite, kFlush };
@@ -24,10 +27,26 @@ struct BlockRequest {
   std::span<const PhysSegment> segments;  // stays valid until done
   void (*done)(BlockRequest& request, Result<void> outcome) = nullptr;
   void* context = nullptr;
+  // The device's, for its statistics.
+  BlockDevice* device = nullptr;
+  Instant queued;
+};
+
+// What a device has done since the boot: /proc/diskstats. Bytes and durations of what has ended.
+struct BlockStatistics {
+  struct Direction {
+    std::uint64_t requests = 0, bytes = 0;
+    Duration time;  // of all requests together
+  };
+  Direction read, write, flush;
+  std::uint32_t in_flight = 0;
+  Duration busy;  // while anything was in flight
 };
 
 class BlockDevice {
  public:
+  // What Linux calls disks of the kind: "vd", "sd".
+  virtual const char* name_prefix() const { return "vd"; }
   virtual const char* serial() const = 0;  // "" if it has none
   virtual std::uint64_t size() const = 0;  // bytes
   virtual std::uint32_t sector_size() const = 0;
@@ -38,9 +57,25 @@ class BlockDevice {
   // Submits and waits; kEIO.
   Result<void> transfer(BlockRequest::Kind kind, std::uint64_t offset,
                         std::span<const PhysSegment> segments);
+  BlockStatistics statistics() const;
 
  protected:
   ~BlockDevice() = default;
+  // A driver says when the device gets a request, and ends it: done is called. Any context.
+  void count_queued(BlockRequest& request);
+  static void end_request(BlockRequest& request, Result<void> outcome);
+
+ private:
+  // Relaxed throughout: each figure is right by itself, and nothing follows from one for another.
+  struct Counters {
+    std::atomic<std::uint64_t> requests{0}, bytes{0};
+    std::atomic<std::int64_t> nanoseconds{0};
+  };
+  void note_busy(Instant time, bool was_busy);
+
+  Counters counters_[3];  // by BlockRequest::Kind
+  std::atomic<std::uint32_t> in_flight_{0};
+  std::atomic<std::int64_t> busy_until_{0}, busy_{0};  // nanoseconds: counted up to, and how much
 };
 
 // Registry, without locks: drivers add at probe time (boot), fs looks up by serial or number.
@@ -49,5 +84,7 @@ inline constexpr std::size_t kMaxBlockDevices = 32;
 Result<void> register_block_device(BlockDevice* device);
 BlockDevice* find_block_device(const char* serial);
 BlockDevice* block_device(std::size_t index);  // nullptr past the end
+// Of all of them.
+std::uint64_t block_bytes(BlockRequest::Kind kind);
 
 }  // namespace mokapot

@@ -12,11 +12,11 @@
 namespace mokapot {
 
 // Gives the line a vector of its own on CPU 0 and lets it through. Lines are not shared. kENOSPC,
-// or kEINVAL if no IOAPIC has the line. Thread context, boot.
+// or kEINVAL if no IOAPIC has the line. `name` as for allocate_vector. Thread context, boot.
 Result<void> connect_line(std::uint32_t line, Trigger trigger, Polarity polarity,
-                          InterruptHandler handler, void* context);
+                          InterruptHandler handler, void* context, const char* name);
 // As above for a line by its number on the ISA bus, which firmware may have wired elsewhere.
 Result<void> connect_isa_line(const Platform& platform, std::uint8_t isa_interrupt,
-                              InterruptHandler handler, void* context);
+                              InterruptHandler handler, void* context, const char* name);
 
 }  // namespace mokapot

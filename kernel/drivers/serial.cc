@@ -165,7 +165,7 @@ void start_serial_port(const Platform& platform) {
   if (!present) return;
   port.construct();
   const auto connected =
-      connect_isa_line(platform, kIsaInterrupt, &SerialPort::handle_interrupt, &port.get());
+      connect_isa_line(platform, kIsaInterrupt, &SerialPort::handle_interrupt, &port.get(), "serial");
   if (connected.ok()) {
     arch::write_port8(kInterruptEnable, 0x01);  // received data available
   } else {

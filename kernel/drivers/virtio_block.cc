@@ -190,12 +190,13 @@ void VirtioBlock::submit(BlockRequest& request) {
   if (!type.ok()) return request.done(request, type.error());
   // A device without a write cache has nothing to flush.
   if (request.kind == BlockRequest::Kind::kFlush && !flush_) return request.done(request, {});
+  count_queued(request);
   Queued queued = Queued::kFull;
   (void)wait_until(slot_freed_, Instant::never(), Interruptible::kNo, [&] {
     queued = try_queue(request, type.value());
     return queued != Queued::kFull;
   });
-  if (queued == Queued::kDeviceFailed) request.done(request, Errno::kEIO);
+  if (queued == Queued::kDeviceFailed) end_request(request, Errno::kEIO);
 }
 
 VirtioBlock::Queued VirtioBlock::try_queue(BlockRequest& request, std::uint32_t type) {
@@ -269,7 +270,7 @@ void VirtioBlock::handle_queues() {
   bool any = false;
   while (BlockRequest* request = take_completed(outcome)) {
     any = true;
-    request->done(*request, std::move(outcome));
+    end_request(*request, std::move(outcome));
   }
   bool broken = false;
   {
@@ -291,7 +292,7 @@ void VirtioBlock::fail_all() {
       IrqSpinGuard guard(lock_);
       request = std::exchange(slots_[i].request, nullptr);
     }
-    if (request != nullptr) request->done(*request, Errno::kEIO);
+    if (request != nullptr) end_request(*request, Errno::kEIO);
   }
 }
 
@@ -313,6 +314,7 @@ Result<void> VirtioBlock::read_serial() {
     if (waiting.failed) waiting.error = outcome.error();
     waiting.complete.store(true, std::memory_order_release);
   };
+  count_queued(request);
   if (try_queue(request, kTypeGetId) != Queued::kYes) return Errno::kEIO;
   // handle_queues wakes slot_freed_ after every completion.
   const Instant deadline = now() + Duration::seconds(10);

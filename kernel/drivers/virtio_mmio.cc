@@ -113,7 +113,7 @@ class VirtioMmio final : public VirtioTransport {
   Result<void> connect(VirtioInterruptTarget& target) override {
     target_ = &target;
     return connect_line(description_.line, description_.trigger, description_.polarity,
-                        &handle_interrupt, this);
+                        &handle_interrupt, this, name());
   }
 
  private:

@@ -126,9 +126,10 @@ class VirtioPci final : public VirtioTransport {
         [](void* context) {
           static_cast<VirtioPci*>(context)->target_->handle_configuration_change();
         },
-        this));
+        this, "virtio-config"));
     const InterruptVector queues = TRY(allocate_vector(
-        [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this));
+        [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this,
+        "virtio-queues"));
     set_msix_entry(kVectorConfiguration, configuration, CpuId(0));
     set_msix_entry(kVectorQueues, queues, CpuId(0));
     pci_write16(function_, msix_offset_ + kControlOffset, kMsixEnable);
@@ -144,7 +145,7 @@ class VirtioPci final : public VirtioTransport {
       if (entry >= vector_count_ || entry >= kMaxQueues) return Errno::kEOPNOTSUPP;
       const InterruptVector vector = TRY(allocate_vector(
           [](void* context) { static_cast<VirtioQueueTarget*>(context)->handle_queue(); },
-          &target));
+          &target, "virtio-queue"));
       own_targets_[entry] = &target;
       set_msix_entry(entry, vector, cpu);
       ++next_vector_;

@@ -65,6 +65,7 @@ class ScsiDisk final : public BlockDevice {
   // Everything that is asked before use.
   Result<void> start(Questioner& questioner);
 
+  const char* name_prefix() const override { return "sd"; }
   const char* serial() const override { return serial_; }
   std::uint64_t size() const override { return capacity_.blocks * capacity_.block_size; }
   std::uint32_t sector_size() const override { return capacity_.block_size; }
@@ -147,6 +148,7 @@ void ScsiDisk::submit(BlockRequest& request) {
   auto made = exchange_of(request);
   if (!made.ok()) return request.done(request, made.error());
   ScsiExchange exchange = made.take();
+  count_queued(request);
   exchange.context = &request;
   exchange.done = [](void* context, const ScsiExchange::Outcome& outcome) {
     auto& finished = *static_cast<BlockRequest*>(context);
@@ -154,10 +156,10 @@ void ScsiDisk::submit(BlockRequest& request) {
     // A disk without a cache does not know the command.
     const bool done = outcome.present && outcome.residual == 0 &&
                       (outcome.verdict == ScsiVerdict::kDone || (flush && outcome.verdict == ScsiVerdict::kUnknown));
-    finished.done(finished, done ? Result<void>() : Result<void>(
+    end_request(finished, done ? Result<void>() : Result<void>(
         outcome.verdict == ScsiVerdict::kDone ? Errno::kEIO : scsi_error(outcome.verdict)));
   };
-  if (!queue_.submit(exchange).ok()) request.done(request, Errno::kEIO);
+  if (!queue_.submit(exchange).ok()) end_request(request, Errno::kEIO);
 }
 
 // Registers the disk at the questioner's address, if it is one.

@@ -17,10 +17,17 @@ namespace {
 
 struct VectorEntry {
   std::atomic<InterruptHandler> handler{nullptr};
+  std::atomic<const char*> name{""};
   void* context = nullptr;  // written before handler is published, const afterwards
 };
 
 constinit VectorEntry vectors[256];
+
+// Written by their own CPU with interrupts off; read by anybody.
+struct Counts {
+  std::atomic<std::uint32_t> taken[256 - kFirstDeviceVector]{};
+};
+constinit PerCpu<Counts> counts;
 constinit SpinLock table_lock{LockRank::kIrq};
 constinit unsigned next_device_vector GUARDED_BY(table_lock) = kFirstDeviceVector;
 
@@ -33,13 +40,14 @@ constinit std::atomic<CpuMask> online{1};
 
 }  // namespace
 
-Result<InterruptVector> allocate_vector(InterruptHandler handler, void* context) {
+Result<InterruptVector> allocate_vector(InterruptHandler handler, void* context, const char* name) {
   InterruptVector vector = 0;
   {
     IrqSpinGuard guard(table_lock);
     if (next_device_vector > kLastDeviceVector) return Errno::kENOSPC;
     vector = static_cast<InterruptVector>(next_device_vector++);
   }
+  vectors[vector].name.store(name, std::memory_order_relaxed);
   set_vector_handler(vector, handler, context);
   return vector;
 }
@@ -52,6 +60,10 @@ void set_vector_handler(InterruptVector vector, InterruptHandler handler, void* 
 
 void dispatch_interrupt(InterruptVector vector) {
   VectorEntry& entry = vectors[vector];
+  if (vector >= kFirstDeviceVector) {
+    std::atomic<std::uint32_t>& taken = counts.mine().taken[vector - kFirstDeviceVector];
+    taken.store(taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   if (InterruptHandler handler = entry.handler.load(std::memory_order_acquire)) {
     handler(entry.context);
   } else if (vector != kSpuriousVector) {
@@ -61,6 +73,12 @@ void dispatch_interrupt(InterruptVector vector) {
   // that the controller does not count as in service.
   if (vector != kSpuriousVector && cpu_controller != nullptr) cpu_controller->end_of_interrupt();
 }
+
+std::uint32_t interrupt_count(CpuId cpu, InterruptVector vector) {
+  if (vector < kFirstDeviceVector) return 0;
+  return counts.of(cpu).taken[vector - kFirstDeviceVector].load(std::memory_order_relaxed);
+}
+const char* interrupt_name(InterruptVector vector) { return vectors[vector].name.load(std::memory_order_relaxed); }
 
 void set_cpu_interrupt_controller(CpuInterruptController* controller) { cpu_controller = controller; }
 CpuInterruptController& cpu_interrupt_controller() {

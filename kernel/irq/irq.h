@@ -28,13 +28,16 @@ inline constexpr InterruptVector kSpuriousVector = 0xff;
 
 using InterruptHandler = void (*)(void* context);
 
-// Reserves a device vector and points it at handler.
-Result<InterruptVector> allocate_vector(InterruptHandler handler, void* context);
+// Reserves a device vector and points it at handler. `name`, constant, is for /proc/interrupts.
+Result<InterruptVector> allocate_vector(InterruptHandler handler, void* context, const char* name = "");
 void set_vector_handler(InterruptVector vector, InterruptHandler handler, void* context);
 // Called by arch for every interrupt vector (>= 32), with interrupts off and the interrupt depth raised.
 // Ends the interrupt at the controller. On the way out, with the depth lowered again, arch calls sched's
 // reschedule() if reschedule_pending() and the preemption count is zero.
 void dispatch_interrupt(InterruptVector vector);
+// How often the vector was taken on the CPU, and what allocate_vector called it ("" if nobody has it).
+std::uint32_t interrupt_count(CpuId cpu, InterruptVector vector);
+const char* interrupt_name(InterruptVector vector);
 
 // A controller of this CPU's interrupts (local APIC).
 class CpuInterruptController {

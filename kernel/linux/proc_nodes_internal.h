@@ -60,6 +60,22 @@ Result<void> print_load_average(TextSink& out, PseudoContext);
 Result<void> print_mounts(TextSink& out, PseudoContext);
 Result<void> print_mountinfo(TextSink& out, PseudoContext);
 
+// Pages of a range of the application's that have a frame, in bytes.
+Result<std::uint64_t> resident_bytes(VirtAddr begin, VirtAddr end);
+// proc_nodes_statistics.cc
+Result<void> print_vmstat(TextSink& out, PseudoContext);
+Result<void> print_zoneinfo(TextSink& out, PseudoContext);
+Result<void> print_process_io(TextSink& out, PseudoContext);
+Result<void> print_thread_io(TextSink& out, PseudoContext);
+Result<void> print_sched(TextSink& out, PseudoContext);
+Result<void> print_numa_maps(TextSink& out, PseudoContext);
+// proc_nodes_devices.cc
+Result<void> print_disk_statistics(TextSink& out, PseudoContext);
+Result<void> print_partitions(TextSink& out, PseudoContext);
+Result<void> print_interrupts(TextSink& out, PseudoContext);
+std::uint64_t interrupt_total();  // of all vectors and CPUs
+extern const PseudoDynamic kDisks;  // /sys/block
+
 // Names that are plain numbers; false for anything else ("01" too).
 bool parse_number(std::string_view text, std::uint64_t& number);
 // CPU time in the unit of /proc: 1/100 s.

@@ -54,23 +54,6 @@ struct RegionRange {
   VirtAddr begin, end;
 };
 
-// Pages of a range that have a frame, by mincore's own means.
-Result<std::uint64_t> resident_bytes(RegionRange range) {
-  constexpr std::uint64_t kChunk = 2048;  // pages
-  Vector<std::uint8_t> vector;
-  TRY(vector.resize(kChunk));
-  std::uint64_t pages = 0;
-  for (VirtAddr at = range.begin; at < range.end;) {
-    const std::uint64_t left = range.end - at;
-    const std::uint64_t size = left < kChunk * kPageSize ? left : kChunk * kPageSize;
-    // The region may be gone by now; then nothing of it is resident.
-    if (!address_space().residency(at, size, vector.data()).ok()) break;
-    for (std::uint64_t i = 0; i < size / kPageSize; ++i) pages += vector[i] & 1;
-    at += size;
-  }
-  return pages * kPageSize;
-}
-
 // The regions as they are now, each with its maps line: gathered first, since looking for their pages takes the
 // address space's lock again.
 struct Listing {
@@ -114,6 +97,23 @@ void print_smaps_values(TextSink& out, std::uint64_t resident, std::uint64_t ano
 
 }  // namespace
 
+// By mincore's own means.
+Result<std::uint64_t> resident_bytes(VirtAddr begin, VirtAddr end) {
+  constexpr std::uint64_t kChunk = 2048;  // pages
+  Vector<std::uint8_t> vector;
+  TRY(vector.resize(kChunk));
+  std::uint64_t pages = 0;
+  for (VirtAddr at = begin; at < end;) {
+    const std::uint64_t left = end - at;
+    const std::uint64_t size = left < kChunk * kPageSize ? left : kChunk * kPageSize;
+    // The region may be gone by now; then nothing of it is resident.
+    if (!address_space().residency(at, size, vector.data()).ok()) break;
+    for (std::uint64_t i = 0; i < size / kPageSize; ++i) pages += vector[i] & 1;
+    at += size;
+  }
+  return pages * kPageSize;
+}
+
 Result<void> print_maps(TextSink& out, PseudoContext) {
   address_space().for_each_region(
       [](const AddressSpace::RegionInformation& region, void* sink) {
@@ -137,7 +137,7 @@ Result<void> print_smaps(TextSink& out, PseudoContext) {
     const std::size_t end = lines.find('\n') + 1;
     out.write(lines.substr(0, end));
     lines.remove_prefix(end);
-    const std::uint64_t resident = TRY(resident_bytes(listing.ranges[i]));
+    const std::uint64_t resident = TRY(resident_bytes(listing.ranges[i].begin, listing.ranges[i].end));
     const Listing::Kind& kind = listing.kinds[i];
     const unsigned page_kib = kind.huge_tlb ? kHugePageSize / 1024 : kPageSize / 1024;
     out.print("Size:           %8lu kB\nKernelPageSize:     %4u kB\nMMUPageSize:        %4u kB\n",

@@ -10,6 +10,7 @@
 #include "fs/path_walk.h"
 #include "fs/process_info.h"
 #include "fs/vfs.h"
+#include "linux/identity.h"
 #include "linux/proc_nodes_internal.h"
 #include "memory/frames.h"
 #include "process/process.h"
@@ -151,7 +152,9 @@ Result<void> print_status(TextSink& out, PseudoContext context) {
   };
   out.print("Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t0\nTracerPid:\t0\n",
             task->name(), file_creation_mask(), state.letter, state.word, kProcessId, task->tid());
-  out.print("Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n",
+  out.write("Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t");
+  for (unsigned group = 0; group < supplementary_group_count(); ++group) out.write(group == 0 ? "0" : " 0");
+  out.print(" \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n",
             kProcessId, task->tid(), kProcessId, kProcessId);
   memory("VmPeak:", s.peak_mapped_bytes);
   memory("VmSize:", s.mapped_bytes);
@@ -362,8 +365,11 @@ constexpr PseudoEntry kThreadEntries[] = {
     pseudo_object_link("exe", follow_executable),
     pseudo_directory("fd", nullptr, &kDescriptorLinks, 0500),
     pseudo_directory("fdinfo", nullptr, &kDescriptorInformation, 0555),
+    pseudo_file("io", print_thread_io, 0400),
     pseudo_file("maps", print_maps),
+    pseudo_file("numa_maps", print_numa_maps),
     pseudo_object_link("root", follow_root),
+    pseudo_file("sched", print_sched),
     pseudo_file("smaps", print_smaps),
     pseudo_file("stack", print_kernel_stack, 0400),
     pseudo_file("stat", print_thread_stat),
@@ -385,14 +391,17 @@ constexpr PseudoEntry kProcessEntries[] = {
     pseudo_object_link("exe", follow_executable),
     pseudo_directory("fd", nullptr, &kDescriptorLinks, 0500),
     pseudo_directory("fdinfo", nullptr, &kDescriptorInformation, 0555),
+    pseudo_file("io", print_process_io, 0400),
     pseudo_file("limits", print_limits),
     pseudo_text("loginuid", "4294967295", 0644),
     pseudo_file("maps", print_maps),
     pseudo_file("mountinfo", print_mountinfo),
     pseudo_file("mounts", print_mounts),
+    pseudo_file("numa_maps", print_numa_maps),
     pseudo_text("oom_score", "0\n"),
     pseudo_file("oom_score_adj", print_adjustment, 0644, set_adjustment),
     pseudo_object_link("root", follow_root),
+    pseudo_file("sched", print_sched),
     pseudo_text("setgroups", "allow\n", 0644),
     pseudo_file("smaps", print_smaps),
     pseudo_file("smaps_rollup", print_smaps_rollup),

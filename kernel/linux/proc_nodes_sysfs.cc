@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// /sys: processors, the one memory node, huge pages, network interfaces.
+// /sys: processors, the one memory node, huge pages, network interfaces, disks.
 
 #include "base/format.h"
 #include "linux/proc_nodes_internal.h"
@@ -162,7 +162,8 @@ constexpr PseudoEntry kKernelEntries[] = {pseudo_directory("mm", kMemory), kPseu
 const PseudoEntry kClass[] = {pseudo_directory("net", nullptr, &kNetDevices), kPseudoEnd};
 constexpr PseudoEntry kFileSystems[] = {pseudo_directory("cgroup", nullptr), kPseudoEnd};
 
-constexpr PseudoEntry kRootEntries[] = {
+const PseudoEntry kRootEntries[] = {
+    pseudo_directory("block", nullptr, &kDisks),
     pseudo_directory("class", kClass),
     pseudo_directory("devices", kDevices),
     pseudo_directory("fs", kFileSystems),

@@ -132,8 +132,8 @@ Result<void> print_stat(TextSink& out, PseudoContext) {
         ++c.tasks;
       },
       &counts);
-  out.print("intr 0\nctxt %lu\nbtime %ld\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
-            static_cast<unsigned long>(counts.switches), static_cast<long>(wall_clock_base() / kSecond), counts.tasks,
+  out.print("intr %lu\nctxt %lu\nbtime %ld\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
+            static_cast<unsigned long>(interrupt_total()), static_cast<unsigned long>(counts.switches), static_cast<long>(wall_clock_base() / kSecond), counts.tasks,
             counts.running == 0 ? 1 : counts.running);
   return {};
 }

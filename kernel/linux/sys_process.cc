@@ -105,10 +105,6 @@ SyscallResult sys_exit_group(int status) {
 SyscallResult sys_getpid() { return kProcessId; }
 SyscallResult sys_getppid() { return 0; }
 SyscallResult sys_gettid() { return current_task().tid(); }
-SyscallResult sys_getuid() { return 0; }
-SyscallResult sys_geteuid() { return 0; }
-SyscallResult sys_getgid() { return 0; }
-SyscallResult sys_getegid() { return 0; }
 SyscallResult sys_getpgrp() { return kProcessId; }
 SyscallResult sys_getpgid(int pid) {
   if (pid != 0 && pid != kProcessId) return Errno::kESRCH;
@@ -120,26 +116,6 @@ SyscallResult sys_setpgid(int pid, int group) {
   if ((pid != 0 && pid != kProcessId) || (group != 0 && group != kProcessId)) return Errno::kESRCH;
   return Errno::kEPERM;  // a session leader stays in its group
 }
-SyscallResult sys_getgroups(int size, VirtAddr list) {
-  if (size < 0) return Errno::kEINVAL;
-  if (size == 0) return 1;
-  TRY(write_application<std::uint32_t>(list, 0));
-  return 1;
-}
-// There is one user. Becoming it again is fine, becoming another is not to be had.
-SyscallResult sys_setuid(unsigned user) {
-  if (user != 0) return Errno::kEPERM;
-  return 0;
-}
-SyscallResult sys_setgid(unsigned group) { return sys_setuid(group); }
-SyscallResult sys_getresuid(VirtAddr real, VirtAddr effective, VirtAddr saved) {
-  for (VirtAddr to : {real, effective, saved}) TRY(write_application<std::uint32_t>(to, 0));
-  return 0;
-}
-SyscallResult sys_getresgid(VirtAddr real, VirtAddr effective, VirtAddr saved) {
-  return sys_getresuid(real, effective, saved);
-}
-
 SyscallResult sys_set_tid_address(VirtAddr address) {
   current_task().clear_child_tid = address;
   return current_task().tid();

@@ -3,6 +3,7 @@
 // Moving bytes through descriptors: the read and write families and lseek. read(2), readv(2), pread(2).
 #include "linux/file_arguments.h"
 #include "process/descriptor_table.h"
+#include "process/task.h"
 
 namespace mokapot {
 namespace {
@@ -30,6 +31,9 @@ Result<RefPtr<File>> seekable_file_for(std::int32_t descriptor, Direction direct
 }
 
 SyscallResult finish(File& file, Direction direction, Result<std::size_t> moved) {
+  const std::uint64_t bytes = moved.ok() ? moved.value() : 0;
+  if (direction == Direction::kRead) current_task().count_read(bytes);
+  else current_task().count_write(bytes);
   if (moved.ok()) {
     const bool synchronous = direction == Direction::kWrite && (file.flags() & kOpenDsync) != 0;
     if (synchronous && moved.value() != 0) {

@@ -26,7 +26,14 @@ class TaskTable {
   std::uint32_t leave(Task& task) EXCLUDES(lock_) {
     IrqSpinGuard guard(lock_);
     tree_.erase(tree_.iterator_to(task));
+    gone_ += task.transfers();
     return --count_;
+  }
+  Task::Transfers transfers() EXCLUDES(lock_) {
+    IrqSpinGuard guard(lock_);
+    Task::Transfers sum = gone_;
+    for (const Task& task : tree_) sum += task.transfers();
+    return sum;
   }
   RefPtr<Task> find(ThreadId tid) EXCLUDES(lock_) {
     IrqSpinGuard guard(lock_);
@@ -52,6 +59,7 @@ class TaskTable {
   IntrusiveTree<Task, &Task::table_hook, ById> tree_ GUARDED_BY(lock_);
   ThreadId next_ GUARDED_BY(lock_) = kProcessId;
   std::uint32_t count_ GUARDED_BY(lock_) = 0;
+  Task::Transfers gone_ GUARDED_BY(lock_);  // of tasks that have left
 };
 
 namespace {
@@ -59,6 +67,19 @@ Global<TaskTable> table;
 }  // namespace
 
 Task::~Task() { drop_pending_signals(signals); }
+
+Task::Transfers& Task::Transfers::operator+=(const Transfers& other) {
+  read_bytes += other.read_bytes;
+  written_bytes += other.written_bytes;
+  reads += other.reads;
+  writes += other.writes;
+  return *this;
+}
+
+Task::Transfers Task::transfers() const {
+  return {read_bytes_.load(std::memory_order_relaxed), written_bytes_.load(std::memory_order_relaxed),
+          reads_.load(std::memory_order_relaxed), writes_.load(std::memory_order_relaxed)};
+}
 
 void Task::on_reaped() {}
 
@@ -78,5 +99,6 @@ std::uint32_t leave_task_table(Task& task) { return table->leave(task); }
 void for_each_task(void (*visit)(Task&, void*), void* context) { table->for_each(visit, context); }
 RefPtr<Task> find_task(ThreadId tid) { return table->find(tid); }
 std::uint32_t task_count() { return table->count(); }
+Task::Transfers process_transfers() { return table->transfers(); }
 
 }  // namespace mokapot

@@ -48,13 +48,29 @@ class Task final : public Thread {
   // Voluntary and forced switches, faults: getrusage.
   std::atomic<std::uint64_t> minor_faults{0}, major_faults{0};
 
+  // /proc/<pid>/io: what read and write and their like moved, and how many of them there were.
+  struct Transfers {
+    std::uint64_t read_bytes = 0, written_bytes = 0, reads = 0, writes = 0;
+    Transfers& operator+=(const Transfers& other);
+  };
+  // Counted by the task itself. Any task may ask.
+  void count_read(std::uint64_t bytes) { count(bytes, read_bytes_, reads_); }
+  void count_write(std::uint64_t bytes) { count(bytes, written_bytes_, writes_); }
+  Transfers transfers() const;
+
   TreeHook table_hook;  // TaskTable::tree_
 
  private:
   friend class TaskTable;
   void on_reaped() override;
   void on_migrated(CpuId cpu) override;
+  static void count(std::uint64_t bytes, std::atomic<std::uint64_t>& sum, std::atomic<std::uint64_t>& calls) {
+    sum.store(sum.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+    calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
   ThreadId tid_ = 0;
+  std::atomic<std::uint64_t> read_bytes_{0}, written_bytes_{0}, reads_{0}, writes_{0};  // one writer each
 };
 
 // The calling thread must be a task (not a kernel thread).
@@ -71,5 +87,7 @@ std::uint32_t leave_task_table(Task& task);
 void for_each_task(void (*visit)(Task& task, void* context), void* context);
 RefPtr<Task> find_task(ThreadId tid);
 std::uint32_t task_count();
+// Of all tasks, those that are gone too.
+Task::Transfers process_transfers();
 
 }  // namespace mokapot

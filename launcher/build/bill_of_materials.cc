@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "build/debian_packages.h"
+#include "build/kernel_parts.h"
 #include "disk/guid.h"
 #include "jar/zip_reader.h"
 #include "support/digest.h"
 #include "support/files.h"
 #include "support/hash.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -95,7 +97,7 @@ constexpr const char* kLayerProperty = "mokapot:layer";
 constexpr const char* kRuntimeLayer = "runtime";
 constexpr const char* kApplicationLayer = "application";
 constexpr const char* kLoaderName = "GRUB";
-constexpr std::string_view kLoaderSection = "==== GRUB\n";
+constexpr const char* kLoaderSection = "==== GRUB\n";
 
 Json layer_property(const char* layer) { return {{"name", kLayerProperty}, {"value", layer}}; }
 
@@ -152,23 +154,62 @@ Json loader_component(const std::string& version) {
 }
 
 std::string loader_license() {
-  return std::string(kLoaderSection) + copyright_of({"grub-common", "", ""}) + "\n";
+  return kLoaderSection + copyright_of({"grub-common", "", ""}) + "\n";
+}
+
+Json kernel_component(const KernelPart& part, const std::string& kernel_digest) {
+  const std::string package = part.package, version = part.version;
+  const bool is_own = package.empty();
+  Json object = component(is_own ? "operating-system" : "library", part.name,
+                          is_own ? kernel_digest : version,
+                          is_own ? "" : "pkg:deb/debian/" + package + "@" + version + "?arch=source");
+  set_license(object, part.license);
+  return object;
+}
+
+bool is_kernel_part(const Json& component) {
+  const auto parts = kernel_parts();
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const KernelPart& part) { return is_named(component, part.name); });
+}
+
+std::string section_of(const char* name) { return std::string("==== ") + name + "\n"; }
+
+std::string kernel_licenses() {
+  std::string text;
+  for (const KernelPart& part : kernel_parts()) text += section_of(part.name) + part.notice + "\n";
+  return text;
+}
+
+// Where a section begins that is headed so, and where the next one does.
+std::pair<std::size_t, std::size_t> find_section(const std::string& licenses,
+                                                 const std::string& heading) {
+  std::size_t start = licenses.starts_with(heading) ? 0 : licenses.find("\n" + heading);
+  if (start == std::string::npos) return {licenses.size(), licenses.size()};
+  if (start != 0) ++start;
+  const std::size_t next = licenses.find("\n==== ", start);
+  return {start, next == std::string::npos ? licenses.size() : next + 1};
+}
+
+void remove_section(std::string& licenses, const std::string& heading) {
+  const auto [start, end] = find_section(licenses, heading);
+  licenses.erase(start, end - start);
 }
 
 // Of the contents, so that it changes with them and with nothing else.
 std::string serial_number_of(const Json& components) {
-  return "urn:uuid:" + Guid::from_digest(Hash().add(components.dump()).text()).text();
+  return "urn:uuid:" + Guid::from_digest(Hash().add(json_text(components)).text()).text();
 }
 
 // Changes the components of a document that we made; one that is none stays as it is.
 template <typename Change>
 void change_components(BillOfMaterials& bill, Change change) {
-  Json document = Json::parse(bill.sbom, nullptr, false);
+  Json document = parse_json(bill.sbom);
   const auto components = document.is_object() ? document.find("components") : document.end();
   if (!document.is_object() || components == document.end() || !components->is_array()) return;
   change(*components);
   document["serialNumber"] = serial_number_of(document["components"]);
-  bill.sbom = document.dump(2) + "\n";
+  bill.sbom = json_text(document, 2) + "\n";
 }
 
 }  // namespace
@@ -179,7 +220,7 @@ void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
     std::size_t place = 0;  // behind what the kernel consists of
     for (Json& object : components) {
       if (is_named(object, kLoaderName)) continue;
-      const bool is_the_kernels = is_named(object, "lwIP") || is_named(object, "LZ4");
+      const bool is_the_kernels = is_kernel_part(object);
       changed.push_back(std::move(object));
       if (is_the_kernels) place = changed.size();
     }
@@ -188,42 +229,41 @@ void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
                      loader_component(version));
     components = std::move(changed);
   });
-  // Its section is the first.
-  if (bill.licenses.starts_with(kLoaderSection)) {
-    const std::size_t next = bill.licenses.find("\n==== ");
-    bill.licenses.erase(0, next == std::string::npos ? next : next + 1);
-  }
+  remove_section(bill.licenses, kLoaderSection);
   if (!version.empty()) bill.licenses.insert(0, loader_license());
 }
 
 void set_base(BillOfMaterials& bill, const Materials& base) {
   change_components(bill, [&](Json& components) {
+    Json changed = Json::array();
+    for (const KernelPart& part : kernel_parts())
+      changed.push_back(kernel_component(part, base.kernel_digest));
     for (Json& object : components)
-      if (is_named(object, "Mokapot")) object["version"] = base.kernel_digest;
+      if (!is_kernel_part(object)) changed.push_back(std::move(object));
+    components = std::move(changed);
     if (!base.jdk) return;
     for (Json& object : components)
       if (is_named(object, "OpenJDK")) object = jdk_component(*base.jdk, base.modules);
     forget_runtime_packages(components);
     add_packages(base.files, kRuntimeLayer, components, bill.licenses);
   });
+  for (const KernelPart& part : kernel_parts())
+    remove_section(bill.licenses, section_of(part.name));
+  const bool has_loader = bill.licenses.starts_with(kLoaderSection);
+  bill.licenses.insert(has_loader ? find_section(bill.licenses, kLoaderSection).second : 0,
+                       kernel_licenses());
 }
 
 BillOfMaterials bill_of_materials(const Materials& materials) {
   BillOfMaterials bill;
   Json components = Json::array();
-  Json kernel = component("operating-system", "Mokapot", materials.kernel_digest, "");
-  set_license(kernel, "Apache-2.0");
-  components.push_back(std::move(kernel));
-  Json lwip = component("library", "lwIP", "", "");
-  set_license(lwip, "BSD-3-Clause");
-  components.push_back(std::move(lwip));
-  Json lz4 = component("library", "LZ4", "", "");
-  set_license(lz4, "BSD-2-Clause");
-  components.push_back(std::move(lz4));
+  for (const KernelPart& part : kernel_parts())
+    components.push_back(kernel_component(part, materials.kernel_digest));
   if (!materials.boot_loader_version.empty()) {
     components.push_back(loader_component(materials.boot_loader_version));
     bill.licenses += loader_license();
   }
+  bill.licenses += kernel_licenses();
   if (materials.jdk) components.push_back(jdk_component(*materials.jdk, materials.modules));
   std::vector<std::string> application;
   for (const auto& [path, entry] : materials.application->entries())
@@ -239,7 +279,7 @@ BillOfMaterials bill_of_materials(const Materials& materials) {
   document["version"] = 1;
   document["metadata"]["component"] = component("application", materials.name, "", "");
   document["components"] = std::move(components);
-  bill.sbom = document.dump(2) + "\n";
+  bill.sbom = json_text(document, 2) + "\n";
   return bill;
 }
 

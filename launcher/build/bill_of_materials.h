@@ -30,7 +30,7 @@ struct Materials {
 // The same materials make the same documents: there is no time in them. Blocks; reads the jars.
 BillOfMaterials bill_of_materials(const Materials& materials);
 
-// What changes when an image is put on another base: the kernel's digest and, where `base` has a
+// What changes when an image is put on another base: the kernel and what it consists of and, where `base` has a
 // JDK, that with its modules and the packages of `base.files`. Licences of what goes stay.
 void set_base(BillOfMaterials& bill, const Materials& base);
 

@@ -48,7 +48,7 @@ Result<void> build(const BuildOptions& options, const Messages& messages) {
     MOKA_TRY(write_file_atomically(options.training.output, plan.archive, 0644));
   const ScratchDirectory scratch =
       MOKA_TRY(ScratchDirectory::create(cache.directory(), ImageCache::kTemporaryPrefix));
-  MOKA_TRY(write_image(options.format, parts_of(plan), output, scratch.path()));
+  MOKA_TRY(write_image(options.format, parts_of(plan), output, cache, scratch.path()));
   if (is_interrupted()) return interrupted();
   MOKA_TRY(output.finish());
   // A pair has it inside.

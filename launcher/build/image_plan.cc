@@ -16,6 +16,7 @@
 #include "guest/initrd.h"
 #include "guest/memory_plan.h"
 #include "image/bootable_image.h"
+#include "image/kept_result.h"
 #include "image/relocation.h"
 #include "image/runtime_image.h"
 #include "image/trimmed_runtime.h"
@@ -26,6 +27,7 @@
 #include "support/files.h"
 #include "support/hash.h"
 #include "support/interruption.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -92,7 +94,11 @@ Result<ModuleChoice> modules_of(const Target& target, const TreePlan& applicatio
   std::vector<std::string> class_path = target.files.trees;
   for (const std::string& file : target.files.files)
     if (file.ends_with(".jar")) class_path.push_back(file);
-  ModuleChoice choice = MOKA_TRY(choose_modules(*target.jdk, class_path, target.jvm_options, rule));
+  const Memory remember = [&cache](const std::string& key, const auto& make) {
+    return kept_result(cache, key, make);
+  };
+  ModuleChoice choice =
+      MOKA_TRY(choose_modules(*target.jdk, class_path, target.jvm_options, rule, remember));
   const bool is_whole = choice.modules.empty();
   (void)write_file_atomically(record, is_whole ? "!" + choice.reason : join(choice.modules), 0600);
   return choice;
@@ -129,20 +135,20 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
   if (options.run.memory_mib) manifest["memoryMiB"] = *options.run.memory_mib;
   manifest["kernel"]["bytes"] = plan.kernel.size();
   manifest["kernel"]["options"] = plan.kernel_options;
-  if (archive) manifest["training"] = nlohmann::ordered_json::parse(archive_summary(*archive));
+  if (archive) manifest["training"] = parse_json(archive_summary(*archive));
   for (const LayerFile& layer : plan.layers)
     manifest["layers"].push_back({{"name", layer.name},
                                   {"partition", layer.partition.text()},
                                   {"bytes", layer.size},
                                   {"sha256", layer.sha256}});
-  return manifest.dump(2) + "\n";
+  return json_text(manifest, 2) + "\n";
 }
 
 // Which packages of the host's are in the image takes a while to find out, and a jar's digest, too:
 // kept for as long as everything is the same.
 Result<BillOfMaterials> bill_of(const Materials& materials, const ImageCache& cache) {
   constexpr std::size_t kLongest = 64u << 20;
-  constexpr std::uint64_t kRecipe = 2;  // changes with how the documents are made
+  constexpr std::uint64_t kRecipe = 3;  // changes with how the documents are made
   Hash hash;
   hash.add(kRecipe)
       .add(materials.name)
@@ -232,12 +238,12 @@ Result<LayerFile> layer_of(const ImageCache& cache, const char* name,
   LayerFile layer;
   layer.name = name;
   layer.path = MOKA_TRY(make());
-  layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+  layer.sha256 = MOKA_TRY(ImageCache::digest_of(layer.path));
   if (layer.sha256 != ImageCache::recorded_digest(layer.path)) {
     const std::string file = base_name(layer.path);
     MOKA_TRY(cache.remove(file.substr(0, file.rfind('.'))));
     layer.path = MOKA_TRY(make());
-    layer.sha256 = MOKA_TRY(sha256_of_file(layer.path));
+    layer.sha256 = MOKA_TRY(ImageCache::digest_of(layer.path));
   }
   std::error_code error;
   layer.size = std::filesystem::file_size(layer.path, error);

@@ -7,6 +7,7 @@
 
 #include "support/files.h"
 #include "support/hash.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -16,11 +17,6 @@ using Json = nlohmann::ordered_json;
 constexpr int kVersion = 1;
 constexpr const char* kKeyMember = "archive.json";
 constexpr const char* kFolder = "/usr/lib/mokapot";
-
-std::string text_of(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Json key_of(const TrainedArchive& archive) {
   Json object;
@@ -48,7 +44,7 @@ ArchiveKind archive_kind_of(const Jdk& jdk) {
 }
 
 std::string encode_archive(const TrainedArchive& archive) {
-  std::vector<CpioMember> members{{kKeyMember, key_of(archive).dump(2) + "\n"}};
+  std::vector<CpioMember> members{{kKeyMember, json_text(key_of(archive), 2) + "\n"}};
   members.insert(members.end(), archive.files.begin(), archive.files.end());
   return cpio_archive(members);
 }
@@ -57,21 +53,21 @@ Result<TrainedArchive> decode_archive(std::string_view bytes) {
   std::vector<CpioMember> members = MOKA_TRY(read_cpio(bytes));
   const std::string* const text = find_member(members, kKeyMember);
   if (text == nullptr) return Error{"it is no archive that moka build --archive-out made"};
-  const auto object = Json::parse(*text, nullptr, false);
+  const auto object = parse_json(*text);
   const Error damaged{"it is damaged"};
   if (!object.is_object()) return damaged;
   const auto version = object.find("mokapotArchive");
   if (version == object.end() || !version->is_number_integer()) return damaged;
   if (version->get<std::int64_t>() != kVersion)
-    return Error{"it is of version " + version->dump() + " and this moka knows version " +
+    return Error{"it is of version " + json_text(*version) + " and this moka knows version " +
                  std::to_string(kVersion)};
   TrainedArchive archive;
-  archive.training = text_of(object, "training");
-  archive.key = {text_of(object, "java"),
-                 text_of(object, "runtime"),
-                 text_of(object, "application"),
+  archive.training = text_in(object, "training");
+  archive.key = {text_in(object, "java"),
+                 text_in(object, "runtime"),
+                 text_in(object, "application"),
                  {},
-                 text_of(object, "processor")};
+                 text_in(object, "processor")};
   if (const auto options = object.find("options"); options != object.end() && options->is_array())
     for (const Json& option : *options)
       if (option.is_string()) archive.key.options.push_back(option.get<std::string>());
@@ -117,7 +113,7 @@ TreePlan plan_archive(const TrainedArchive& archive, const Jdk& jdk) {
   return plan;
 }
 
-std::string archive_summary(const TrainedArchive& archive) { return key_of(archive).dump(); }
+std::string archive_summary(const TrainedArchive& archive) { return json_text(key_of(archive)); }
 
 std::string folder_on_class_path(const std::string& class_path) {
   if (class_path.empty()) return {};

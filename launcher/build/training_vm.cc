@@ -16,6 +16,7 @@
 #include "support/command.h"
 #include "support/files.h"
 #include "support/interruption.h"
+#include "support/json.h"
 #include "support/numbers.h"
 #include "support/process_statistics.h"
 #include "tools/tool_client.h"
@@ -108,11 +109,10 @@ class Watcher {
 
   // Lines of the program itself are in between, and may be anything.
   void take_line(const std::string& line) {
-    const auto object = nlohmann::json::parse(line, nullptr, false);
-    if (object.is_object() && object.contains("event") && object["event"].is_string()) {
-      if (object["event"] == "listening" && object.value("protocol", "") == "tcp") is_ready_ = true;
-      if (object["event"] == "error" && object["message"].is_string()) error_ = object["message"];
-    }
+    const auto object = parse_json(line);
+    const std::string event = text_in(object, "event");
+    if (event == "listening" && text_in(object, "protocol") == "tcp") is_ready_ = true;
+    if (event == "error") error_ = text_in(object, "message");
   }
 
   void wait(int options) {
@@ -176,10 +176,10 @@ class Watcher {
   // However the program ended, by SIGTERM or a status of its own: it did so by itself.
   Result<void> verdict() const {
     const auto text = read_file(run_.state + "/status", kLongestStatus);
-    const auto report = nlohmann::json::parse(text ? text.value() : "", nullptr, false);
-    const std::string by = report.is_object() ? report.value("by", "") : "";
+    const auto report = parse_json(text ? text.value() : "");
+    const std::string by = text_in(report, "by");
     if (by == "application") return {};
-    std::string reason = report.is_object() ? report.value("reason", "") : "";
+    std::string reason = text_in(report, "reason");
     if (reason.empty()) reason = error_;
     if (by == "jvm") reason = "the JVM crashed" + (reason.empty() ? "" : ": " + reason);
     return Error{reason.empty() ? "the VM failed" : reason};

@@ -75,6 +75,9 @@ int logs_command(const Words& words) {
     return complain(name + " was started without -d: its output goes where it was started",
                     kStatusBadInput);
   const std::string path = vm.value().folder + "/log";
+  // A pipe that somebody put there would keep us.
+  if (!is_regular_file(path))
+    return complain(path + " is missing or no file; moka run -d makes it", kStatusBadInput);
   const UniqueFd log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!log) return complain("cannot read " + path + ": " + error_text(errno), kStatusBadInput);
   if (follows && vm.value().is_running)

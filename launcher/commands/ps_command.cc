@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "commands/commands.h"
 #include "registry/vm_registry.h"
 #include "session/exit_report.h"
+#include "support/json.h"
 
 namespace moka {
 const char* const kPsUsage =
@@ -19,6 +19,8 @@ const char* const kPsUsage =
 
 namespace {
 
+constexpr int kMostStatus = 255;
+
 using Row = std::vector<std::string>;
 
 std::string duration_text(std::int64_t seconds) {
@@ -28,16 +30,18 @@ std::string duration_text(std::int64_t seconds) {
   return std::to_string(seconds / 86400) + " days";
 }
 
-nlohmann::ordered_json end_of(const VmView& vm) {
-  return nlohmann::ordered_json::parse(vm.end, nullptr, false);
+// What the VM's end was, where that is told as it should be.
+std::optional<int> end_status(const nlohmann::ordered_json& end) {
+  const std::optional<int> status = number_in<int>(end, "status");
+  return status && *status >= 0 && *status <= kMostStatus ? status : std::nullopt;
 }
 
 std::string status_text(const VmView& vm) {
-  if (vm.is_running) return "up " + duration_text(std::time(nullptr) - vm.record.started);
-  const auto end = end_of(vm);
-  const auto status = end.is_object() ? end.find("status") : end.end();
-  if (!end.is_object() || status == end.end() || !status->is_number_integer()) return "lost";
-  return "ended with " + std::to_string(status->get<int>());
+  if (vm.is_running && vm.description != VmView::Description::kThere) return "record damaged";
+  if (vm.is_running)
+    return "up " + duration_text(std::time(nullptr) - std::max<std::int64_t>(vm.record.started, 0));
+  const std::optional<int> status = end_status(parse_json(vm.end));
+  return status ? "ended with " + std::to_string(*status) : "lost";
 }
 
 Row row_of(const VmView& vm) {
@@ -48,12 +52,13 @@ Row row_of(const VmView& vm) {
                              (port.protocol == "udp" ? "/udp" : "");
     ports += (ports.empty() ? "" : ",") + text;
   }
+  const bool is_known = vm.description == VmView::Description::kThere;
   return {vm.record.name,
           vm.is_running ? std::to_string(vm.record.pid) : "-",
           status_text(vm),
-          std::to_string(vm.record.memory_mib) + " MiB",
-          std::to_string(vm.record.cpus),
-          vm.record.program,
+          is_known ? std::to_string(vm.record.memory_mib) + " MiB" : "-",
+          is_known ? std::to_string(vm.record.cpus) : "-",
+          is_known ? vm.record.program : "-",
           vm.is_running ? ports : ""};
 }
 
@@ -71,6 +76,9 @@ void print_table(const std::vector<Row>& rows) {
       if (column + 1 < row.size()) line.append(widths[column] - row[column].size() + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
+    // A program's name may hold what a terminal obeys.
+    for (char& letter : line)
+      if (static_cast<unsigned char>(letter) < ' ' || letter == '\x7f') letter = '?';
     std::printf("%s\n", line.c_str());
   }
 }
@@ -80,15 +88,14 @@ void print_json(const std::vector<VmView>& views) {
   for (const VmView& vm : views) {
     nlohmann::ordered_json object = to_json(vm.record);
     object["running"] = vm.is_running;
+    if (vm.description != VmView::Description::kThere) object["damaged"] = true;
     if (!vm.is_running) {
-      const auto end = end_of(vm);
-      object["end"] = end.is_object() ? end : nlohmann::ordered_json();
+      auto end = parse_json(vm.end);
+      object["end"] = end_status(end) ? std::move(end) : nlohmann::ordered_json();
     }
     all.push_back(std::move(object));
   }
-  // A program's name may hold bytes that are no UTF-8.
-  std::printf("%s\n",
-              all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+  std::printf("%s\n", json_text(all, 2).c_str());
 }
 
 }  // namespace

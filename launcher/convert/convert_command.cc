@@ -72,18 +72,18 @@ Result<void> convert(const Options& options) {
   }
   parts.sbom = std::move(bill.sbom);
   parts.licenses = std::move(bill.licenses);
-  return put_image(options.output, options.format, parts, scratch.path(), Replaced::kGone);
+  return put_image(options.output, options.format, parts, cache, scratch.path(), Replaced::kGone);
 }
 
 }  // namespace
 
 Result<void> put_image(const std::string& path, ImageFormat format, const ImageParts& parts,
-                       const std::string& scratch, Replaced replaced) {
+                       const ImageCache& cache, const std::string& scratch, Replaced replaced) {
   const bool is_folder = is_folder_format(format);
   if (is_folder) MOKA_TRY(check_image_folder(path));
   OutputFile output = MOKA_TRY(
       OutputFile::create(path, is_folder ? OutputFile::Kind::kFolder : OutputFile::Kind::kFile));
-  MOKA_TRY(write_image(format, parts, output, scratch));
+  MOKA_TRY(write_image(format, parts, output, cache, scratch));
   if (is_interrupted()) return interrupted();
   if (replaced == Replaced::kKept) {
     MOKA_TRY(output.finish_keeping(path + ".previous"));

@@ -18,7 +18,7 @@ int convert_command_line(const std::vector<std::string>& words);
 // it. kKept: the image that had the name stays as PATH.previous. Blocks.
 enum class Replaced { kGone, kKept };
 Result<void> put_image(const std::string& path, ImageFormat format, const ImageParts& parts,
-                       const std::string& scratch, Replaced replaced);
+                       const ImageCache& cache, const std::string& scratch, Replaced replaced);
 
 extern const char* const kConvertUsage;
 

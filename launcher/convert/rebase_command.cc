@@ -20,6 +20,7 @@
 #include "support/files.h"
 #include "support/hash.h"
 #include "support/interruption.h"
+#include "support/json.h"
 #include "support/output_file.h"
 #include "support/scratch_directory.h"
 
@@ -75,7 +76,7 @@ class Rebase {
 
   // What the user ought to know, or "".
   Result<std::string> run() {
-    manifest_ = Json::parse(parts_.manifest, nullptr, false);
+    manifest_ = parse_json(parts_.manifest);
     if (!manifest_.is_object()) return kDamaged;
     MOKA_TRY(read_configuration());
     const std::string kernel = MOKA_TRY(find_kernel(options_.kernel));
@@ -212,7 +213,7 @@ class Rebase {
     manifest_["program"] = config_.program;
     manifest_["arguments"] = config_.arguments;
     manifest_["kernel"]["bytes"] = parts_.kernel.size();
-    parts_.manifest = manifest_.dump(2) + "\n";
+    parts_.manifest = json_text(manifest_, 2) + "\n";
     return {};
   }
 
@@ -239,7 +240,7 @@ Result<void> rebase(const Options& options) {
   ImageParts parts = MOKA_TRY(read_image_parts(options.image, scratch.path()));
   const Result<std::string> note = Rebase(options, cache, parts).run();
   if (!note) return Error{options.image + " cannot be rebased: " + note.error().message};
-  MOKA_TRY(put_image(options.image, format_of(image), parts, scratch.path(), Replaced::kKept));
+  MOKA_TRY(put_image(options.image, format_of(image), parts, cache, scratch.path(), Replaced::kKept));
   if (!note.value().empty()) std::fprintf(stderr, "moka: %s\n", note.value().c_str());
   return {};
 }

@@ -5,6 +5,11 @@
 // where the others do. grub-install itself wants root and a device.
 #include "disk/boot_loader.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "disk/partition_table.h"
@@ -65,10 +70,9 @@ Result<std::string> make_core(const char* platform, const std::string& prefix,
   return read_file(core, kMostBytes);
 }
 
-// The partition's number, as GRUB counts.
-std::string boot_partition_of(const std::string& drive) {
-  return drive + ",gpt" + std::to_string(kBootPartition);
-}
+// Where GRUB looks for files: the boot partition of whatever disk it was started from, which the
+// firmware tells it and GRUB puts in front of the comma.
+const std::string kPrefix = "(,gpt" + std::to_string(kBootPartition) + ")/";
 
 Result<void> check_packages() {
   if (!is_regular_file(kBootSector) || !is_regular_file(kBiosModules))
@@ -81,9 +85,6 @@ Result<void> check_packages() {
 // An error of GRUB's shows where the application's output would.
 constexpr const char* kSerialConsole =
     "serial --unit=0 --speed=115200\nterminal_output --append serial\n";
-// UEFI tells GRUB its own partition, and the boot partition is on the same disk.
-constexpr const char* kFindDrive = "regexp --set=1:drive '^([^,]*),' \"$root\"\n";
-
 Result<void> make_bios_core(std::uint64_t core_offset, const std::string& kernel_options,
                             const std::string& scratch, BootLoader& loader) {
   loader.boot_code = MOKA_TRY(read_file(kBootSector, kMostBytes));
@@ -95,7 +96,7 @@ Result<void> make_bios_core(std::uint64_t core_offset, const std::string& kernel
   // As GRUB's own installer on hard disks: do not believe a BIOS that says it booted a floppy.
   loader.boot_code.replace(kBootDriveCheckAt, 2, "\x90\x90");
   loader.core = MOKA_TRY(make_core(
-      "i386-pc", "(" + boot_partition_of("") + ")/", kSerialConsole + boot_commands(kernel_options),
+      "i386-pc", kPrefix, kSerialConsole + boot_commands(kernel_options),
       {"biosdisk", "part_gpt", "newc", "gzio", "multiboot2", "boot", "serial", "terminal"}, "grub-common",
       scratch));
   if (loader.core.size() < kBlockSize) return Error{"grub-mkimage made no core image"};
@@ -110,11 +111,9 @@ Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string
   MOKA_TRY(check_packages());
   BootLoader loader;
   MOKA_TRY(make_bios_core(core_offset, kernel_options, scratch, loader));
-  const std::string efi_core = MOKA_TRY(make_core("x86_64-efi", "/",
-                     kFindDrive + ("set root=" + boot_partition_of("$drive")) + "\n" +
-                         boot_commands(kernel_options),
-                     {"part_gpt", "fat", "newc", "gzio", "multiboot2", "boot", "regexp"}, "grub-common",
-                     scratch));
+  const std::string efi_core = MOKA_TRY(
+      make_core("x86_64-efi", kPrefix, boot_commands(kernel_options),
+                {"part_gpt", "fat", "newc", "gzio", "multiboot2", "boot"}, "grub-common", scratch));
   loader.efi_system_path = scratch + "/efi-system";
   const std::string& file = loader.efi_system_path;
   const std::uint64_t bytes = (efi_core.size() + 2 * kFatBytes - 1) / kFatBytes * kFatBytes;
@@ -125,6 +124,29 @@ Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string
   MOKA_TRY(
       run({"mcopy", "-i", file, scratch + "/x86_64-efi.img", "::/EFI/BOOT/BOOTX64.EFI"}, "mtools"));
   return loader;
+}
+
+Result<std::string> boot_loader_state() {
+  MOKA_TRY(check_packages());
+  std::vector<std::string> files{"/usr/bin/grub-mkimage", "/usr/bin/mtools"};
+  for (const char* list : {kBiosModules, kEfiModules}) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(parent_path(list), error), end;
+         !error && entry != end; entry.increment(error))
+      files.push_back(entry->path().string());
+  }
+  std::sort(files.begin(), files.end());
+  std::string state;
+  for (const std::string& file : files) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) continue;
+    state += file;
+    for (const auto number : {std::int64_t{status.st_size}, std::int64_t{status.st_mtim.tv_sec},
+                              std::int64_t{status.st_mtim.tv_nsec}})
+      state += " " + std::to_string(number);
+    state += "\n";
+  }
+  return state;
 }
 
 std::string boot_loader_version() {

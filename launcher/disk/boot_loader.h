@@ -37,6 +37,10 @@ struct BootLoader {
 Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string& kernel_options,
                                     const std::string& scratch);
 
+// What the result depends on beside the arguments: which GRUB and mtools are installed, as text.
+// Fails where GRUB is not.
+Result<std::string> boot_loader_state();
+
 // GRUB's version as Debian counts it, or "" where that is not known.
 std::string boot_loader_version();
 

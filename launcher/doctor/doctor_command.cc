@@ -11,10 +11,12 @@
 #include "image/image_cache.h"
 #include "jdk/jdk.h"
 #include "qemu/kvm_speed.h"
+#include "qemu/qemu_version.h"
 #include "run/kernel_file.h"
 #include "session/exit_report.h"
 #include "support/command.h"
 #include "support/files.h"
+#include "support/json.h"
 
 namespace moka {
 
@@ -74,6 +76,19 @@ Finding kvm() {
   return {is_fast ? State::kGood : State::kOptional, "kvm", text};
 }
 
+// Where VMs run under TCG with more than one CPU.
+Finding fetching() {
+  const std::string path = find_program("qemu-system-x86_64");
+  const auto version =
+      path.empty() ? std::nullopt : parse_qemu_version(run_command({path, "--version"}).output);
+  if (!version || *version >= kFirstWithLockedFetch)
+    return {State::kGood, "tcg", "runs VMs where KVM does not"};
+  return {State::kOptional, "tcg",
+          "QEMU before 8.1 may fetch half of an instruction that another CPU replaces, by which "
+          "one JVM in a hundred crashes; install a later QEMU (Debian 12: apt-get install -t "
+          "bookworm-backports qemu-system-x86), or give such a VM one CPU (-c 1)"};
+}
+
 Finding jdk() {
   const char* java_home = std::getenv("JAVA_HOME");
   const Result<Jdk> found = find_jdk("", java_home != nullptr ? java_home : "");
@@ -126,6 +141,7 @@ std::vector<Finding> examine() {
   return {kernel(),
           qemu(),
           kvm(),
+          fetching(),
           {State::kGood, "memory",
            std::to_string(default_memory(host_memory_mib()).mib) +
                " MiB for a VM unless -m says otherwise"},
@@ -167,7 +183,7 @@ int doctor_command_line(const std::vector<std::string>& words) {
                   finding.text.c_str());
     }
   }
-  if (is_json) std::printf("%s\n", all.dump().c_str());
+  if (is_json) std::printf("%s\n", json_text(all).c_str());
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include "guest/cpio.h"
 #include "support/files.h"
 #include "support/gzip.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -27,7 +28,7 @@ Result<std::int64_t> version_in(const nlohmann::json& manifest, const char* name
 }
 
 Result<void> check_manifest(BootableImage& image) {
-  const auto manifest = nlohmann::json::parse(image.manifest, nullptr, false);
+  const auto manifest = parse_json<nlohmann::json>(image.manifest);
   if (!manifest.is_object()) return Error{"its manifest is damaged"};
   const std::int64_t version = MOKA_TRY(version_in(manifest, "mokapotImage"));
   if (version > kManifestVersion)

@@ -46,7 +46,40 @@ std::string digest_file(const std::string& image) {
 bool is_kept_for_later(const std::string& name) {
   return name.ends_with(kImageSuffix) || name.ends_with(kDigestSuffix) ||
          name.starts_with("modules-") || name.starts_with("materials-") ||
-         name.starts_with("files-") || name.starts_with("trained-");
+         name.starts_with("files-") || name.starts_with("trained-") ||
+         name.starts_with(ImageCache::kKeptPrefix);
+}
+
+// Behind the digest in its file: which file it was computed of. "" where the file has only just been
+// changed: it could be changed again within one step of the file system's clock.
+std::string identity_of(const std::string& image) {
+  constexpr std::time_t kClockStep = 2;
+  struct stat status {};
+  if (::stat(image.c_str(), &status) != 0) return {};
+  if (std::time(nullptr) - status.st_ctim.tv_sec < kClockStep) return {};
+  std::string text;
+  for (const auto number :
+       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+        static_cast<std::int64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec},
+        std::int64_t{status.st_mtim.tv_nsec}, std::int64_t{status.st_ctim.tv_sec},
+        std::int64_t{status.st_ctim.tv_nsec}})
+    text += " " + std::to_string(number);
+  return text;
+}
+
+constexpr std::size_t kDigestDigits = 64;
+constexpr std::size_t kLongestRecord = 512;
+
+std::string record_of_digest(const std::string& image) {
+  const auto text = read_file(digest_file(image), kLongestRecord);
+  return text && text.value().size() >= kDigestDigits ? text.value() : std::string();
+}
+
+// When an image was last used: the time of its digest's file, since its own must not change.
+std::int64_t last_use_of(const std::string& image, const struct stat& status) {
+  struct stat digest {};
+  const bool is_there = ::lstat(digest_file(image).c_str(), &digest) == 0;
+  return std::max<std::int64_t>(status.st_mtim.tv_sec, is_there ? digest.st_mtim.tv_sec : 0);
 }
 
 }  // namespace
@@ -89,9 +122,10 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
   const std::string image = stem + kImageSuffix;
 
-  // Its time says when it was last used, which is what prune() goes by.
-  if (::utimensat(AT_FDCWD, image.c_str(), nullptr, 0) == 0) {
-    (void)::utimensat(AT_FDCWD, digest_file(image).c_str(), nullptr, 0);
+  if (::access(image.c_str(), R_OK) == 0) {
+    // What prune() goes by. Without a digest's file it is the image's own time.
+    if (::utimensat(AT_FDCWD, digest_file(image).c_str(), nullptr, 0) != 0)
+      (void)::utimensat(AT_FDCWD, image.c_str(), nullptr, 0);
     return image;
   }
 
@@ -139,9 +173,19 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
 }
 
 std::string ImageCache::recorded_digest(const std::string& image) {
-  constexpr std::size_t kDigits = 64;
-  const auto digest = read_file(digest_file(image), kDigits);
-  return digest ? digest.value() : std::string();
+  return record_of_digest(image).substr(0, kDigestDigits);
+}
+
+Result<std::string> ImageCache::digest_of(const std::string& image) {
+  const std::string record = record_of_digest(image);
+  const std::string identity = identity_of(image);
+  if (!identity.empty() && !record.empty() && record.substr(kDigestDigits) == identity)
+    return record.substr(0, kDigestDigits);
+  const std::string digest = MOKA_TRY(sha256_of_file(image));
+  // Of what it is not, the digest of before stays: that is what it should be.
+  if (!identity.empty() && digest == record.substr(0, kDigestDigits))
+    (void)write_file_atomically(digest_file(image), digest + identity, 0600);
+  return digest;
 }
 
 std::vector<ImageCache::Entry> ImageCache::list() const {
@@ -154,7 +198,8 @@ std::vector<ImageCache::Entry> ImageCache::list() const {
     if (!path.ends_with(kImageSuffix) || ::lstat(path.c_str(), &status) != 0) continue;
     const std::string name = base_name(path);
     entries.push_back({name.substr(0, name.size() - std::string_view(kImageSuffix).size()),
-                       static_cast<std::uint64_t>(status.st_blocks) * 512, status.st_mtim.tv_sec});
+                       static_cast<std::uint64_t>(status.st_blocks) * 512,
+                       last_use_of(path, status)});
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
@@ -182,7 +227,9 @@ std::uint64_t ImageCache::prune(Prune which) const {
     const std::string name = base_name(path);
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) continue;
-    const std::time_t days = (now - status.st_mtim.tv_sec) / kSecondsPerDay;
+    const std::int64_t used = name.ends_with(kImageSuffix) ? last_use_of(path, status)
+                                                           : status.st_mtim.tv_sec;
+    const std::time_t days = (now - used) / kSecondsPerDay;
     std::error_code ignored;
     if (name.starts_with(kTemporaryPrefix)) {
       // Somebody may be working there.

@@ -43,8 +43,14 @@ class ImageCache {
   // For directories in the cache that are worked in; what a crash left goes after a day.
   static constexpr const char* kTemporaryPrefix = "building.";
 
+  // Of results that are no images (kept_result.h).
+  static constexpr const char* kKeptPrefix = "kept-";
+
   // The SHA-256 that the image had when it was made, or "" where that is not known any more.
   static std::string recorded_digest(const std::string& image);
+  // The one that it has. The file is not read where it is still the one whose digest was computed
+  // last, by its number, size and times, which nobody can set back: a hundred times faster.
+  static Result<std::string> digest_of(const std::string& image);
 
   struct Entry {
     std::string name;  // of the file, without ".erofs"

@@ -10,6 +10,7 @@
 #include "support/digest.h"
 #include "support/files.h"
 #include "support/interruption.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -26,11 +27,6 @@ struct StatedLayer {
   Guid partition;
   std::uint64_t bytes = 0;
 };
-
-std::string text_in(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Result<StatedLayer> stated_layer(const Json& object) {
   if (!object.is_object()) return kDamaged;
@@ -88,7 +84,7 @@ Result<ImageParts::BootLoader> read_boot_loader(const DiskReader& disk,
 }
 
 Result<ImageParts> read_parts(BootableImage image, const std::string& scratch) {
-  const Json manifest = Json::parse(image.manifest, nullptr, false);
+  const Json manifest = parse_json<Json>(image.manifest);
   const auto layers = manifest.find("layers");
   const auto kernel = manifest.find("kernel");
   if (layers == manifest.end() || !layers->is_array() || layers->size() > kMostLayers ||

@@ -10,6 +10,7 @@
 
 #include "disk/disk_image.h"
 #include "disk/image_format.h"
+#include "image/image_cache.h"
 #include "support/output_file.h"
 #include "support/result.h"
 
@@ -33,7 +34,7 @@ struct ImageParts {
 
 // Writes the parts as an image of that format. Blocks; fails on a full disk and missing tools.
 Result<void> write_image(ImageFormat format, const ImageParts& parts, const OutputFile& output,
-                         const std::string& scratch);
+                         const ImageCache& cache, const std::string& scratch);
 
 // What an image holds, its layers as files in `scratch`. Fails with advice where it is no image of
 // ours or a layer is not what its manifest says.

@@ -8,6 +8,7 @@
 #include "disk/gce_archive.h"
 #include "guest/cpio.h"
 #include "image/image_parts.h"
+#include "image/kept_result.h"
 #include "support/command.h"
 #include "support/files.h"
 #include "support/gzip.h"
@@ -29,44 +30,68 @@ PartitionContent partition_of(const char* name, const Guid& type, std::string by
   return content;
 }
 
-Result<ImageParts::BootLoader> boot_loader_of(const ImageParts& parts, const std::string& scratch) {
+constexpr const char* kBootCodeMember = "code";
+constexpr const char* kCoreMember = "core";
+constexpr const char* kEfiMember = "efi";
+
+Result<std::string> make_loader_archive(const ImageParts& parts, const std::string& scratch) {
   constexpr std::size_t kLargestPartition = 64u << 20;
-  if (parts.boot_loader) return *parts.boot_loader;
   BootLoader made = MOKA_TRY(make_boot_loader(kPartitionAlignment, parts.kernel_options, scratch));
-  const std::string efi = MOKA_TRY(read_file(made.efi_system_path, kLargestPartition));
-  return ImageParts::BootLoader{std::move(made.boot_code),
-                                {partition_of("mokapot-bios", kBiosBootType, std::move(made.core)),
-                                 partition_of("mokapot-efi", kEfiSystemType, efi)}};
+  return cpio_archive({{kBootCodeMember, std::move(made.boot_code)},
+                       {kCoreMember, std::move(made.core)},
+                       {kEfiMember, MOKA_TRY(read_file(made.efi_system_path, kLargestPartition))}});
+}
+
+// To make a boot loader takes longer than all else where the layers are there already.
+Result<ImageParts::BootLoader> boot_loader_of(const ImageParts& parts, const ImageCache& cache,
+                                              const std::string& scratch) {
+  if (parts.boot_loader) return *parts.boot_loader;
+  const std::string key = "boot loader 2\n" + MOKA_TRY(boot_loader_state()) + parts.kernel_options;
+  const std::string archive =
+      MOKA_TRY(kept_result(cache, key, [&] { return make_loader_archive(parts, scratch); }));
+  std::vector<CpioMember> members = MOKA_TRY(read_cpio(archive));
+  if (members.size() != 3) return Error{"the boot loader in the cache is damaged: moka image prune"};
+  return ImageParts::BootLoader{
+      std::move(members[0].content),
+      {partition_of("mokapot-bios", kBiosBootType, std::move(members[1].content)),
+       partition_of("mokapot-efi", kEfiSystemType, std::move(members[2].content))}};
+}
+
+// As small as can be, which takes a quarter of a second for a kernel.
+Result<std::string> compressed(const ImageCache& cache, const std::string& bytes) {
+  return kept_result(cache, "gzip 9\n" + Hash().add(bytes).text(),
+                     [&bytes]() -> Result<std::string> { return gzip(bytes); });
 }
 
 // The whole disk in the order that disk/boot_loader.h counts.
 Result<void> write_bootable(const ImageParts& parts, int fd, const std::string& path,
-                            const std::string& scratch,
+                            const ImageCache& cache, const std::string& scratch,
                             std::uint64_t multiple = kPartitionAlignment) {
-  ImageParts::BootLoader loader = MOKA_TRY(boot_loader_of(parts, scratch));
+  ImageParts::BootLoader loader = MOKA_TRY(boot_loader_of(parts, cache, scratch));
   std::vector<PartitionContent> contents = std::move(loader.partitions);
   contents.push_back(partition_of("mokapot-boot", kLinuxDataType,
                                   cpio_archive({{kManifestMember, parts.manifest},
-                                                {kKernelMember, gzip(parts.kernel)},
+                                                {kKernelMember, MOKA_TRY(compressed(cache, parts.kernel))},
                                                 {kInitrdMember, parts.initrd},
-                                                {kSbomMember, gzip(parts.sbom)},
-                                                {kLicensesMember, gzip(parts.licenses)}})));
+                                                {kSbomMember, MOKA_TRY(compressed(cache, parts.sbom))},
+                                                {kLicensesMember,
+                                                 MOKA_TRY(compressed(cache, parts.licenses))}})));
   contents.insert(contents.end(), parts.layers.begin(), parts.layers.end());
   return write_disk(fd, path, contents, guid_of("disk", parts.manifest), loader.boot_code,
                     multiple);
 }
 
 Result<void> write_raw(const ImageParts& parts, const OutputFile& output,
-                       const std::string& scratch) {
-  return write_bootable(parts, output.fd(), output.unfinished(), scratch);
+                       const ImageCache& cache, const std::string& scratch) {
+  return write_bootable(parts, output.fd(), output.unfinished(), cache, scratch);
 }
 
 // One coroutine: with several the order of clusters would depend on which thread is done first.
 Result<void> write_qcow2(const ImageParts& parts, const OutputFile& output,
-                         const std::string& scratch) {
+                         const ImageCache& cache, const std::string& scratch) {
   const std::string raw = scratch + "/disk";
   UniqueFd fd = MOKA_TRY(create_file(raw, 0600));
-  MOKA_TRY(write_bootable(parts, fd.get(), raw, scratch));
+  MOKA_TRY(write_bootable(parts, fd.get(), raw, cache, scratch));
   const CommandOutcome outcome =
       run_command({"qemu-img", "convert", "-q", "-m", "1", "-c", "-o", "compression_type=zstd",
                    "-f", "raw", "-O", "qcow2", raw, output.unfinished()});
@@ -79,10 +104,10 @@ Result<void> write_qcow2(const ImageParts& parts, const OutputFile& output,
 }
 
 Result<void> write_gce(const ImageParts& parts, const OutputFile& output,
-                       const std::string& scratch) {
+                       const ImageCache& cache, const std::string& scratch) {
   const std::string raw = scratch + "/disk.raw";
   UniqueFd fd = MOKA_TRY(create_file(raw, 0600));
-  MOKA_TRY(write_bootable(parts, fd.get(), raw, scratch, kGceDiskMultiple));
+  MOKA_TRY(write_bootable(parts, fd.get(), raw, cache, scratch, kGceDiskMultiple));
   return write_gce_archive(output.fd(), output.unfinished(), raw);
 }
 
@@ -111,16 +136,16 @@ Result<void> write_pair(const ImageParts& parts, const OutputFile& output) {
 }  // namespace
 
 Result<void> write_image(ImageFormat format, const ImageParts& parts, const OutputFile& output,
-                         const std::string& scratch) {
+                         const ImageCache& cache, const std::string& scratch) {
   switch (format) {
     case ImageFormat::kRaw:
-      return write_raw(parts, output, scratch);
+      return write_raw(parts, output, cache, scratch);
     case ImageFormat::kQcow2:
-      return write_qcow2(parts, output, scratch);
+      return write_qcow2(parts, output, cache, scratch);
     case ImageFormat::kPair:
       return write_pair(parts, output);
     case ImageFormat::kGce:
-      return write_gce(parts, output, scratch);
+      return write_gce(parts, output, cache, scratch);
   }
   return Error{"no such format"};
 }

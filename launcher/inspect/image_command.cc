@@ -9,6 +9,7 @@
 #include "convert/rebase_command.h"
 #include "image/image_cache.h"
 #include "session/exit_report.h"
+#include "support/json.h"
 
 namespace moka {
 
@@ -57,7 +58,7 @@ int list(const ImageCache& cache, bool is_json) {
                   static_cast<double>(entry.bytes) / kBytesPerMib, used.c_str());
     }
   }
-  if (is_json) std::printf("%s\n", all.dump().c_str());
+  if (is_json) std::printf("%s\n", json_text(all).c_str());
   return 0;
 }
 

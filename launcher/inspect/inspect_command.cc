@@ -7,6 +7,7 @@
 #include "image/bootable_image.h"
 #include "session/exit_report.h"
 #include "support/files.h"
+#include "support/json.h"
 
 namespace moka {
 
@@ -25,7 +26,7 @@ using Json = nlohmann::json;
 std::string member(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end()) return {};
-  return found->is_string() ? found->get<std::string>() : found->dump();
+  return found->is_string() ? found->get<std::string>() : json_text(*found);
 }
 
 std::string list_of(const Json& object, const char* name) {
@@ -33,7 +34,7 @@ std::string list_of(const Json& object, const char* name) {
   std::string text;
   if (found == object.end() || !found->is_array()) return text;
   for (const Json& word : *found)
-    text += (text.empty() ? "" : " ") + (word.is_string() ? word.get<std::string>() : word.dump());
+    text += (text.empty() ? "" : " ") + (word.is_string() ? word.get<std::string>() : json_text(word));
   return text;
 }
 
@@ -42,7 +43,7 @@ void print_line(const char* title, const std::string& text) {
 }
 
 void print_text(const BootableImage& image) {
-  const Json manifest = Json::parse(image.manifest, nullptr, false);
+  const Json manifest = parse_json<Json>(image.manifest);
   print_line("disk", image.format == DiskFormat::kQcow2 ? "qcow2" : "raw");
   print_line("command", list_of(manifest, "arguments"));
   print_line("folder", member(manifest, "workingDirectory"));

@@ -13,7 +13,7 @@ STAGE_INPUTS := $(MOKA) $(KERNEL) LICENSE README.md docs/man/moka.1 \
   $(wildcard launcher/install/*) launcher/support/version.h
 
 $(STAGED): $(STAGE_INPUTS)
-	$(call step,STAGE) launcher/install/stage.sh $(STAGE)/tree $(MOKA) $(KERNEL) $(LWIP_TREE)/COPYING && touch $@
+	$(call step,STAGE) launcher/install/stage.sh $(STAGE)/tree $(MOKA) $(KERNEL) $(BUILD)/third-party && touch $@
 
 .PHONY: install uninstall dist
 install: $(STAGED)

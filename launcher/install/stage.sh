@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# stage.sh TREE MOKA KERNEL LWIP_LICENCE: lays out in TREE what lies below a prefix when moka is
+# stage.sh TREE MOKA KERNEL THIRD_PARTY: lays out in TREE what lies below a prefix when moka is
 # installed. moka finds its kernel relative to itself (run/kernel_file.cc), so TREE works anywhere.
 set -euo pipefail
-tree=$1 moka=$2 kernel=$3 lwip_licence=$4
+tree=$1 moka=$2 kernel=$3 third_party=$4
 here=$(dirname "$0")
 
 rm -rf "$tree"
@@ -26,10 +26,9 @@ install -m 644 README.md "$tree/share/doc/mokapot/README.md"
 {
   printf 'Mokapot: Apache-2.0\n\n'
   cat LICENSE
-  printf '\n==== lwIP, in the kernel\n\n'
-  cat "$lwip_licence"
+  python3 "$here/../build/kernel_parts.py" --third-party "$third_party" --text
   # Templates of Boost and of nlohmann-json are compiled into both, zlib is linked into moka.
-  for package in libboost-dev nlohmann-json3-dev zlib1g-dev; do
+  for package in libboost-dev nlohmann-json3-dev zlib1g-dev libzycore-dev; do
     printf '\n==== %s\n\n' "$package"
     cat "/usr/share/doc/$package/copyright" 2> /dev/null || echo "see the package's own copyright file"
   done

@@ -2,6 +2,7 @@
 #include "jdk/module_choice.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -9,6 +10,7 @@
 #include "jar/zip_reader.h"
 #include "support/command.h"
 #include "support/files.h"
+#include "support/hash.h"
 #include "support/interruption.h"
 
 namespace moka {
@@ -52,12 +54,16 @@ constexpr std::string_view kOptionsOfModules[] = {"-javaagent",
 
 class Scan {
  public:
-  explicit Scan(std::set<std::string>& modules) : modules_(modules) {}
+  // `rule`: with kCautious the first reason for the whole JDK is enough.
+  Scan(std::set<std::string>& modules, ModuleRule rule)
+      : modules_(modules), stops_early_(rule == ModuleRule::kCautious) {}
 
   Result<void> add(const std::string& path) {
     return is_directory(path) ? add_directory(path) : add_jar(path);
   }
   const std::string& reason() const { return reason_; }
+  // What jdeps' answer depends on.
+  const std::set<std::string, std::less<>>& references() const { return references_; }
 
  private:
   Result<void> add_jar(const std::string& path) {
@@ -67,8 +73,10 @@ class Scan {
       if (name.ends_with(".class")) classes.push_back(name);
       if (name.ends_with(".jar")) reason_ = base_name(path) + " has jars inside";
     });
+    // It names further jars, and says whether there are classes for several releases.
+    if (jar.contains(kManifest)) references_.insert(MOKA_TRY(jar.read(kManifest, kLargestClass)));
     for (const std::string& name : classes) {
-      if (!reason_.empty()) return {};
+      if (is_done()) return {};
       const std::string content = MOKA_TRY(jar.read(name, kLargestClass));
       add_class(name, content);
     }
@@ -78,7 +86,7 @@ class Scan {
   Result<void> add_directory(const std::string& path) {
     std::error_code error;
     for (std::filesystem::recursive_directory_iterator entry(path, error), end;
-         !error && entry != end && reason_.empty(); entry.increment(error)) {
+         !error && entry != end && !is_done(); entry.increment(error)) {
       const std::string file = entry->path().string();
       if (!file.ends_with(".class")) continue;
       const std::string content = MOKA_TRY(read_file(file, kLargestClass));
@@ -87,14 +95,22 @@ class Scan {
     return {};
   }
 
+  bool is_done() const { return stops_early_ && !reason_.empty(); }
+
   void add_class(const std::string& name, std::string_view content) {
     ClassWords words = words_in_class(content);
     modules_.insert(words.modules.begin(), words.modules.end());
     if (words.looks_up) reason_ = name + " may look classes up by name";
+    references_.insert(name);
+    add_references(content, references_);
     if (++classes_ > kMostClasses) reason_ = "it has more than 5000 classes";
   }
 
+  static constexpr const char* kManifest = "META-INF/MANIFEST.MF";
+
   std::set<std::string>& modules_;
+  const bool stops_early_;
+  std::set<std::string, std::less<>> references_;
   std::string reason_;
   std::size_t classes_ = 0;
 };
@@ -106,9 +122,8 @@ std::string join(const std::vector<std::string>& words, const char* separator) {
 }
 
 // jdeps' own words, of which the last line is the list.
-Result<std::vector<std::string>> run_jdeps(const Jdk& jdk,
-                                           const std::vector<std::string>& class_path,
-                                           ModuleRule rule) {
+Result<std::string> run_jdeps(const Jdk& jdk,
+                              const std::vector<std::string>& class_path, ModuleRule rule) {
   std::vector<std::string> command{jdk.home + "/bin/jdeps", "--print-module-deps",
                                    "--multi-release",       std::to_string(jdk.feature_release),
                                    "--class-path",          join(class_path, ":")};
@@ -124,7 +139,7 @@ Result<std::vector<std::string>> run_jdeps(const Jdk& jdk,
   if (outcome.status != 0 || !is_list)
     return Error{"jdeps does not know all that it refers to: " +
                  (lines.empty() ? "" : lines.front())};
-  return split(last, ',');
+  return last;
 }
 
 std::string missing_tool(const Jdk& jdk) {
@@ -147,8 +162,27 @@ ClassWords words_in_class(std::string_view class_file) {
   return words;
 }
 
+void add_references(std::string_view class_file, std::set<std::string, std::less<>>& references) {
+  const auto is_of_name = [](char letter) {
+    const auto byte = static_cast<unsigned char>(letter);
+    return std::isalnum(byte) != 0 || letter == '_' || letter == '$' || letter == '/' || byte >= 0x80;
+  };
+  while (true) {
+    const auto begin = std::find_if(class_file.begin(), class_file.end(), is_of_name);
+    if (begin == class_file.end()) return;
+    class_file.remove_prefix(static_cast<std::size_t>(begin - class_file.begin()));
+    const auto end = std::find_if_not(class_file.begin(), class_file.end(), is_of_name);
+    const auto size = static_cast<std::size_t>(end - class_file.begin());
+    const std::string_view name = class_file.substr(0, size);
+    if (name.find('/') != std::string_view::npos && references.find(name) == references.end())
+      references.emplace(name);
+    class_file.remove_prefix(size);
+  }
+}
+
 Result<ModuleChoice> choose_modules(const Jdk& jdk, const std::vector<std::string>& class_path,
-                                    const std::vector<std::string>& jvm_options, ModuleRule rule) {
+                                    const std::vector<std::string>& jvm_options, ModuleRule rule,
+                                    const Memory& remember) {
   const bool is_cautious = rule == ModuleRule::kCautious;
   const auto whole = [&](const std::string& reason) -> Result<ModuleChoice> {
     if (is_cautious) return ModuleChoice{{}, reason};
@@ -160,13 +194,18 @@ Result<ModuleChoice> choose_modules(const Jdk& jdk, const std::vector<std::strin
       if (is_cautious && option.starts_with(prefix)) return whole(option + " may need any module");
   if (class_path.empty()) return whole("there is no class path");
   std::set<std::string> modules;
-  Scan scan(modules);
+  Scan scan(modules, rule);
   for (const std::string& path : class_path) MOKA_TRY(scan.add(path));
   if (is_cautious && !scan.reason().empty()) return whole(scan.reason());
-  const auto referenced = run_jdeps(jdk, class_path, rule);
+  Hash question;
+  question.add("jdeps 1").add(jdk.home).add(jdk.version).add(static_cast<std::uint64_t>(rule));
+  for (const std::string& path : class_path) question.add(path);
+  for (const std::string& reference : scan.references()) question.add(reference);
+  const auto referenced =
+      remember(question.text(), [&] { return run_jdeps(jdk, class_path, rule); });
   if (is_interrupted()) return interrupted();
   if (!referenced) return whole(referenced.error().message);
-  modules.insert(referenced.value().begin(), referenced.value().end());
+  for (std::string& module : split(referenced.value(), ',')) modules.insert(std::move(module));
   ModuleChoice choice;
   for (const std::string& module : modules)
     if (is_regular_file(jdk.home + "/jmods/" + module + ".jmod")) choice.modules.push_back(module);

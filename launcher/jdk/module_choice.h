@@ -5,7 +5,10 @@
 // whole JDK unless the user says otherwise.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "jdk/jdk.h"
@@ -22,10 +25,19 @@ struct ModuleChoice {
 // be looked up; then doubt about what is referred to is an error.
 enum class ModuleRule { kCautious, kAsReferenced };
 
-// `class_path`: jars and directories, absolute. `jvm_options`: those of the user. Blocks, for
-// seconds.
+// The answer of before to `key`, or what `make` says now, which may be kept for the next time.
+using Memory = std::function<Result<std::string>(
+    const std::string& key, const std::function<Result<std::string>()>& make)>;
+
+// `class_path`: jars and directories, absolute. `jvm_options`: those of the user. Blocks: jdeps takes
+// seconds, and is asked once for all versions of an application that refer to the same things.
 Result<ModuleChoice> choose_modules(const Jdk& jdk, const std::vector<std::string>& class_path,
-                                    const std::vector<std::string>& jvm_options, ModuleRule rule);
+                                    const std::vector<std::string>& jvm_options, ModuleRule rule,
+                                    const Memory& remember);
+
+// Adds what a class file may refer to in packages: all that looks like a/b/C in it, and so more than
+// jdeps finds. For tests.
+void add_references(std::string_view class_file, std::set<std::string, std::less<>>& references);
 
 // The modules that what a class file refers to by these words needs beyond what jdeps finds, and
 // whether the words are of looking up classes by name. For tests.

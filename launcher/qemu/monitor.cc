@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "support/files.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -19,12 +20,6 @@ using nlohmann::json;
 constexpr std::size_t kLongestLine = 1u << 20;
 // So much unread means that QEMU is stuck, and then no command helps.
 constexpr std::size_t kMostUnsent = 1u << 20;
-
-// A member that is there and is a string; else "".
-std::string text_in(const json& object, const char* name) {
-  const auto member = object.find(name);
-  return member != object.end() && member->is_string() ? member->get<std::string>() : "";
-}
 
 }  // namespace
 
@@ -38,7 +33,7 @@ std::uint64_t Monitor::ask_human_monitor(std::string_view command) {
   const json message = {{"execute", "human-monitor-command"},
                         {"arguments", {{"command-line", command}}},
                         {"id", ++last_number_}};
-  send(message.dump() + "\n");
+  send(json_text(message) + "\n");
   return last_number_;
 }
 
@@ -68,7 +63,7 @@ bool Monitor::read_events() {
 std::vector<Monitor::Reply> Monitor::take_replies() { return std::exchange(replies_, {}); }
 
 void Monitor::take_line(std::string_view line) {
-  const json message = json::parse(line, nullptr, false);
+  const json message = parse_json<json>(line);
   if (!message.is_object()) return;
   if (text_in(message, "event") == "SHUTDOWN") {
     const auto data = message.find("data");

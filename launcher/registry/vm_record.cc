@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/vm_record.h"
 
-#include <nlohmann/json.hpp>
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -11,12 +11,13 @@ using Json = nlohmann::ordered_json;
 // Reads a member if it is there and of the right kind; a newer or older moka may know others.
 template <typename T>
 void read(const Json& object, const char* name, T& value) {
-  const auto found = object.find(name);
-  if (found == object.end()) return;
-  const bool fits = std::is_same_v<T, bool>          ? found->is_boolean()
-                    : std::is_same_v<T, std::string> ? found->is_string()
-                                                     : found->is_number_integer();
-  if (fits) value = found->get<T>();
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::string>) {
+    const auto found = object.find(name);
+    if (found == object.end()) return;
+    if (std::is_same_v<T, bool> ? found->is_boolean() : found->is_string()) value = found->get<T>();
+  } else {
+    value = number_in<T>(object, name).value_or(value);
+  }
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ Json to_json(const VmRecord& record) {
 }
 
 std::optional<VmRecord> parse_record(std::string_view text) {
-  const Json object = Json::parse(text, nullptr, false);
+  const Json object = parse_json(text);
   if (!object.is_object()) return std::nullopt;
   VmRecord record;
   read(object, "name", record.name);

@@ -38,7 +38,8 @@ struct VmRecord {
 };
 
 nlohmann::ordered_json to_json(const VmRecord& record);
-// Nothing where the text is no record: it may have been cut short or edited.
+// Nothing where the text is no record: it may have been cut short or edited. Numbers that are out of
+// range count as missing.
 std::optional<VmRecord> parse_record(std::string_view text);
 
 }  // namespace moka

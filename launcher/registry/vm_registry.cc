@@ -10,10 +10,10 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "support/files.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -29,9 +29,17 @@ struct flock whole_file(short type) {
   return lock;
 }
 
+// Whether the name itself is of that kind: no link to one, which somebody else may change.
+bool is_kind(const std::string& path, mode_t kind) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == kind;
+}
+
 // The process that holds the lock; 0 for nobody.
-pid_t holder_of(const std::string& lock_file) {
-  const UniqueFd fd(::open(lock_file.c_str(), O_RDWR | O_CLOEXEC));
+pid_t holder_of(const std::string& folder) {
+  if (!is_kind(folder, S_IFDIR)) return 0;
+  const UniqueFd fd(
+      ::open((folder + "/lock").c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return 0;
   struct flock lock = whole_file(F_WRLCK);
   if (::fcntl(fd.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
@@ -44,14 +52,18 @@ void remove_tree(const std::string& path) {
   std::filesystem::remove_all(path, ignored);
 }
 
+// A pipe would keep whoever reads it.
 std::string file_or_nothing(const std::string& path) {
+  if (!is_kind(path, S_IFREG)) return {};
   Result<std::string> text = read_file(path, kLongestRecord);
   return text ? std::move(text).value() : std::string();
 }
 
 Result<void> make_private_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return Error{"cannot make " + path + ": " + error_text(errno)};
+  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return Error{"cannot make " + path + ": " + error_text(errno)};
+  if (is_directory(path)) return {};
+  return Error{path + " is no folder: remove it"};
 }
 
 }  // namespace
@@ -87,12 +99,20 @@ VmEntry::~VmEntry() {
   if (lock_) remove();
 }
 
+// Somebody may have removed the folder, and a later VM may have made one of that name.
+bool VmEntry::is_still_ours() const {
+  struct stat held {}, named {};
+  return ::fstat(lock_.get(), &held) == 0 && ::lstat((folder_ + "/lock").c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 Result<void> VmEntry::save() const {
-  return write_file_atomically(folder_ + "/vm.json", to_json(record).dump() + "\n", 0600);
+  if (!is_still_ours()) return Error{folder_ + " was taken away while the VM ran"};
+  return write_file_atomically(folder_ + "/vm.json", json_text(to_json(record)) + "\n", 0600);
 }
 
 void VmEntry::end(std::string_view report) {
-  if (!record.is_detached) return remove();
+  if (!record.is_detached || !is_still_ours()) return remove();
   (void)write_file_atomically(folder_ + "/end.json", report, 0600);
   ::unlink((folder_ + "/socket").c_str());
   lock_.reset();
@@ -102,8 +122,23 @@ void VmEntry::end(std::string_view report) {
 void VmEntry::remove() {
   const UniqueFd all(::open((parent_path(folder_) + "/.lock").c_str(), O_RDWR | O_CLOEXEC));
   if (all) ::flock(all.get(), LOCK_EX);
-  remove_tree(folder_);
+  if (is_still_ours()) remove_tree(folder_);
   lock_.reset();
+}
+
+Result<void> VmView::check_described() const {
+  const std::string& name = record.name;
+  switch (description) {
+    case Description::kThere:
+      return {};
+    case Description::kNotYet:
+      return Error{"the VM " + name + " is only just starting, or somebody removed " + folder +
+                   "/vm.json: try again, or end it by moka stop " + name};
+    case Description::kDamaged:
+      break;
+  }
+  return Error{"what is known of the VM " + name + " is damaged (" + folder +
+               "/vm.json); only moka ps, logs, stop and kill still know it"};
 }
 
 // --- The registry
@@ -118,7 +153,8 @@ Result<VmRegistry> VmRegistry::open_at(const std::string& directory) {
 
 Result<UniqueFd> VmRegistry::lock_all() const {
   UniqueFd lock(::open((directory_ + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return Error{"cannot write to " + directory_ + ": " + error_text(errno)};
+  if (!lock)
+    return Error{"cannot use " + directory_ + "/.lock: " + error_text(errno) + "; remove it"};
   while (::flock(lock.get(), LOCK_EX) != 0)
     if (errno != EINTR) return Error{"cannot lock " + directory_ + ": " + error_text(errno)};
   return lock;
@@ -128,19 +164,21 @@ Result<UniqueFd> VmRegistry::lock_all() const {
 std::optional<VmEntry> VmRegistry::try_claim(const std::string& name, pid_t& holder,
                                              std::string& problem) const {
   const std::string folder = directory_ + "/" + name;
+  if ((holder = holder_of(folder)) != 0) return std::nullopt;
+  // What nobody holds is nobody's.
+  if (!is_kind(folder, S_IFDIR)) remove_tree(folder);
   if (Result<void> made = make_private_directory(folder); !made) {
     problem = made.error().message;
     return std::nullopt;
   }
-  if ((holder = holder_of(folder + "/lock")) != 0) return std::nullopt;
+  for (const char* left : {"/vm.json", "/end.json", "/log", "/socket"}) remove_tree(folder + left);
+  if (!is_kind(folder + "/lock", S_IFREG)) remove_tree(folder + "/lock");
   UniqueFd lock(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   struct flock wish = whole_file(F_WRLCK);
   if (!lock || ::fcntl(lock.get(), F_SETLK, &wish) != 0) {
     problem = "cannot write to " + folder + ": " + error_text(errno);
     return std::nullopt;
   }
-  for (const char* left : {"/vm.json", "/end.json", "/log", "/socket"})
-    ::unlink((folder + left).c_str());
   return VmEntry(name, folder, std::move(lock));
 }
 
@@ -175,9 +213,10 @@ void VmRegistry::sweep() const {
   for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string folder = entry->path().string();
-    if (!is_vm_name(base_name(folder)) || holder_of(folder + "/lock") != 0) continue;
+    if (!is_vm_name(base_name(folder)) || holder_of(folder) != 0) continue;
     struct stat status {};
-    const bool has_log = ::stat((folder + "/log").c_str(), &status) == 0;
+    const bool has_log = is_kind(folder, S_IFDIR) && is_kind(folder + "/log", S_IFREG) &&
+                         ::stat((folder + "/log").c_str(), &status) == 0;
     if (!has_log || std::time(nullptr) - status.st_mtim.tv_sec > kKeepLogSeconds)
       remove_tree(folder);
   }
@@ -186,17 +225,25 @@ void VmRegistry::sweep() const {
 std::optional<VmView> VmRegistry::look_at(const std::string& name) const {
   VmView view;
   view.folder = directory_ + "/" + name;
-  const pid_t holder = holder_of(view.folder + "/lock");
-  std::optional<VmRecord> record = parse_record(file_or_nothing(view.folder + "/vm.json"));
-  // No record yet: its `moka run` has only just taken the name.
-  if (!record || record->name != name) return std::nullopt;
-  view.record = std::move(*record);
+  if (!is_kind(view.folder, S_IFDIR)) return std::nullopt;
+  const pid_t holder = holder_of(view.folder);
+  const bool has_log = is_kind(view.folder + "/log", S_IFREG);
   view.is_running = holder != 0;
-  if (view.is_running && holder > 1) view.record.pid = holder;
-  if (!view.is_running) {
-    if (!is_regular_file(view.folder + "/log")) return std::nullopt;
-    view.end = file_or_nothing(view.folder + "/end.json");
+  if (!view.is_running && !has_log) return std::nullopt;
+  std::optional<VmRecord> record = parse_record(file_or_nothing(view.folder + "/vm.json"));
+  if (record && record->name == name) {
+    view.record = std::move(*record);
+  } else {
+    struct stat ignored {};
+    view.description = ::lstat((view.folder + "/vm.json").c_str(), &ignored) == 0
+                           ? VmView::Description::kDamaged
+                           : VmView::Description::kNotYet;
+    view.record.name = name;
+    view.record.is_detached = has_log;
   }
+  // Who holds the lock knows best; in another PID namespace only the record has its number.
+  if (holder > 1) view.record.pid = holder;
+  if (!view.is_running) view.end = file_or_nothing(view.folder + "/end.json");
   return view;
 }
 
@@ -207,7 +254,9 @@ std::vector<VmView> VmRegistry::list() const {
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!is_vm_name(name)) continue;
-    if (std::optional<VmView> view = look_at(name)) views.push_back(std::move(*view));
+    std::optional<VmView> view = look_at(name);
+    if (!view || (view->is_running && view->description == VmView::Description::kNotYet)) continue;
+    views.push_back(std::move(*view));
   }
   std::sort(views.begin(), views.end(),
             [](const VmView& a, const VmView& b) { return a.record.name < b.record.name; });

@@ -13,6 +13,11 @@
 // the holder closed another descriptor of that file, so a process looks into the registry before it
 // claims a name and not after. Changes of the folder (claim, sweep, release) are made one at a
 // time, under a lock of the whole registry. Everything is private: 0700 and 0600.
+//
+// Anybody may have changed anything in there by hand. What is not of the kind that it should be is
+// as if it were not there, and goes when the name is taken again; a VM whose lock is held is found
+// by its name, whatever else is damaged; and a VM whose folder was taken away touches that of no
+// later one.
 #pragma once
 
 #include <optional>
@@ -38,7 +43,7 @@ class VmEntry {
   const std::string& folder() const { return folder_; }
   std::string log_file() const { return folder_ + "/log"; }
   VmRecord record;  // written by save()
-  Result<void> save() const;
+  Result<void> save() const;  // fails, too, where the folder has become another VM's
 
   // The VM has ended. The entry goes, but for the log of a detached one and `report` (JSON).
   void end(std::string_view report);
@@ -47,6 +52,7 @@ class VmEntry {
   friend class VmRegistry;
   VmEntry(std::string name, std::string folder, UniqueFd lock);
   void remove();
+  bool is_still_ours() const;
 
   std::string name_, folder_;
   UniqueFd lock_;
@@ -54,10 +60,17 @@ class VmEntry {
 
 // A VM of the registry, as somebody else sees it.
 struct VmView {
-  VmRecord record;
+  // kNotYet: its `moka run` has only just taken the name, or somebody removed vm.json.
+  enum class Description { kThere, kNotYet, kDamaged };
+
+  VmRecord record;  // but for kThere its name, process and is_detached only
   std::string folder;
+  Description description = Description::kThere;
   bool is_running = false;  // else it was detached, and its log is left
   std::string end;          // end.json
+
+  // An error that says what to do where the record is not there.
+  Result<void> check_described() const;
 };
 
 class VmRegistry {
@@ -70,7 +83,7 @@ class VmRegistry {
   // Takes `base`, or base-2, base-3 ...
   Result<VmEntry> claim_any(const std::string& base) const;
 
-  // By name. Those that ended and left their log too.
+  // By name. Those that ended and left their log too; none that has only just taken its name.
   std::vector<VmView> list() const;
   // The running VM of that name, or an error that says which there are.
   Result<VmView> find_running(std::string_view name) const;

@@ -36,6 +36,8 @@ bool remove_empty(const std::string& folder) {
 Result<std::string> make_default_folder(const std::string& parent, const std::string& vm_name) {
   if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST)
     return Error{"cannot make " + parent + ": " + error_text(errno)};
+  if (!is_directory(parent))
+    return Error{parent + " is no folder: remove it, or give --artifacts DIR or none"};
   for (int number = 1; number <= kMostFolders; ++number) {
     const std::string folder =
         parent + "/" + vm_name + (number == 1 ? "" : "~" + std::to_string(number));

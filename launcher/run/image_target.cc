@@ -8,6 +8,7 @@
 #include "guest/cpio.h"
 #include "guest/environment.h"
 #include "support/files.h"
+#include "support/json.h"
 
 namespace moka {
 namespace {
@@ -52,7 +53,7 @@ Result<ImageTarget> resolve_image(const RunOptions& options, const MemoryPlan& m
   std::vector<std::string> environment = config.environment;
   environment.insert(environment.end(), options.environment.begin(), options.environment.end());
   config.environment = guest_environment({}, false, config.working_directory, environment);
-  const auto manifest = nlohmann::json::parse(target.image.manifest, nullptr, false);
+  const auto manifest = parse_json(target.image.manifest);
   target.is_java = manifest.contains("java");
   if (target.is_java && !config.arguments.empty()) {
     target.jvm_options.assign(config.arguments.begin() + 1, config.arguments.end());
@@ -71,7 +72,7 @@ Result<ImageTarget> resolve_image(const RunOptions& options, const MemoryPlan& m
 
 std::optional<std::uint64_t> memory_wish(const RunOptions& options, const BootableImage& image) {
   if (options.memory_mib) return options.memory_mib;
-  const auto manifest = nlohmann::json::parse(image.manifest, nullptr, false);
+  const auto manifest = parse_json(image.manifest);
   const auto wish = manifest.find("memoryMiB");
   if (wish == manifest.end() || !wish->is_number_unsigned()) return std::nullopt;
   return wish->get<std::uint64_t>();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/exit_report.h"
+#include "support/json.h"
 #include "support/numbers.h"
 
 #include <csignal>
@@ -45,7 +46,7 @@ std::string ExitReport::json() const {
   const nlohmann::ordered_json report = {
       {"status", status}, {"by", name_of(by)}, {"signal", signal}, {"reason", reason}};
   // A reason may quote bytes that are no UTF-8.
-  return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(report) + "\n";
 }
 
 std::optional<ExitReport> parse_exit_line(std::string_view text) {

@@ -127,6 +127,7 @@ Result<void> ask_vm(const VmView& vm, const std::vector<std::string>& words, con
 
 Result<JvmAnswer> ask_jvm(const VmView& vm, const std::vector<std::string>& words,
                           const TakeAnswer& take, const WhileWaiting& waiting) {
+  MOKA_TRY(vm.check_described());
   if (!vm.record.is_java)
     return Error{"the VM " + vm.record.name + " runs " + vm.record.program +
                  ", which is no Java program"};

@@ -42,6 +42,18 @@ ARCHIVE_OF_CLASSES = b"""{
 }
 """
 
+RECORD = (b'{"name":"app","pid":7,"program":"app.jar","java":true,"attach":true,"detached":true,"memoryMiB":512,'
+          b'"cpus":2,"started":1700000000,"artifacts":"/tmp/a","ports":[{"protocol":"tcp","address":"127.0.0.1",'
+          b'"port":8081,"guestPort":8080}]}\n')
+FOLDER, LINK, PIPE, FILE = 1, 2, 3, 4
+
+
+def state(*kinds):
+    """The folder of a VM that ended: vm.json, end.json, log, lock and socket, each a kind or the contents of a file."""
+    return bytes([1]) + b"".join(bytes([kind]) if isinstance(kind, int) else
+                                 bytes([FILE]) + len(kind).to_bytes(2, "big") + kind for kind in kinds)
+
+
 # {target without _fuzz: {name: bytes}}
 SEEDS = {
     # A first byte for the target, then text.
@@ -50,6 +62,11 @@ SEEDS = {
         "move_and_syscall": bytes.fromhex("01 b827000000 4489e6 0f05 c3"),
         # cmpb $0, 0x1000(%rip); je over the next; xor %eax, %eax; syscall; ret
         "relative": bytes.fromhex("01 803d0010000000 7402 31c0 0f05 c3"),
+    },
+    "launcher_state": {
+        "ended": state(RECORD, b'{"status":3,"by":"application","signal":0,"reason":""}\n', b"said this\n", b"", 0),
+        "kinds": state(PIPE, FOLDER, b"", LINK, PIPE),
+        "nested": state(b"[" * 99 + b"]" * 99, b'{"status":99999999999,"x":' + b"[" * 99 + b"]" * 99 + b"}", b"", b"", 0),
     },
     "launcher_image": {
         "archive": newc({"archive.json": ARCHIVE_OF_CLASSES, "base": b"B", "application": b"A"}),

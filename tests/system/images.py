@@ -313,11 +313,19 @@ def told(folder):
     bill = json.loads(say("inspect", "--sbom", str(image)))
     if bill != json.loads(pathlib.Path(f"{image}.cdx.json").read_text()) or bill["bomFormat"] != "CycloneDX":
         problem += "the bill of materials beside the image is another one than that in it\n"
-    names = {component["name"] for component in bill["components"]}
-    if not {"Mokapot", "GRUB", "lwIP", "LZ4"} <= names:
-        problem += f"the bill of materials lacks parts: {names}\n"
-    if "GNU GENERAL PUBLIC LICENSE" not in say("inspect", "--licenses", str(image)).upper():
-        problem += "GRUB's licence is missing\n"
+    parts = {component["name"]: component for component in bill["components"]}
+    if not {"Mokapot", "GRUB", "lwIP", "LZ4"} <= set(parts):
+        problem += f"the bill of materials lacks parts: {parts}\n"
+    for name, purl in (("lwIP", "pkg:deb/debian/lwip@2"), ("LZ4", "pkg:deb/debian/lz4@1")):
+        if not parts[name].get("version") or not parts[name].get("purl", "").startswith(purl):
+            problem += f"the bill of materials does not say which {name}: {parts[name]}\n"
+    licenses = say("inspect", "--licenses", str(image))
+    # Of each its heading, and words of its own text behind that.
+    for name, words in (("GRUB", "GNU General Public License"), ("Mokapot", "Apache License"),
+                        ("lwIP", "Swedish Institute of Computer Science"), ("LZ4", "Yann Collet")):
+        section = licenses.partition(f"==== {name}\n")[2].partition("\n==== ")[0]
+        if words.upper() not in section.upper():
+            problem += f"{name}'s licence is missing\n"
     cached = json.loads(say("image", "ls", "--output", "json"))
     if len(cached) != 2:
         problem += f"the cache: {cached}\n"
@@ -330,6 +338,15 @@ def told(folder):
         problem += "prune --all left something\n"
     findings = json.loads(say("doctor", "--output", "json"))
     problem += "".join(f"doctor: {finding}\n" for finding in findings if finding["state"] == "missing")
+    # A QEMU that only says which it is.
+    (folder / "bin").mkdir()
+    stand_in = folder / "bin/qemu-system-x86_64"
+    for version, is_sound in (("7.2.18", False), ("10.0.2", True)):
+        stand_in.write_text(f"#!/bin/sh\necho QEMU emulator version {version}\n")
+        stand_in.chmod(0o755)
+        outcome = moka(["doctor"], env | {"PATH": f"{folder}/bin:{env['PATH']}"})
+        if (b"-c 1" in outcome.stdout) == is_sound or version.encode() not in outcome.stdout:
+            problem += f"doctor on QEMU {version}: {text_of(outcome)}\n"
     for shell in ("bash", "zsh"):
         checked = run(["bash", "-n"], 20, stdin=say("completion", shell).encode())
         problem += "" if checked.status == 0 else f"completion {shell}: {text_of(checked)}"

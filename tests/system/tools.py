@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -78,7 +79,7 @@ class Place:
         with contextlib.suppress(Failure, ValueError):
             for vm in json.loads(self.moka("ps", "-a", "--output", "json")):
                 log = self.moka("logs", vm["name"], status=None) if vm["detached"] else ""
-                lines += [f"{vm['name']}: {vm['end'] or 'runs'}", *log.splitlines()[-40:]]
+                lines += [f"{vm['name']}: {vm.get('end', 'runs')}", *log.splitlines()[-40:]]
         for report in self.folder.rglob("hs_err_pid*.log"):
             lines += crash_report(report.read_text(errors="replace").splitlines())
         return lines
@@ -99,6 +100,37 @@ def start(place, jdk, *options, main="Target"):
 
 # --- Names, the registry, detached VMs ------------------------------------------------------------
 
+def damaged_by_hand(place, holder):
+    """The record and the socket of a VM that runs are damaged: it is still seen, and ended."""
+    vms = place.folder / "state/mokapot/vms"
+    (vms / "held/vm.json").write_bytes(b'{"name":"held","pid":7')
+    (vms / "stray").mkdir()
+    os.mkfifo(vms / "stray/vm.json")
+    os.mkfifo(vms / "stray/log")
+    seen = place.running()
+    want(list(seen) == ["held"] and seen["held"]["pid"] == holder.pid and seen["held"]["damaged"], f"moka ps says {seen}")
+    want("record damaged" in place.moka("ps"), "the table does not say that the record is damaged")
+    place.refused("jcmd", "held", "VM.version", has="is damaged", status=None)
+    (vms / "held/vm.json").unlink()
+    place.refused("jcmd", "held", "VM.version", has="only just starting", status=None)
+    (vms / "held/socket").unlink()
+    os.mkfifo(vms / "held/socket")
+    place.moka("kill", "held")
+    want(holder.wait(PATIENCE) != 0 and place.running() == {}, "a VM whose record is damaged was not ended")
+    place.moka("run", "--name", "stray", "-m", "64", HELLO)  # the name of a folder of pipes
+
+
+def names_without_utf8(place, _jdk):
+    """A file may have any name: JSON has not, and moka ended by that."""
+    for name in (b"caf\xe9", b"\x1b[2Jclear"):
+        program = os.fsdecode(name)
+        shutil.copy(HELLO, place.folder / program)
+        got = place.moka("run", "-m", "64", place.folder / program)
+        want(got == place.moka("run", "-m", "64", HELLO), f"{name}: {got!r}")
+        place.moka("run", "-d", "--name", "odd", "-m", "64", place.folder / program)
+        want("\x1b" not in place.moka("ps", "-a"), "moka ps prints what a terminal obeys")
+
+
 def life_of_a_vm(place, _jdk):
     """A native program, which is quick to start."""
     server = ["-c", "1", "-m", "64", "build/tests/guest/standard_streams"]
@@ -118,7 +150,8 @@ def life_of_a_vm(place, _jdk):
         place.refused("run", "--name", "held", *server, has=f"process {holder.pid}")
         place.refused("logs", "held", has="without -d")
         place.refused("jcmd", "held", "VM.version", has="no Java program", status=None)
-        # A launcher that dies takes its VM with it and leaves no trace: killed at the end of the block.
+        damaged_by_hand(place, holder)
+    # A launcher that died took its VM with it and left no trace.
     want(place.running() == {}, "a VM whose moka was killed is still there")
     want(place.moka("run", "-d", "--name", "held", *server).strip() == "held", "the name is not free again")
     want(place.moka("run", "-d", *server, status=0).strip() == "standard_streams", "not named for the program")
@@ -383,6 +416,7 @@ def kit_of_the_users(place, jdk):
 CASES = {
     "a kit of the user's": (kit_of_the_users, True),
     "a VM from its start to its end": (life_of_a_vm, False),
+    "a program whose name is no UTF-8": (names_without_utf8, False),
     "what cannot start does not detach": (refused_before_it_begins, False),
     "stop, kill and logs": (ends_of_a_vm, True),
     "jcmd, threads, heapdump, jfr, JMX": (tools_of_a_jvm, True),

@@ -48,13 +48,21 @@ def missing_files(prefix):
     return "".join(f"{prefix} lacks {name}\n" for name in FILES if not (prefix / name).is_file())
 
 
+def missing_notices(prefix):
+    """Of what is compiled into moka and the kernel."""
+    text = (prefix / "share/doc/mokapot/copyright").read_text()
+    return "".join(f"the copyright file lacks {words}\n"
+                   for words in ("Apache License", "Swedish Institute of Computer Science", "Yann Collet", "Florian Bernd")
+                   if words not in text)
+
+
 def installed_by_make(folder):
     prefix = "/opt/some where"
     outcome = make("install", f"DESTDIR={folder}/root", f"PREFIX={prefix}")
     if outcome.status != 0:
         return text_of(outcome)
     place = folder / "root" / prefix[1:]
-    problem = missing_files(place)
+    problem = missing_files(place) + missing_notices(place)
     said = run([str(place / "bin/moka"), "--version"], 20)
     problem += "" if said.stdout.startswith(b"moka ") else f"moka --version: {text_of(said)}\n"
     (place / "bin/mine").write_text("another's")

@@ -223,3 +223,46 @@ TEST(membarrier_and_priority) {
   VALUE(syscall(SYS_membarrier, 0x10000, 0, 0));
   VALUE(mlock(NULL, 0));
 }
+
+// --- Users and groups ------------------------------------------------------------------------------
+
+// By the calls themselves: the C library's are for all threads. Root stays root, wherever this runs.
+TEST(identities_that_stay) {
+  NEED(getuid() == 0 && getgid() == 0);
+  VALUE(syscall(SYS_setuid, 0));
+  VALUE(syscall(SYS_setgid, 0));
+  VALUE(syscall(SYS_setreuid, 0, 0));
+  VALUE(syscall(SYS_setreuid, -1, 0));
+  VALUE(syscall(SYS_setregid, -1, -1));
+  VALUE(syscall(SYS_setresuid, 0, -1, 0));
+  VALUE(syscall(SYS_setresgid, -1, -1, -1));
+  VALUE(syscall(SYS_setfsuid, 0));
+  VALUE(syscall(SYS_setfsgid, 0));
+  VALUE(syscall(SYS_setfsuid, -1));  // what it was, and it stays
+  VALUE(syscall(SYS_setfsgid, -1));
+  VALUE(syscall(SYS_setuid, -1));
+  VALUE(syscall(SYS_setgid, -1));
+  unsigned id[3] = {7, 7, 7};
+  VALUE(syscall(SYS_getresuid, id, id + 1, id + 2));
+  say("%u %u %u", id[0], id[1], id[2]);
+  VALUE(syscall(SYS_getresgid, id, id + 1, (void*)8));
+}
+
+TEST(supplementary_groups) {
+  unsigned before[64], list[4] = {0, 0, 0, 0};
+  const long count = syscall(SYS_getgroups, 64, before);
+  NEED(count >= 0);
+  VALUE(syscall(SYS_setgroups, 0, NULL));
+  VALUE(syscall(SYS_getgroups, 0, NULL));
+  VALUE(syscall(SYS_setgroups, 3, list));
+  VALUE(syscall(SYS_getgroups, 0, NULL));
+  VALUE(syscall(SYS_getgroups, 2, list));
+  list[0] = list[1] = list[2] = 9;
+  VALUE(syscall(SYS_getgroups, 4, list));
+  say("%u %u %u", list[0], list[1], list[2]);
+  VALUE(syscall(SYS_setgroups, -1, list));
+  VALUE(syscall(SYS_setgroups, 65537, list));
+  VALUE(syscall(SYS_setgroups, 1, (void*)8));
+  VALUE(syscall(SYS_getgroups, -1, list));
+  NEED(syscall(SYS_setgroups, count, before) == 0);
+}

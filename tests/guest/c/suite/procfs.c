@@ -309,4 +309,169 @@ TEST(proc_file_of_a_thread_that_has_ended) {
   close(fd);
   close(waiter.pipe[0]);
   close(waiter.pipe[1]);
+// --- Statistics of the machine ---------------------------------------------------------------------
+
+// Whether each of the names, separated by blanks, is the first word of a line with a number behind it.
+static int has_counters(const char* text, const char* names) {
+  char name[64];
+  for (int used; sscanf(names, "%63s%n", name, &used) == 1; names += used) {
+    int found = 0;
+    for (const char* line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+      while (*line == ' ') ++line;
+      size_t size = strlen(name);
+      found |= strncmp(line, name, size) == 0 && line[size] == ' ' && isdigit((unsigned char)line[size + strspn(line + size, " ")]);
+    }
+    if (!found) return say("no %s", name), 0;
+  }
+  return 1;
+}
+
+TEST(proc_vmstat_and_zoneinfo) {
+  const char* text = slurp("/proc/vmstat");
+  NEED(text != NULL);
+  TRUTH(has_counters(text, "nr_free_pages nr_anon_pages nr_mapped nr_file_pages nr_shmem nr_dirty nr_writeback "
+                           "nr_slab_unreclaimable nr_page_table_pages nr_kernel_stack pgpgin pgpgout pswpin pswpout "
+                           "pgfault pgmajfault"));
+  const long before = field(text, "\npgfault ");
+  char* p = mmap(NULL, 50 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  NEED(p != MAP_FAILED && madvise(p, 50 * 4096, MADV_NOHUGEPAGE) == 0);
+  for (int i = 0; i < 50; ++i) p[i * 4096] = 1;
+  const long after = field(slurp("/proc/vmstat"), "\npgfault ");
+  TRUTH(before > 0 && after >= before + 50);
+  munmap(p, 50 * 4096);
+  text = slurp("/proc/zoneinfo");
+  NEED(text != NULL);
+  TRUTH(strncmp(text, "Node 0, zone ", 13) == 0);
+  TRUTH(strstr(text, "\n  per-node stats\n") && strstr(text, "\n  pages free ") && strstr(text, "\n  start_pfn:"));
+  TRUTH(has_counters(text, "boost min low high spanned present managed nr_free_pages"));
+}
+
+TEST(proc_interrupts) {
+  const char* text = slurp("/proc/interrupts");
+  NEED(text != NULL);
+  int cpus = 0;
+  for (const char* at = strstr(text, "CPU"); at && at < strchr(text, '\n'); at = strstr(at + 3, "CPU")) ++cpus;
+  TRUTH(cpus == sysconf(_SC_NPROCESSORS_ONLN));
+  const char* timer = strstr(text, "LOC:");
+  TRUTH(timer != NULL && strstr(timer, "Local timer interrupts") != NULL);
+  const long before = field(text, "LOC:");
+  for (int i = 0; i < 20; ++i) sleep_ms(2);
+  TRUTH(before >= 0 && field(slurp("/proc/interrupts"), "LOC:") >= before);
+  TRUTH(strstr(text, "RES:") && strstr(text, "CAL:"));
+  TRUTH(field(slurp("/proc/stat"), "\nintr ") > 0);
+}
+
+TEST(disks) {
+  const char* text = slurp("/proc/partitions");
+  NEED(text != NULL);
+  TRUTH(strncmp(text, "major minor  #blocks  name\n\n", 28) == 0);
+  // Every whole disk of /sys/block is in diskstats, with the same numbers.
+  DIR* directory = opendir("/sys/block");
+  NEED(directory != NULL);
+  int disks = 0, wrong = 0;
+  for (struct dirent* entry; (entry = readdir(directory)) != NULL;) {
+    if (entry->d_name[0] == '.' || entry->d_name[1] != 'd') continue;  // vda, sda: no loops
+    char path[512], line[256], name[64] = "";
+    unsigned major = 0, minor = 0, has_major = 1, has_minor = 1;
+    unsigned long n[17];
+    ++disks;
+    snprintf(path, sizeof path, "/sys/block/%.200s/dev", entry->d_name);
+    const char* device = slurp(path);
+    wrong += device == NULL || sscanf(device, "%u:%u", &has_major, &has_minor) != 2;
+    const char* at = slurp("/proc/diskstats");
+    NEED(at != NULL);
+    snprintf(line, sizeof line, " %.200s ", entry->d_name);
+    for (const char* next; *at && (next = strchr(at, '\n')) != NULL; at = next + 1) {
+      char* found = strstr(at, line);
+      if (found == NULL || found > next) continue;
+      wrong += sscanf(at, "%u %u %63s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu", &major, &minor, name,
+                      n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12, n + 13, n + 14,
+                      n + 15, n + 16) != 20;
+    }
+    wrong += major != has_major || minor != has_minor || strcmp(name, entry->d_name) != 0;
+    wrong += n[0] == 0 || n[2] == 0;  // something was read of it
+    for (const char* file = "size\0ro\0removable\0stat\0queue/logical_block_size\0queue/rotational\0"; *file; file += strlen(file) + 1) {
+      snprintf(path, sizeof path, "/sys/block/%.200s/%s", entry->d_name, file);
+      const char* value = slurp(path);
+      if (value == NULL || !isdigit((unsigned char)value[strspn(value, " ")])) ++wrong, say("%s", file);
+    }
+  }
+  closedir(directory);
+  TRUTH(disks > 0);
+  VALUE(wrong);
+  VALUE(open("/sys/block/none/size", O_RDONLY));
+}
+
+TEST(proc_self_io) {
+  const char* text = slurp("/proc/self/io");
+  NEED(text != NULL);
+  TRUTH(strncmp(text, "rchar: ", 7) == 0);
+  for (const char* name = "wchar: \0syscr: \0syscw: \0read_bytes: \0write_bytes: \0cancelled_write_bytes: \0"; *name;
+       name += strlen(name) + 1)
+    TRUTH(field(text, name) >= 0);
+  char path[64], block[1000] = {0};
+  snprintf(path, sizeof path, "/proc/self/task/%d/io", (int)syscall(SYS_gettid));
+  int in = open("/dev/zero", O_RDONLY), out = open("/dev/null", O_WRONLY);
+  // The file's own text is read by two calls, which come between.
+  const char* before = slurp(path);
+  NEED(before != NULL);
+  const long reads = field(before, "syscr: "), writes = field(before, "syscw: ");
+  const long read_bytes = field(before, "rchar: "), written = field(before, "wchar: ");
+  const long own = (long)strlen(before);
+  for (int i = 0; i < 10; ++i) NEED(read(in, block, sizeof block) == 1000 && write(out, block, 500) == 500);
+  VALUE(read(-1, block, 1));
+  VALUE(pwrite(out, block, 7, 0));
+  const char* after = slurp(path);
+  VALUE(field(after, "syscr: ") - reads);
+  VALUE(field(after, "syscw: ") - writes);
+  TRUTH(field(after, "rchar: ") - read_bytes == 10000 + own);
+  VALUE(field(after, "wchar: ") - written);
+  close(in);
+  close(out);
+}
+
+TEST(proc_self_sched) {
+  const char* text = slurp("/proc/self/sched");
+  NEED(text != NULL);
+  char name[64] = "";
+  int pid = 0, threads = 0;
+  VALUE(sscanf(text, "%63s (%d, #threads: %d)", name, &pid, &threads));
+  TRUTH(pid == getpid() && threads >= 1);
+  TRUTH(strstr(text, ")\n---------------") != NULL);
+  for (const char* key = "se.sum_exec_runtime \0nr_switches \0nr_voluntary_switches \0nr_involuntary_switches \0policy \0prio \0"; *key;
+       key += strlen(key) + 1) {
+    const char* at = strstr(text, key);
+    NEED(at != NULL);
+    at += strcspn(at, ":\n");
+    double value = -1;
+    TRUTH(sscanf(at, ": %lf", &value) == 1 && value >= 0);
+  }
+}
+
+TEST(proc_self_numa_maps) {
+  char* p = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  NEED(p != MAP_FAILED && madvise(p, 8 * 4096, MADV_NOHUGEPAGE) == 0);
+  NEED(mprotect(p + 4 * 4096, 4 * 4096, PROT_READ) == 0);  // nothing joins it at that end
+  p[0] = p[2 * 4096] = 1;
+  const char* text = slurp("/proc/self/numa_maps");
+  NEED(text != NULL);
+  char start[32];
+  snprintf(start, sizeof start, "%lx default", (unsigned long)p);
+  const char* line = strstr(text, start);
+  TRUTH(strstr(text, " stack ") != NULL && strstr(text, " file=/") != NULL);
+  if (line != NULL) {  // else the kernel has joined it with a neighbour
+    TRUTH(field(line, " anon=") == 2 && field(line, " dirty=") == 2 && field(line, " N0=") == 2);
+    TRUTH(field(line, " kernelpagesize_kB=") == 4);
+  }
+  munmap(p, 8 * 4096);
+}
+
+TEST(machine_id) {
+  const char* text = slurp("/etc/machine-id");
+  NEED(text != NULL);
+  VALUE(strlen(text));
+  TRUTH(strspn(text, "0123456789abcdef") == 32 && text[32] == '\n');
+  struct stat status;
+  VALUE(stat("/etc/machine-id", &status));
+  say("mode %o", status.st_mode);
 }

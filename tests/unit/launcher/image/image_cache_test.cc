@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sources: launcher/image/image_cache.cc launcher/image/materialise.cc
+// sources: launcher/image/image_cache.cc launcher/image/materialise.cc launcher/image/kept_result.cc
 // sources: launcher/image/tree_plan.cc launcher/support/command.cc launcher/support/files.cc
 // sources: launcher/support/hash.cc launcher/support/interruption.cc
 // sources: launcher/support/scratch_directory.cc launcher/support/digest.cc
@@ -20,6 +20,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "image/kept_result.h"
 #include "launcher/temporary_directory.h"
 #include "support/command.h"
 
@@ -126,7 +127,11 @@ TEST(ImageCache, DropsWhatNobodyUsedForLong) {
   const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
   const std::string old = cache.image_of(small_plan("old"), "x", FileTimes::kZero).value();
   const std::string recent = cache.image_of(small_plan("recent"), "x", FileTimes::kZero).value();
-  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * 15));
+  // An image that is used keeps its own time: that of its digest's file moves on.
+  for (const std::string& file : {old, recent})
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(24 * 15));
+  fs::last_write_time(fs::path(old).replace_extension(".sha256"),
+                      fs::file_time_type::clock::now() - std::chrono::hours(24 * 15));
   fs::create_directory(cache.directory() + "/building.abc");
   fs::last_write_time(cache.directory() + "/building.abc",
                       fs::file_time_type::clock::now() - std::chrono::hours(48));
@@ -134,6 +139,59 @@ TEST(ImageCache, DropsWhatNobodyUsedForLong) {
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(recent));
   EXPECT_FALSE(fs::exists(cache.directory() + "/building.abc"));
+}
+
+// The file system's clock would have to move by seconds before a digest is believed, so the record of
+// one that was believed is written by hand.
+TEST(ImageCache, ADigestIsComputedAnewWhereTheFileIsAnother) {
+  test::TemporaryDirectory directory;
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
+  const std::string image = cache.image_of(small_plan(), "x", FileTimes::kZero).value();
+  const std::string right = ImageCache::digest_of(image).value();
+  EXPECT_EQ(right.size(), 64u);
+  EXPECT_EQ(right, ImageCache::recorded_digest(image));
+  // Changed by somebody: found out, and what it should be stays known.
+  std::ofstream(image, std::ios::app) << "more";
+  const std::string changed = ImageCache::digest_of(image).value();
+  EXPECT_NE(changed, right);
+  EXPECT_EQ(ImageCache::recorded_digest(image), right);
+  // A record that says of another file that it has this digest is not believed.
+  const std::string record = fs::path(image).replace_extension(".sha256").string();
+  std::ofstream(record) << right << " 1 2 3 4 5 6 7";
+  EXPECT_EQ(ImageCache::digest_of(image).value(), changed);
+  EXPECT_EQ(ImageCache::recorded_digest(image), right);
+  fs::remove(record);
+  EXPECT_EQ(ImageCache::recorded_digest(image), "");
+  EXPECT_EQ(ImageCache::digest_of(image).value(), changed);
+}
+
+TEST(KeptResult, IsMadeOnceAndAgainWhereItWasDamaged) {
+  test::TemporaryDirectory directory;
+  const ImageCache cache = ImageCache::open_at(directory.path() + "/c").value();
+  int made = 0;
+  const auto ask = [&](const char* key) {
+    return kept_result(cache, key, [&]() -> Result<std::string> {
+             ++made;
+             return std::string("what was made\0of it", 19);
+           }).value();
+  };
+  const std::string first = ask("key");
+  EXPECT_EQ(ask("key"), first);
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(ask("other key"), first);
+  EXPECT_EQ(made, 2);
+  for (const auto& entry : fs::directory_iterator(cache.directory())) {
+    std::fstream(entry.path(), std::ios::in | std::ios::out).seekp(40) << "X";
+    EXPECT_TRUE(entry.path().filename().string().starts_with(ImageCache::kKeptPrefix));
+  }
+  EXPECT_EQ(ask("key"), first);
+  EXPECT_EQ(made, 3);
+  for (const auto& entry : fs::directory_iterator(cache.directory())) fs::resize_file(entry.path(), 10);
+  EXPECT_EQ(ask("key"), first);
+  EXPECT_EQ(made, 4);
+  EXPECT_FALSE(kept_result(cache, "bad", []() -> Result<std::string> { return Error{"no"}; }));
+  EXPECT_GT(cache.prune(ImageCache::Prune::kAll), 0u);
+  EXPECT_TRUE(fs::is_empty(cache.directory()));
 }
 
 TEST(ImageCache, IsPrivate) {
