@@ -77,6 +77,7 @@ ESTIMATES = {
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
     "conformance": conformance.seconds,
+    "jars": public_jars.seconds,
     "stress": stress.stress_seconds,
     "limits": limits.limits_seconds,
     "collectors": collectors.collectors_seconds,

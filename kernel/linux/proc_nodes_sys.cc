@@ -8,6 +8,7 @@
 #include "linux/proc_nodes_internal.h"
 #include "linux/system_version.h"
 #include "process/descriptor_table.h"
+#include "vm/address_space.h"
 
 namespace mokapot::proc_nodes {
 namespace {
@@ -33,6 +34,11 @@ Result<void> print_random_uuid(TextSink& out, PseudoContext) {
   std::uint8_t bytes[16];
   make_uuid(bytes);
   print_uuid(out, bytes);
+  return {};
+}
+
+Result<void> print_most_regions(TextSink& out, PseudoContext) {
+  out.print("%lu\n", AddressSpace::kMaxRegions);
   return {};
 }
 
@@ -92,7 +98,7 @@ constexpr PseudoEntry kKernel[] = {
 
 constexpr PseudoEntry kVirtualMemory[] = {
     pseudo_text("drop_caches", "0\n"),
-    pseudo_text("max_map_count", "1048576\n"),
+    pseudo_file("max_map_count", print_most_regions),
     pseudo_text("min_free_kbytes", "4096\n"),
     pseudo_text("mmap_min_addr", "65536\n"),
     pseudo_text("nr_hugepages", "0\n"),

@@ -19,8 +19,6 @@
 namespace mokapot {
 namespace {
 
-// Linux's default vm.max_map_count.
-constexpr std::uint64_t kMaxRegions = 65530;
 // MAP_32BIT places in the second gigabyte, as Linux does.
 constexpr VirtAddr kLow32Begin{0x4000'0000};
 constexpr VirtAddr kLow32End{0x8000'0000};

@@ -60,6 +60,9 @@ enum class FaultOutcome : std::uint8_t {
 
 class AddressSpace {
  public:
+  // Linux's default vm.max_map_count.
+  static constexpr std::uint64_t kMaxRegions = 65530;
+
   // Boot. The seed places the mapping area: 28 random bits of address.
   static Result<void> initialise(std::uint64_t random_seed);
   explicit AddressSpace(std::uint64_t random_seed);

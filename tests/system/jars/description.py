@@ -16,8 +16,8 @@ from system.artifacts import PLACE, Artifacts
 TABLE = pathlib.Path("tests/system/jars.csv")
 PROGRAMS = pathlib.Path("tests/system/jars/programs")
 STORE = PLACE / "jars"
-KEYS = {"title", "sample", "words", "jvm", "jdks", "cpus", "memory", "stdin", "terminal", "ports", "compare", "files",
-        "normalise", "step", "patience"}
+KEYS = {"title", "sample", "prepare", "words", "jvm", "jdks", "cpus", "memory", "stdin", "terminal", "ports", "compare",
+        "files", "normalise", "step", "patience"}
 STEPS = {"say", "ready", "get", "on", "body", "headers", "client", "input", "type", "signal", "send", "until", "close"}
 
 
@@ -63,6 +63,7 @@ class Program:
             raise ValueError(f"{path}: nobody knows what {', '.join(sorted(unknown))} means")
         self.title = data["title"]
         self.sample = data.get("sample", 0)          # the JDK of the run in test mode; 0: not in it
+        self.prepare = data.get("prepare", [])       # java's words for a run on the host that readies the folder
         self.words = data["words"]
         self.jvm = data.get("jvm", [])
         self.jdks = data.get("jdks", [17, 25])
@@ -75,7 +76,7 @@ class Program:
         self.files = data.get("files", {})
         self.normalise = data.get("normalise", [])   # {pattern, by, why}
         self.steps = data.get("step", [])
-        self.patience = data.get("patience", 300)
+        self.patience = data.get("patience", 1200)
         self.artifacts = artifacts
 
     def store(self):

@@ -19,6 +19,7 @@ from system.system import MOKA, base_environment, difference, missing_moka
 
 WORK = pathlib.Path("build/tests/jars")
 ONE_PROCESS = WORK / "one_process"
+RUN_SECONDS = 60
 
 
 @dataclasses.dataclass
@@ -59,24 +60,32 @@ def play_side(program, jdk, values, ports, in_vm):
         command = [str(ONE_PROCESS.absolute()), f"{jdk}/bin/java", *common, *bare]
 
     def client(arguments, text):
-        ran = subprocess.run([f"{jdk}/bin/java", f"-Duser.home={folder}/home", *arguments], cwd=folder, env=env,
-                             input=text.encode(), capture_output=True, timeout=program.patience)
+        try:
+            ran = subprocess.run([f"{jdk}/bin/java", f"-Duser.home={folder}/home", *arguments], cwd=folder, env=env,
+                                 input=text.encode(), capture_output=True, timeout=program.patience)
+        except subprocess.TimeoutExpired as late:
+            raise Failure(f"no end of a client within {late.timeout} s, which said {late.stdout} {late.stderr}") from None
         return (ran.stdout + ran.stderr).decode(errors="backslashreplace") + f"status {ran.returncode}\n"
 
-    heard = Heard()
-    session = Session(command, env, folder, program.terminal, program.patience)
+    heard, session = Heard(), None
     try:
+        if program.prepare:
+            said = client(filled(program.prepare, values), "")
+            if not said.endswith("status 0\n"):
+                raise Failure(f"what is to be run beforehand failed: {said}")
+        session = Session(command, env, folder, program.terminal, program.patience)
         if program.stdin or not program.steps:
             session.type(filled(program.stdin, values))
             session.close_input()
         heard.transcript = play(session, filled(program.steps, values), ports, in_vm, client)
         heard.status = session.wait_for_end()
-    except (Failure, OSError, subprocess.TimeoutExpired) as problem:
+    except (Failure, OSError) as problem:
         heard.problem = f"{'the VM' if in_vm else 'the host'}: {problem}\n"
     finally:
-        session.end()
-    heard.stdout = session.output["stdout"].decode(errors="backslashreplace")
-    heard.stderr = session.output["stderr"].decode(errors="backslashreplace")
+        if session:
+            session.end()
+            heard.stdout, heard.stderr = (session.output[name].decode(errors="backslashreplace")
+                                          for name in ("stdout", "stderr"))
     return heard, command
 
 
@@ -95,20 +104,20 @@ def judge(program, jdk, first_port):
         wanted, got = (program.normal(getattr(side, what), values) for side in (host, guest))
         problem += difference(what, wanted.encode(), got.encode())
     if problem:
-        keep(program, host, guest, values)
+        keep(folder.name, program, host, guest, values)
         problem += f"{' '.join(command)}\nhost's stderr: {host.stderr[-1500:]}\nstdout: {guest.stdout[-1500:]}\n" \
                    f"stderr: {guest.stderr[-2500:]}"
         problem = "\n".join([problem, *crash_report(guest.stdout.splitlines())])
     return problem
 
 
-def keep(program, host, guest, values):
+def keep(name, program, host, guest, values):
     """Both sides in full, for whoever looks into a difference."""
     place = WORK / "differences"
     place.mkdir(parents=True, exist_ok=True)
     for side, heard in (("host", host), ("vm", guest)):
         for what in ("transcript", "stdout", "stderr"):
-            (place / f"{program.name}.{what}.{side}").write_text(program.normal(getattr(heard, what), values))
+            (place / f"{name}.{what}.{side}").write_text(program.normal(getattr(heard, what), values))
 
 
 def rows(options):
@@ -118,6 +127,11 @@ def rows(options):
         for version in versions:
             if version and options.only_case in f"{program.name}, {program.title}, jdk {version}":
                 yield program, version
+
+
+def seconds(options):
+    """About how long the runs take on cores that do nothing else."""
+    return RUN_SECONDS * len(list(rows(options))) / options.jobs
 
 
 def jars(results, options):

@@ -191,6 +191,20 @@ TEST(proc_of_the_machine) {
   }
 }
 
+// Whoever is told how many mappings there may be gets as many, but for those that the process has, and no more.
+TEST(proc_max_map_count) {
+  const long most = atol(slurp("/proc/sys/vm/max_map_count"));
+  const size_t page = 4096, pages = 2 * (most < 1 << 20 ? most : 1 << 20);
+  char* area = mmap(NULL, pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  NEED(area != MAP_FAILED);
+  // Each gives a page of its own to a mapping, which leaves one in front of it.
+  size_t at = 1;
+  while (at < pages && mprotect(area + at * page, page, PROT_READ) == 0) at += 2;
+  VALUE(mprotect(area + at * page, page, PROT_READ));
+  TRUTH((long)at <= most && (long)at > most - 1000);
+  VALUE(munmap(area, pages * page));
+}
+
 TEST(sys_of_the_machine) {
   const char* text = slurp("/sys/devices/system/cpu/online");
   TRUTH(text != NULL && text[0] == '0');
