@@ -157,8 +157,9 @@ class Parser {
   }
 
   Result<void> read_trace(std::string value) {
-    if (value != "syscalls") return Error{"--trace knows only \"syscalls\""};
-    options_.traces_system_calls = true;
+    if (value != "syscalls" && value != "scheduler")
+      return Error{"--trace knows only \"syscalls\" and \"scheduler\""};
+    options_.trace = std::move(value);
     return {};
   }
 

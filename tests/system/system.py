@@ -23,7 +23,7 @@ SUITE_TIMEOUT = 240
 
 def base_environment():
     """What both sides see of the environment: little, and the same."""
-    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MOKA_KERNEL")
+    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MOKA_KERNEL", "MOKA_KERNEL_OPTIONS")
     env = {name: value for name, value in os.environ.items() if name in kept}
     env["LANG"] = "C.UTF-8"
     return env
