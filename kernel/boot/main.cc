@@ -115,7 +115,7 @@ extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, 
   const FrameStatistics frames = frame_statistics();
   LOG_INFO("mokapot: %lu MiB, %zu CPUs, clock %s, up after %ld us", frames.total_frames * kPageSize >> 20,
            platform.cpus.size(), clock_source().name(), now().nanoseconds() / 1000);
-  if (command_line_option(command_line, contract::kOptionDirectCalls).value == "on") allow_direct_calls();
+  if (command_line_option(command_line, contract::kOptionDirectCalls).value != "off") allow_direct_calls();
   if (command_line_option(command_line, contract::kOptionThreadClasses).value == "off") ignore_thread_classes();
   probe_devices(platform);
   refine_clock();

@@ -358,7 +358,7 @@ std::span<const Parser::Option> Parser::all_options() {
       {"--kernel", true, &Parser::set_path<&RunOptions::kernel>},
       {"--machine", true, &Parser::read_machine},
       {"--trace", true, &Parser::read_trace},
-      {"--direct-calls", false, &Parser::set_flag<&RunOptions::direct_calls>},
+      {"--no-direct-calls", false, &Parser::set_flag<&RunOptions::forgoes_direct_calls>},
       {"--gdb", false, &Parser::set_flag<&RunOptions::waits_for_gdb>},
       {"--qmp", true, &Parser::set_path<&RunOptions::monitor_socket>},
   };

@@ -53,7 +53,7 @@ struct RunOptions {
   std::string kernel;
   Machine machine = kDefaultMachine;
   std::string trace;                  // --trace: of what, a word that the kernel knows
-  bool direct_calls = false;          // --direct-calls
+  bool forgoes_direct_calls = false;  // --no-direct-calls
   bool waits_for_gdb = false;
   std::string monitor_socket;  // where QEMU listens for a second monitor
 

@@ -81,7 +81,7 @@ std::string kernel_options(const RunOptions& options) {
   const auto add = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
   if (shows_log(options)) add(contract::kOptionVerbose);
   if (!options.trace.empty()) add(std::string(contract::kOptionTrace) + "=" + options.trace);
-  if (options.direct_calls) add(std::string(contract::kOptionDirectCalls) + "=on");
+  if (options.forgoes_direct_calls) add(std::string(contract::kOptionDirectCalls) + "=off");
   for (const std::string& word : address_words(options.network)) add(word);
   if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0')
     add(more);

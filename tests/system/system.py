@@ -288,7 +288,7 @@ def guest_runs(options):
     """(label, program, options of moka)"""
     runs = [("static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512"]),
             ("dynamic, 4 cpu", "build/tests/guest/guest_suite_dynamic", ["-c", "4", "-m", "1024"]),
-            ("direct calls, static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512", "--direct-calls"]),
+            ("no direct calls, static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512", "--no-direct-calls"]),
             # Its files are the host's.
             ("shared folder, 2 cpu", "build/tests/guest/guest_suite",
              ["-c", "2", "-m", "512", "--mount", "FOLDER:/shared", "-e", "TMPDIR=/shared"])]
