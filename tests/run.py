@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from parts import census, checks, fuzz, record, unit  # noqa: E402
 from parts.results import Results  # noqa: E402
-from system import checking, collectors, confinement, direct_calls, images, kvm, limits, network, stress  # noqa: E402
+from system import checking, collectors, confinement, direct_calls, images, kvm, limits, network, scheduling, stress  # noqa: E402
 from system import system, terminal  # noqa: E402
 from system import tools  # noqa: E402
 from system.netsuites import suite as netsuites  # noqa: E402
@@ -43,6 +43,7 @@ PARTS = {
     "confinement": confinement.confinement,
     "guest": system.guest_programs,
     "direct": direct_calls.direct_calls,
+    "scheduling": scheduling.scheduling,
     "checking": checking.checking,
     "images": images.images,
     "moka": moka.moka_commands,

@@ -12,6 +12,7 @@
 
 #include "arch/context.h"
 #include "arch/trap_frame.h"
+#include "base/result.h"
 #include "base/types.h"
 
 namespace mokapot::arch {
@@ -40,10 +41,11 @@ struct TrapHandlers {
 };
 void set_trap_handlers(const TrapHandlers& handlers);
 
-// System calls, by number: interrupts on; the result, or -errno, becomes the frame's. A call that replaces the
-// frame returns what that frame holds. The table has kSystemCallSlots entries, none empty; the last one gets all
-// higher numbers. May be replaced at any time.
-using SystemCall = std::int64_t (*)(TrapFrame& frame);
+// System calls, by number: interrupts on; the arguments as the registers hold them; the result, or -errno, becomes that of
+// current_application_frame(). A call that replaces the frame returns what that frame holds. The table has
+// kSystemCallSlots entries, none empty; the last one gets all higher numbers. May be replaced at any time.
+using SystemCall = Result<std::int64_t> (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                                            std::uint64_t);
 inline constexpr std::size_t kSystemCallSlots = 512;
 void set_system_calls(const SystemCall* table);
 

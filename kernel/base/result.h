@@ -4,6 +4,7 @@
 // returns its error to the caller. Ignoring a Result does not compile.
 #pragma once
 
+#include <cstdint>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -13,44 +14,74 @@
 
 namespace mokapot {
 
+// What a Result holds. A plain word stands beside an error of a word's size, so that both are returned in registers:
+// every system call's way back passes here.
 template <typename T>
-class [[nodiscard]] Result {
+inline constexpr bool kIsPlainWord = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> &&
+                                     std::is_default_constructible_v<T> && sizeof(T) <= sizeof(std::int64_t);
+
+template <typename T, bool = kIsPlainWord<T>>
+class ResultStorage {
+ protected:
+  explicit ResultStorage(Errno error) : error_(static_cast<std::int64_t>(error)) {}
+  template <typename... Args>
+  explicit ResultStorage(std::in_place_t, Args&&... args) : value_(std::forward<Args>(args)...) {}
+
+  T value_{};
+  std::int64_t error_ = 0;  // none: there is a value
+};
+
+template <typename T>
+class ResultStorage<T, false> {
+ protected:
+  explicit ResultStorage(Errno error) : nothing_(), error_(static_cast<std::int64_t>(error)) {}
+  template <typename... Args>
+  explicit ResultStorage(std::in_place_t, Args&&... args) : value_(std::forward<Args>(args)...) {}
+  ResultStorage(ResultStorage&& other) : nothing_(), error_(other.error_) {
+    if (error_ == 0) new (&value_) T(std::move(other.value_));
+  }
+  ResultStorage& operator=(ResultStorage&& other) {
+    if (this != &other) {
+      this->~ResultStorage();
+      new (this) ResultStorage(std::move(other));
+    }
+    return *this;
+  }
+  ~ResultStorage() {
+    if (error_ == 0) value_.~T();
+  }
+
+  union {
+    unsigned char nothing_;
+    T value_;
+  };
+  std::int64_t error_ = 0;  // none: there is a value
+};
+
+template <typename T>
+class [[nodiscard]] Result : private ResultStorage<T> {
+  using Storage = ResultStorage<T>;
+  using Storage::error_, Storage::value_;
+
  public:
-  Result(Errno error) : error_(error), has_value_(false) {}
-  Result(const T& value) : has_value_(true) { new (&storage_) T(value); }
-  Result(T&& value) : has_value_(true) { new (&storage_) T(std::move(value)); }
+  Result(Errno error) : Storage(error) {}
+  Result(const T& value) : Storage(std::in_place, value) {}
+  Result(T&& value) : Storage(std::in_place, std::move(value)) {}
   template <typename U>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
              !std::is_same_v<std::remove_cvref_t<U>, Result> &&
              !std::is_same_v<std::remove_cvref_t<U>, Errno>)
-  Result(U&& value) : has_value_(true) { new (&storage_) T(std::forward<U>(value)); }
-  Result(Result&& other) : error_(other.error_), has_value_(other.has_value_) {
-    if (has_value_) new (&storage_) T(std::move(other.value()));
-  }
-  Result& operator=(Result&& other) {
-    if (this != &other) {
-      this->~Result();
-      new (this) Result(std::move(other));
-    }
-    return *this;
-  }
-  ~Result() {
-    if (has_value_) value().~T();
-  }
+  Result(U&& value) : Storage(std::in_place, std::forward<U>(value)) {}
+  Result(Result&&) = default;
+  Result& operator=(Result&&) = default;
 
-  bool ok() const { return has_value_; }
-  explicit operator bool() const { return has_value_; }
-  Errno error() const { return error_; }  // meaningful only where !ok()
-  // SAFETY: storage_ holds a T exactly while has_value_ is set.
-  T& value() { ASSERT(has_value_); return *std::launder(reinterpret_cast<T*>(&storage_)); }
-  const T& value() const { return const_cast<Result*>(this)->value(); }
+  bool ok() const { return error_ == 0; }
+  explicit operator bool() const { return ok(); }
+  Errno error() const { return static_cast<Errno>(error_); }  // meaningful only where !ok()
+  T& value() { ASSERT(ok()); return value_; }
+  const T& value() const { ASSERT(ok()); return value_; }
   T take() { return std::move(value()); }
-  T value_or(T other) { return has_value_ ? take() : std::move(other); }
-
- private:
-  alignas(T) unsigned char storage_[sizeof(T)];
-  Errno error_{};
-  bool has_value_;
+  T value_or(T other) { return ok() ? take() : std::move(other); }
 };
 
 template <>

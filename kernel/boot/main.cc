@@ -56,8 +56,9 @@ void prepare_log(std::string_view command_line) {
     for_each_log_line(serial_log_sink);  // what was said before the command line was read
     set_log_sink(serial_log_sink, LogLevel::kInfo);
   }
-  const bool traced = command_line_option(command_line, contract::kOptionTrace).value == "syscalls";
-  set_syscall_trace(traced ? SyscallTrace::kOn : SyscallTrace::kOff);
+  const std::string_view traced = command_line_option(command_line, contract::kOptionTrace).value;
+  set_syscall_trace(traced == "syscalls" ? SyscallTrace::kOn : SyscallTrace::kOff);
+  if (traced == "scheduler") trace_scheduler();
 }
 
 void take_over_memory(BootInfo& info) {
@@ -116,7 +117,8 @@ extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, 
   const FrameStatistics frames = frame_statistics();
   LOG_INFO("mokapot: %lu MiB, %zu CPUs, clock %s, up after %ld us", frames.total_frames * kPageSize >> 20,
            platform.cpus.size(), clock_source().name(), now().nanoseconds() / 1000);
-  if (command_line_option(command_line, contract::kOptionDirectCalls).value == "on") allow_direct_calls();
+  if (command_line_option(command_line, contract::kOptionDirectCalls).value != "off") allow_direct_calls();
+  if (command_line_option(command_line, contract::kOptionThreadClasses).value == "off") ignore_thread_classes();
   probe_devices(platform);
   refine_clock();
   commit_fault(command_line_option(command_line, contract::kOptionFail).value);

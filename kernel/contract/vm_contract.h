@@ -29,9 +29,10 @@ inline constexpr int kOldestVersion = 1;
 
 // Kernel command line.
 inline constexpr const char* kOptionVerbose = "mokapot.verbose";  // kernel log on the serial port
-inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: strace-like text in the log
+inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: strace-like text in the log; =scheduler: who runs
 inline constexpr const char* kOptionFail = "mokapot.fail";        // =FAULT: a checking kernel commits it (boot/self_test.h)
-inline constexpr const char* kOptionDirectCalls = "mokapot.direct-calls";  // =on: jumps take the place of SYSCALL
+inline constexpr const char* kOptionDirectCalls = "mokapot.direct-calls";  // =off: no jump takes the place of SYSCALL
+inline constexpr const char* kOptionThreadClasses = "mokapot.thread-classes";  // =off: HotSpot's threads are as others
 inline constexpr const char* kOptionNoXsave = "mokapot.noxsave";  // do without XSAVE, and so without AVX
 
 // The network interface's addresses. With an IPv4 one nothing asks for DHCP; IPv6 addresses come on

@@ -33,24 +33,39 @@ constexpr ArgumentKind kind_of() {
   else return ArgumentKind::kUnsigned;
 }
 
-// One wrapper a call, made from the types of its prototype.
+using Word = std::uint64_t;
+
+template <std::size_t index>
+constexpr Word word([[maybe_unused]] Word a, [[maybe_unused]] Word b, [[maybe_unused]] Word c, [[maybe_unused]] Word d,
+                    [[maybe_unused]] Word e, [[maybe_unused]] Word f) {
+  if constexpr (index == 0) return a;
+  else if constexpr (index == 1) return b;
+  else if constexpr (index == 2) return c;
+  else if constexpr (index == 3) return d;
+  else if constexpr (index == 4) return e;
+  else return f;
+}
+
+// One wrapper a call, made from the types of its prototype. The words are where the function looks for its arguments, so
+// the compiler makes most of them a single jump.
 template <auto function, typename Signature = decltype(function)>
 struct Call;
 template <auto function, typename... Args>
 struct Call<function, SyscallResult (*)(Args...)> {
-  static std::int64_t invoke(arch::TrapFrame& frame) {
-    return invoke_with(frame, std::index_sequence_for<Args...>{});
+  static SyscallResult invoke(Word a, Word b, Word c, Word d, Word e, Word f) {
+    return invoke_with(std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
   }
   template <std::size_t... I>
-  static std::int64_t invoke_with([[maybe_unused]] const arch::TrapFrame& frame, std::index_sequence<I...>) {
-    SyscallResult result = function(from_register<Args>(frame.syscall_argument(I))...);
-    return result.ok() ? result.value() : -static_cast<std::int64_t>(result.error());
+  static SyscallResult invoke_with(std::index_sequence<I...>, [[maybe_unused]] Word a, [[maybe_unused]] Word b,
+                                   [[maybe_unused]] Word c, [[maybe_unused]] Word d, [[maybe_unused]] Word e,
+                                   [[maybe_unused]] Word f) {
+    return function(from_register<Args>(word<I>(a, b, c, d, e, f))...);
   }
 };
 
 constexpr std::size_t kSlots = arch::kSystemCallSlots;
 
-std::int64_t unknown_call(arch::TrapFrame& frame);
+SyscallResult unknown_call(Word, Word, Word, Word, Word, Word);
 
 struct Table {
   arch::SystemCall calls[kSlots] = {};
@@ -84,20 +99,21 @@ constinit const Table table;
 // Unknown calls are named once each, those above the table always. Relaxed: a doubled line does no harm.
 constinit std::atomic<std::uint64_t> reported[kSlots / 64] = {};
 
-std::int64_t unknown_call(arch::TrapFrame& frame) {
-  const std::uint64_t number = frame.syscall_number();
+SyscallResult unknown_call(Word, Word, Word, Word, Word, Word) {
+  const std::uint64_t number = arch::current_application_frame().syscall_number();
   const std::uint64_t bit = std::uint64_t{1} << (number % 64);
   if (number >= kSlots || (reported[number / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0)
     LOG_WARNING("system call %lu is not there: ENOSYS", number);
-  return -static_cast<std::int64_t>(Errno::kENOSYS);
+  return Errno::kENOSYS;
 }
 
-std::int64_t traced_call(arch::TrapFrame& frame) {
+SyscallResult traced_call(Word a, Word b, Word c, Word d, Word e, Word f) {
+  arch::TrapFrame& frame = arch::current_application_frame();
   const std::uint64_t number = frame.syscall_number();
-  if (syscall_name(number) == nullptr) return unknown_call(frame);
+  if (syscall_name(number) == nullptr) return unknown_call(a, b, c, d, e, f);
   trace_syscall_entry(table.descriptions[number], frame);
-  const std::int64_t result = table.calls[number](frame);
-  frame.set_result(result);
+  SyscallResult result = table.calls[number](a, b, c, d, e, f);
+  frame.set_result(result.ok() ? result.value() : -static_cast<std::int64_t>(result.error()));
   trace_syscall_exit(table.descriptions[number], frame);
   return result;
 }

@@ -48,7 +48,9 @@ WakeReason Scheduler::block(Instant deadline, Interruptible interruptible) {
       return WakeReason::kTimedOut;
     }
     WakeTimer timer(self);
-    timer.arm(deadline);
+    const Instant common = policy::batched(deadline, now(), self.thread_class());
+    if (common != deadline && traced()) trace_batched(self, common - deadline);
+    timer.arm(common);
     give_up_cpu();
     timer.cancel();
   }

@@ -52,12 +52,30 @@ CpuId Scheduler::choose_cpu(const Thread& thread) {
   for (candidates &= ~cpu_bit(last); candidates != 0; candidates &= candidates - 1) {
     if (claim_idle(first_of(candidates))) return first_of(candidates);
   }
-  return (allowed & cpu_bit(last)) != 0 ? last : first_of(allowed);
+  return choose_busy_cpu(thread, allowed);
+}
+
+// No CPU is idle. A worker of a pause goes where no other is: they would wait for each other while a CPU
+// runs what can wait. Who wakes it is about to block.
+CpuId Scheduler::choose_busy_cpu(const Thread& thread, CpuMask allowed) {
+  const CpuId last = thread.last_cpu();
+  const CpuId usual = (allowed & cpu_bit(last)) != 0 ? last : first_of(allowed);
+  if (!thread.in_pause()) return usual;
+  const auto urgent_on = [](CpuId cpu) {
+    const std::uint32_t count = of(cpu).queue.urgent();
+    const bool waker = cpu == arch::current_cpu() && !arch::in_interrupt() && current_thread().in_pause();
+    return waker && count != 0 ? count - 1 : count;
+  };
+  CpuId best = usual;
+  for (; allowed != 0; allowed &= allowed - 1) {
+    if (urgent_on(first_of(allowed)) < urgent_on(best)) best = first_of(allowed);
+  }
+  return best;
 }
 
 Scheduler::Kick Scheduler::insert_awake(SchedulerCpu& cpu, Thread& thread) {
   policy::VirtualRuntime& own = thread.scheduling_.virtual_runtime;
-  own = policy::place_waking(own, cpu.queue.minimum());
+  own = policy::place_waking(own, cpu.queue.minimum(), thread.thread_class(), thread.in_pause());
   cpu.queue.insert(thread);
   if (cpu.queue.current_is_idle()) return Kick::kPreempt;
   cpu.queue.account(now());
@@ -245,6 +263,18 @@ void Scheduler::apply_weight(Thread& thread) {
     // What it has used so far is charged at the old weight.
     if (thread.scheduling_.place == Thread::Place::kRunning) queue.account(now());
     thread.scheduling_.weight = policy::weight_of(thread.scheduling_policy(), thread.nice());
+    return;
+  }
+}
+
+void Scheduler::apply_class(Thread& thread, policy::ThreadClass thread_class) {
+  while (true) {
+    const CpuId last = thread.last_cpu();
+    IrqSpinGuard guard(of(last).queue.lock());
+    if (thread.last_cpu() != last) continue;
+    thread.thread_class_.store(thread_class, std::memory_order_relaxed);
+    thread.in_pause_.store(thread_class == policy::ThreadClass::kPauseWorker, std::memory_order_relaxed);
+    if (traced() && thread_class != policy::ThreadClass::kOrdinary) trace_class(thread);
     return;
   }
 }

@@ -4,8 +4,7 @@
 // preempts whom, how long an idle CPU polls. Pure functions of numbers, tested on the host.
 //
 // Threads share a CPU fairly by virtual runtime: time used, scaled by the inverse of the nice weight.
-// The waiting thread with the least runs next. Classes for the JVM's own threads (DESIGN section 6) will be
-// added here, as a bias on virtual runtime.
+// The waiting thread with the least runs next. What the JVM's own threads get besides is in thread_class.h.
 #pragma once
 
 #include <algorithm>

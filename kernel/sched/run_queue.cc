@@ -48,6 +48,7 @@ void RunQueue::insert(Thread& thread) {
   DASSERT(thread.scheduling_.place == Thread::Place::kOff);
   thread.scheduling_.place = Thread::Place::kWaiting;
   waiting_.insert(thread);
+  count_urgent(thread, thread.in_pause());
   // Sequentially consistent: the idle CPU sets "I do not poll any more" and then reads this; whoever adds a
   // thread writes this and then reads whether the CPU polls. One of the two sees the other.
   waiting_count_.store(waiting_count_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
@@ -60,17 +61,20 @@ void RunQueue::remove(Thread& thread) {
     waiting_count_.store(waiting_count_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   }
   thread.scheduling_.place = Thread::Place::kOff;
+  count_urgent(thread, false);
   publish_load();
 }
 
 void RunQueue::requeue_current() {
   current_->scheduling_.place = Thread::Place::kOff;
+  count_urgent(*current_, false);
   insert(*current_);
 }
 
 void RunQueue::set_current(Thread& thread, Instant now) {
   if (thread.scheduling_.place == Thread::Place::kWaiting) remove(thread);
   current_ = &thread;
+  count_urgent(thread, thread.in_pause());
   thread.scheduling_.place = Thread::Place::kRunning;
   thread.scheduling_.running_since = now;
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -84,6 +88,12 @@ Thread* RunQueue::first() const {
 }
 
 Thread* RunQueue::movable_to(CpuId cpu) const {
+  // The application waits for it, and here it stands behind another.
+  if (urgent() != 0) {
+    for (const Thread& candidate : waiting_) {
+      if (candidate.in_pause() && (candidate.affinity() & cpu_bit(cpu)) != 0) return const_cast<Thread*>(&candidate);
+    }
+  }
   for (auto candidate = waiting_.rbegin(); candidate != waiting_.rend(); ++candidate) {
     if ((candidate->affinity() & cpu_bit(cpu)) != 0) return const_cast<Thread*>(&*candidate);
   }
@@ -99,6 +109,14 @@ void RunQueue::begin_move(Thread& thread) {
 void RunQueue::end_move(Thread& thread) const {
   thread.scheduling_.virtual_runtime += minimum_;
   thread.scheduling_.place = Thread::Place::kOff;
+}
+
+void RunQueue::count_urgent(Thread& thread, bool is_urgent) {
+  bool& counted = thread.scheduling_.counted_as_urgent;
+  if (counted == is_urgent) return;
+  counted = is_urgent;
+  const std::uint32_t count = urgent_.load(std::memory_order_relaxed);
+  urgent_.store(is_urgent ? count + 1 : count - 1, std::memory_order_relaxed);
 }
 
 void RunQueue::publish_load() {

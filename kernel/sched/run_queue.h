@@ -44,7 +44,7 @@ class RunQueue {
   void set_current(Thread& thread, Instant now) REQUIRES(lock_);
   // The waiting thread that is to run next; nullptr if nobody waits.
   Thread* first() const REQUIRES(lock_);
-  // A waiting thread that may run on cpu, the least urgent one; nullptr if there is none.
+  // A waiting thread that may run on cpu: one for a pause, else the least urgent one; nullptr if there is none.
   Thread* movable_to(CpuId cpu) const REQUIRES(lock_);
 
   // The queue's clock: no waiting thread was ever ahead of it by more than the sleeper's credit.
@@ -57,6 +57,8 @@ class RunQueue {
   // Without the lock: hints.
   std::uint32_t waiting() const { return waiting_count_.load(std::memory_order_seq_cst); }
   std::uint32_t load() const { return load_.load(std::memory_order_relaxed); }
+  // Threads that run or wait here for work in a pause.
+  std::uint32_t urgent() const { return urgent_.load(std::memory_order_relaxed); }
 
   Duration busy() const REQUIRES(lock_) { return busy_; }
   Duration idle() const REQUIRES(lock_) { return idle_time_; }
@@ -70,6 +72,7 @@ class RunQueue {
   };
   void advance_minimum() REQUIRES(lock_);
   void publish_load() REQUIRES(lock_);
+  void count_urgent(Thread& thread, bool is_urgent) REQUIRES(lock_);
 
   mutable SpinLock lock_{LockRank::kRunQueue};
   // Written under the lock by this CPU; this CPU reads it without.
@@ -82,6 +85,7 @@ class RunQueue {
   // Written under the lock; read anywhere as hints, and by the idle loop, which pairs with kick().
   std::atomic<std::uint32_t> waiting_count_{0};
   std::atomic<std::uint32_t> load_{0};
+  std::atomic<std::uint32_t> urgent_{0};
   std::atomic<std::uint64_t> switches_{0};
 };
 

@@ -142,6 +142,7 @@ void Scheduler::switch_from_current(SwitchCause cause) {
   auto& counter = stays_runnable ? previous.forced_switches_ : previous.voluntary_switches_;
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   cpu.previous_died = cause == SwitchCause::kExits;
+  if (traced()) trace_switch(previous, *next, cause);
   switch_to(cpu, *next, time);
 }
 
@@ -240,6 +241,10 @@ bool Scheduler::wake(Thread& thread, WakeReason reason) {
       return false;
     }
     thread.scheduling_.wake_reason = reason;
+    if (reason == WakeReason::kWoken && !arch::in_interrupt()) {
+      thread.in_pause_.store(policy::in_pause_after_wake(thread.thread_class(), current_thread().in_pause()),
+                             std::memory_order_relaxed);
+    }
     thread.state_.store(ThreadState::kRunnable, std::memory_order_release);
     if (thread.scheduling_.place != Thread::Place::kOff) {
       SwitchLock::release(cpu.queue.lock());  // about to block: it will see that it need not

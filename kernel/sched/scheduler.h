@@ -12,6 +12,7 @@
 #include <atomic>
 
 #include "sched/run_queue.h"
+#include "sched/thread_class.h"
 #include "sync/spinlock.h"
 #include "time/timer.h"
 
@@ -69,8 +70,10 @@ class Scheduler {
   static void start(Thread& thread);
   static void set_affinity(Thread& thread, CpuMask mask);
   static void apply_weight(Thread& thread);  // after nice value or policy have changed
+  static void apply_class(Thread& thread, policy::ThreadClass thread_class);  // after the name has
   static Duration cpu_time(const Thread& thread);
   static CpuId choose_cpu(const Thread& thread);
+  static CpuId choose_busy_cpu(const Thread& thread, CpuMask allowed);
   // What the CPU of a queue must be told after a thread has joined it, decided under the queue's lock and
   // done without it.
   enum class Kick : std::uint8_t { kNone, kWatch, kPreempt };
@@ -91,6 +94,13 @@ class Scheduler {
 
   // ---- blocking.cc
   static WakeReason block(Instant deadline, Interruptible interruptible);
+
+  // ---- scheduler_trace.cc
+  // Any of these only if traced(). Interrupts off; a queue may be locked.
+  static bool traced();
+  static void trace_switch(const Thread& previous, const Thread& next, SwitchCause cause);
+  static void trace_class(const Thread& thread);
+  static void trace_batched(const Thread& thread, Duration later);
 
   // ---- thread.cc
   static void add_to_all(Thread& thread);

@@ -22,6 +22,7 @@ constinit SpinLock all_lock{LockRank::kTask};
 constinit Global<AllThreads> all_threads GUARDED_BY(all_lock);
 constinit ApplicationUsage ended GUARDED_BY(all_lock);
 constinit std::atomic<std::uint32_t> live_threads{0};
+constinit bool classes_ignored = false;  // const after boot
 
 void add_usage(ApplicationUsage& total, const Thread& thread) {
   total.cpu_time = total.cpu_time + thread.cpu_time();
@@ -71,6 +72,7 @@ void Thread::set_name(const char* name) {
   }
   // All of it, so that no reader finds the end of an older, longer name.
   while (length < sizeof name_) name_[length++] = '\0';
+  if (runs_ == Runs::kApplication && !classes_ignored) Scheduler::apply_class(*this, policy::class_of(name_));
 }
 
 Duration Thread::cpu_time() const { return Scheduler::cpu_time(*this); }
@@ -128,6 +130,8 @@ void Scheduler::reap(Thread& thread) {
   thread.on_reaped();
   thread.drop_reference();
 }
+
+void ignore_thread_classes() { classes_ignored = true; }
 
 void for_each_thread(void (*visit)(Thread& thread, void* context), void* context) {
   IrqSpinGuard guard(all_lock);

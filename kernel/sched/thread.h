@@ -26,6 +26,10 @@
 
 namespace mokapot {
 
+namespace policy {
+enum class ThreadClass : std::uint8_t;  // thread_class.h; zero is that of an ordinary thread
+}
+
 enum class ThreadState : std::uint8_t { kNew, kRunnable, kBlocked, kDead };
 enum class Interruptible : std::uint8_t { kNo, kYes };
 enum class WakeReason : std::uint8_t { kWoken, kTimedOut, kInterrupted };
@@ -57,6 +61,8 @@ class Thread : public RefCounted<Thread> {
   const char* name() const { return name_; }
   void set_name(const char* name);  // at most 15 characters are kept, as Linux does
   ThreadState state() const { return state_.load(std::memory_order_acquire); }
+  policy::ThreadClass thread_class() const { return thread_class_.load(std::memory_order_relaxed); }
+  bool in_pause() const { return in_pause_.load(std::memory_order_relaxed); }
   CpuId last_cpu() const { return CpuId(last_cpu_.load(std::memory_order_relaxed)); }
   Duration cpu_time() const;        // used so far, exact to now
   void set_nice(int nice);          // -20..19
@@ -112,6 +118,10 @@ class Thread : public RefCounted<Thread> {
   std::atomic<int> nice_{0};
   std::atomic<int> priority_{0};
   std::atomic<policy::Policy> policy_{policy::Policy::kOther};
+  // What the name says of it, and whether its present work is part of a pause. Written under the run queue's lock by
+  // who names or wakes the thread; read anywhere.
+  std::atomic<policy::ThreadClass> thread_class_{};
+  std::atomic<bool> in_pause_{false};
   char name_[16] = {};
 
  private:
@@ -126,6 +136,7 @@ class Thread : public RefCounted<Thread> {
     Place place = Place::kOff;
     WakeReason wake_reason = WakeReason::kWoken;
     std::uint32_t weight = policy::kNeutralWeight;
+    bool counted_as_urgent = false;   // in its queue's urgent()
     // On the clock of its queue while on one; relative to that clock while it moves between two.
     policy::VirtualRuntime virtual_runtime = 0;
     Instant running_since;            // accounted up to here, while kRunning
@@ -165,6 +176,10 @@ Result<void> sleep_until(Instant deadline, Interruptible interruptible);  // kEI
 // each further CPU, which never returns (it runs that CPU's idle thread).
 void initialise_scheduler(KernelStack boot_stack);
 [[noreturn]] void run_idle_on_this_cpu(KernelStack idle_stack);
+
+// Boot. Names make no difference (thread_class.h); a line in the log for each switch.
+void ignore_thread_classes();
+void trace_scheduler();
 
 // For procfs, watchdogs and panics. visit must not block.
 void for_each_thread(void (*visit)(Thread& thread, void* context), void* context);

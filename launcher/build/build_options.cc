@@ -55,7 +55,7 @@ Result<void> refuse_options_of_run(const RunOptions& options) {
   if (!options.mounts.empty()) return refused("--mount");
   if (!options.status_file.empty()) return refused("--status-file");
   if (options.waits_for_gdb) return refused("--gdb");
-  if (options.direct_calls) return refused("--direct-calls");
+  if (options.forgoes_direct_calls) return refused("--no-direct-calls");
   if (!options.monitor_socket.empty()) return refused("--qmp");
   if (options.machine != RunOptions::kDefaultMachine) return refused("--machine");
   if (options.cpus) return refused("-c");

@@ -157,8 +157,9 @@ class Parser {
   }
 
   Result<void> read_trace(std::string value) {
-    if (value != "syscalls") return Error{"--trace knows only \"syscalls\""};
-    options_.traces_system_calls = true;
+    if (value != "syscalls" && value != "scheduler")
+      return Error{"--trace knows only \"syscalls\" and \"scheduler\""};
+    options_.trace = std::move(value);
     return {};
   }
 
@@ -357,7 +358,7 @@ std::span<const Parser::Option> Parser::all_options() {
       {"--kernel", true, &Parser::set_path<&RunOptions::kernel>},
       {"--machine", true, &Parser::read_machine},
       {"--trace", true, &Parser::read_trace},
-      {"--direct-calls", false, &Parser::set_flag<&RunOptions::direct_calls>},
+      {"--no-direct-calls", false, &Parser::set_flag<&RunOptions::forgoes_direct_calls>},
       {"--gdb", false, &Parser::set_flag<&RunOptions::waits_for_gdb>},
       {"--qmp", true, &Parser::set_path<&RunOptions::monitor_socket>},
   };

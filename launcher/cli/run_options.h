@@ -52,8 +52,8 @@ struct RunOptions {
   // For those who work on Mokapot.
   std::string kernel;
   Machine machine = kDefaultMachine;
-  bool traces_system_calls = false;
-  bool direct_calls = false;  // --direct-calls
+  std::string trace;                  // --trace: of what, a word that the kernel knows
+  bool forgoes_direct_calls = false;  // --no-direct-calls
   bool waits_for_gdb = false;
   std::string monitor_socket;  // where QEMU listens for a second monitor
 

@@ -72,7 +72,7 @@ Result<MemoryPlan> plan_memory(std::optional<std::uint64_t> wish_mib) {
 
 // A trace is part of the kernel's log, and useless where that is not shown.
 bool shows_log(const RunOptions& options) {
-  return options.is_verbose || options.traces_system_calls;
+  return options.is_verbose || !options.trace.empty();
 }
 
 std::string kernel_options(const RunOptions& options) {
@@ -80,8 +80,8 @@ std::string kernel_options(const RunOptions& options) {
   std::string text;
   const auto add = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
   if (shows_log(options)) add(contract::kOptionVerbose);
-  if (options.traces_system_calls) add(std::string(contract::kOptionTrace) + "=syscalls");
-  if (options.direct_calls) add(std::string(contract::kOptionDirectCalls) + "=on");
+  if (!options.trace.empty()) add(std::string(contract::kOptionTrace) + "=" + options.trace);
+  if (options.forgoes_direct_calls) add(std::string(contract::kOptionDirectCalls) + "=off");
   for (const std::string& word : address_words(options.network)) add(word);
   if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0')
     add(more);

@@ -191,13 +191,15 @@ def watch(guest, command, program, process_of, environment=None, network=None, r
 
 
 class Mokapot:
-    name = "mokapot"
+    """`without`: a feature of the kernel's that its command line turns off."""
 
-    def __init__(self, moka, kernel, jdk, records, network):
+    def __init__(self, moka, kernel, jdk, records, network, without=""):
         self.moka, self.kernel, self.jdk, self.records, self.network = moka, kernel, jdk, records, network
+        self.name = f"without-{without}" if without else "mokapot"
+        self.kernel_options = f"mokapot.{without}=off" if without else ""
 
     def record(self, program):
-        return self.records / program.name
+        return self.records / (program.name if self.name == "mokapot" else f"{program.name}-{self.name}")
 
     def run(self, program):
         record = self.record(program)
@@ -219,6 +221,8 @@ class Mokapot:
 
         environment = dict(os.environ, MOKA_QEMU=str(RECORDER), MOKA_BENCH_RECORD=str(record),
                            MOKA_BENCH_QEMU=shutil.which(QEMU) or QEMU)
+        if self.kernel_options:
+            environment["MOKA_KERNEL_OPTIONS"] = self.kernel_options
         return watch(self.name, command, program, process_of, environment, network, record)
 
 

@@ -52,6 +52,21 @@ def table(results):
     return "\n".join(lines) + "\n"
 
 
+def without_table(results):
+    """What a feature is worth, where Mokapot was run without it as well; empty where it was not."""
+    features = sorted({key for result in results for key in result if key.startswith("without-") and not key.endswith(" cpu")})
+    lines = []
+    for feature in features:
+        lines += ["", f"| figure | Mokapot | {feature.replace('-', ' ', 1)} | with over without | in CPU-s |", "|---|---|---|---|---|"]
+        for result in results:
+            mine, other = result["mokapot"], result.get(feature)
+            cpu, others_cpu = result.get("mokapot cpu"), result.get(f"{feature} cpu")
+            if mine is not None and other:
+                lines.append(f"| {result['title']} | {number(mine)} {result['unit']} | {number(other)} {result['unit']} | "
+                             f"{number(mine / other)} | {number(cpu / others_cpu if cpu and others_cpu else None)} |")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def is_rate(result):
     return result["unit"].endswith("/s")
 
@@ -96,7 +111,7 @@ def plot(results):
 
 
 def write(out, results, notes, samples):
-    text = "# Mokapot beside a Linux guest\n\n" + "\n".join(f"- {note}" for note in notes) + "\n\n" + table(results)
+    text = "# Mokapot beside a Linux guest\n\n" + "\n".join(f"- {note}" for note in notes) + "\n\n" + table(results) + without_table(results)
     (out / "results.md").write_text(text)
     (out / "results.json").write_text(json.dumps({"notes": notes, "results": results, "samples": samples}, indent=1))
     (out / "results.svg").write_text(plot(results))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Direct calls: that they are there, that only the option brings them, and that no moment of them is one at which a
+"""Direct calls: that they are there, that an option takes them away, and that no moment of them is one at which a
 non-maskable interrupt, the only one that no code can keep away, does harm. What they do is compared with Linux by the
 guest suite (tests/guest/c/suite/direct_calls.c)."""
 
@@ -18,8 +18,8 @@ STORM = "build/tests/guest/stress/everything_storm"
 STORM_SECONDS = {"test": 6, "soak": 120}
 LEAST_INTERRUPTS = 50
 PATIENCE = 120
-STATES = (("--direct-calls", ["--direct-calls"], b"jump: yes, trampolines: yes, getppid: 0\n"),
-          ("none by default", [], b"jump: no, trampolines: no, getppid: 0\n"))
+STATES = (("by default", [], b"jump: yes, trampolines: yes, getppid: 0\n"),
+          ("--no-direct-calls", ["--no-direct-calls"], b"jump: no, trampolines: no, getppid: 0\n"))
 
 
 def seconds(options):
@@ -98,6 +98,6 @@ def direct_calls(results, options):
                 continue
             got = run([MOKA, "run", *words, program], PATIENCE, env=base_environment())
             results.check(name, "" if got.status == 0 and got.stdout == expected else got.text()[-2000:], got.seconds)
-    for words in ([], ["--direct-calls"]):
+    for words in ([], ["--no-direct-calls"]):
         if options.only_case in "everything_storm":
             interrupted_storm(results, options.mode, words)

@@ -23,7 +23,7 @@ SUITE_TIMEOUT = 240
 
 def base_environment():
     """What both sides see of the environment: little, and the same."""
-    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MOKA_KERNEL")
+    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MOKA_KERNEL", "MOKA_KERNEL_OPTIONS")
     env = {name: value for name, value in os.environ.items() if name in kept}
     env["LANG"] = "C.UTF-8"
     return env
@@ -280,7 +280,7 @@ def guest_runs(options):
     """(label, program, options of moka)"""
     runs = [("static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512"]),
             ("dynamic, 4 cpu", "build/tests/guest/guest_suite_dynamic", ["-c", "4", "-m", "1024"]),
-            ("direct calls, static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512", "--direct-calls"]),
+            ("no direct calls, static, 2 cpu", "build/tests/guest/guest_suite", ["-c", "2", "-m", "512", "--no-direct-calls"]),
             # Its files are the host's.
             ("shared folder, 2 cpu", "build/tests/guest/guest_suite",
              ["-c", "2", "-m", "512", "--mount", "FOLDER:/shared", "-e", "TMPDIR=/shared"])]

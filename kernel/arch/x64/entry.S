@@ -219,13 +219,15 @@ flags_saved:
     pushq %rax                       // system-call number, kept for restarts
     pushq $SYSCALL_VECTOR
     push_registers
-    movq %rsp, %rdi
     xorl %ebp, %ebp
-    movl $(SYSCALL_SLOTS - 1), %ecx
-    cmpl %ecx, %eax                  // the lower half is the number, as on Linux
-    cmoval %ecx, %eax                // the last slot is for numbers that are too high
-    movq arch_system_calls(%rip), %rcx
-    call *(%rcx, %rax, 8)
+    movl $(SYSCALL_SLOTS - 1), %r11d
+    cmpl %r11d, %eax                 // the lower half is the number, as on Linux
+    cmoval %r11d, %eax               // the last slot is for numbers that are too high
+    movq arch_system_calls(%rip), %r11
+    movq %r10, %rcx                  // the fourth argument, where functions look for it; the others are there
+    call *(%r11, %rax, 8)
+    negq %rdx                        // an error, or none: the value is in RAX
+    cmovnzq %rdx, %rax
     movq %rax, FRAME_RAX(%rsp)
 
 // Callee-saved registers are as the application left them. An interrupt up to the jump: all of this once more, since

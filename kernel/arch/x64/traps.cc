@@ -143,6 +143,9 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
   }
 }
 
+// entry.S takes value and error from the registers that return a pair of words.
+static_assert(sizeof(Result<std::int64_t>) == 16 && std::is_trivially_copyable_v<Result<std::int64_t>>);
+
 // Numbers up to the last slot; entry.S sends what is higher there too.
 extern "C" constinit const SystemCall* arch_system_calls;
 constinit const SystemCall* arch_system_calls = nullptr;

@@ -85,13 +85,17 @@ struct Row {
 
 namespace arch {
 const SystemCall* installed = nullptr;
+TrapFrame* current_frame = nullptr;
 void set_system_calls(const SystemCall* table) { installed = table; }
+TrapFrame& current_application_frame() { return *current_frame; }
 }  // namespace arch
 
 // As entry.S does it.
 void make_call(arch::TrapFrame& frame) {
   const std::uint64_t slot = std::min<std::uint64_t>(frame.syscall_number(), arch::kSystemCallSlots - 1);
-  frame.set_result(arch::installed[slot](frame));
+  arch::current_frame = &frame;
+  const auto result = arch::installed[slot](frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9);
+  frame.set_result(result.ok() ? result.value() : -static_cast<std::int64_t>(result.error()));
 }
 
 void trace_syscall_entry(const SyscallDescription& description, const arch::TrapFrame&) {

@@ -154,8 +154,10 @@ TEST(RunOptions, NamesWhatIsWrong) {
 }
 
 TEST(RunOptions, MachinesForDevelopers) {
-  EXPECT_TRUE(parse({"--direct-calls", "a"}).direct_calls);
-  EXPECT_FALSE(parse({"a"}).direct_calls);
+  EXPECT_TRUE(parse({"--no-direct-calls", "a"}).forgoes_direct_calls);
+  EXPECT_FALSE(parse({"a"}).forgoes_direct_calls);
+  EXPECT_EQ(parse({"--trace", "scheduler", "a"}).trace, "scheduler");
+  EXPECT_NE(error_of({"--trace", "everything", "a"}), "");
   EXPECT_EQ(parse({"--machine", "q35", "--kernel", "k", "--trace=syscalls", "--gdb", "a"}).machine,
             RunOptions::Machine::kQ35);
   EXPECT_NE(error_of({"--machine", "vax", "a"}), "");
