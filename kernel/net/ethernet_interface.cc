@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "net/address_watch.h"
+#include "net/lwip_port/include/lwip_hooks.h"
 #include "net/network_thread.h"
 #include "net/receive_buffer.h"
 #include "trace/log.h"
@@ -16,7 +17,6 @@
 #include "lwip/ip.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/ethernet.h"
-#include "lwip_hooks.h"
 #include "netif/ethernet.h"
 
 namespace mokapot {
