@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "drivers/drivers.h"
 #include "drivers/mmio.h"
+#include "drivers/xapic_command.h"
 #include "sync/spinlock.h"
 #include "time/clock.h"
 #include "trace/log.h"
@@ -22,8 +23,7 @@ enum Register : std::uint32_t {
   kEndOfInterrupt = 0xb0,
   kSpurious = 0xf0,
   kErrorStatus = 0x280,
-  kCommand = 0x300,
-  kCommandHigh = 0x310,  // xAPIC only
+  kCommand = XapicCommand::kLow,
   kTimerEntry = 0x320,
   kThermalEntry = 0x330,
   kPerformanceEntry = 0x340,
@@ -51,7 +51,7 @@ constexpr std::uint32_t kCommandPending = 1u << 12;  // xAPIC only
 constexpr std::uint32_t kCommandAssert = 1u << 14;
 constexpr std::uint32_t kCommandInit = 5u << 8;
 constexpr std::uint32_t kCommandStartUp = 6u << 8;
-constexpr std::uint32_t kCommandAllButSelf = 3u << 18;
+constexpr std::uint32_t kCommandAllButSelf = XapicCommand::kShorthand;
 
 constinit bool x2apic = false;
 // A hypervisor has delivered a command when the write of it ends. Each access to a register leaves the guest, and under
@@ -59,6 +59,7 @@ constinit bool x2apic = false;
 constinit bool delivers_at_once = false;
 constinit Mmio registers;
 constinit std::uint32_t apic_ids[kMaxCpus] = {};
+constinit XapicCommand commands[kMaxCpus];  // each CPU's own
 
 std::uint32_t read(Register reg) {
   if (x2apic) return static_cast<std::uint32_t>(arch::read_msr(kX2MsrBase + (reg >> 4)));
@@ -80,8 +81,7 @@ void send_command(std::uint32_t apic_id, std::uint32_t command) {
   }
   const InterruptGuard guard;  // an interrupt that sends too would replace the destination
   while (!delivers_at_once && (registers.read32(kCommand) & kCommandPending) != 0) arch::relax();
-  registers.write32(kCommandHigh, apic_id << 24);
-  registers.write32(kCommand, command);
+  commands[arch::current_cpu().index()].send(registers, apic_id, command);
 }
 
 class LocalApic final : public CpuInterruptController {

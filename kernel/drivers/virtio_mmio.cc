@@ -119,13 +119,20 @@ class VirtioMmio final : public VirtioTransport {
  private:
   static void handle_interrupt(void* context) {
     auto& self = *static_cast<VirtioMmio*>(context);
-    // Acknowledged before the work, so that a completion after our last look raises the line anew;
-    // and until the status is zero, since an edge comes only once the line has been down.
-    while (const std::uint32_t pending = self.registers_.read32(kInterruptStatus)) {
-      self.registers_.write32(kInterruptAcknowledge, pending);
-      if ((pending & kInterruptQueues) != 0) self.target_->handle_queues();
-      if ((pending & kInterruptConfiguration) != 0) self.target_->handle_configuration_change();
+    // Until the status is zero, since an edge comes only once the line has been down. A level that is still up, or
+    // up again, interrupts anew, and to look for it once more would cost each interrupt an access to the device.
+    while (self.handle_pending() && self.description_.trigger == Trigger::kEdge) {
     }
+  }
+
+  bool handle_pending() {
+    const std::uint32_t pending = registers_.read32(kInterruptStatus);
+    if (pending == 0) return false;
+    // Acknowledged before the work, so that a completion after our last look raises the line anew.
+    registers_.write32(kInterruptAcknowledge, pending);
+    if ((pending & kInterruptQueues) != 0) target_->handle_queues();
+    if ((pending & kInterruptConfiguration) != 0) target_->handle_configuration_change();
+    return true;
   }
 
   void write_address(std::uint32_t reg, PhysAddr address) {

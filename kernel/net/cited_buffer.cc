@@ -31,6 +31,13 @@ err_t tcp_write_buffer(tcp_pcb& pcb, pbuf& buffer, u8_t flags) {
   return error;
 }
 
+const pbuf& owner_of(const pbuf& buffer) {
+  if ((buffer.flags & PBUF_FLAG_IS_CUSTOM) == 0) return buffer;
+  // SAFETY: the flag says that the buffer is the first member of a pbuf_custom, and the function that it is a Citation's.
+  if (reinterpret_cast<const pbuf_custom&>(buffer).custom_free_function != &free_citation) return buffer;
+  return *reinterpret_cast<const Citation&>(buffer).owner;
+}
+
 }  // namespace mokapot
 
 using namespace mokapot;

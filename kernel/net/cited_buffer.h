@@ -18,4 +18,7 @@ namespace mokapot {
 // `flags`: TCP_WRITE_FLAG_MORE or none.
 err_t tcp_write_buffer(tcp_pcb& pcb, pbuf& buffer, u8_t flags) REQUIRES(net_core_lock());
 
+// The buffer that a citation cites, or the buffer itself. Citations of one buffer keep each other's bytes alive. No lock.
+const pbuf& owner_of(const pbuf& buffer);
+
 }  // namespace mokapot

@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "net/address_watch.h"
+#include "net/lwip_port/include/lwip_hooks.h"
 #include "net/network_thread.h"
 #include "net/receive_buffer.h"
 #include "trace/log.h"
@@ -14,6 +15,7 @@
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/ip.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/ethernet.h"
 #include "netif/ethernet.h"
 
@@ -176,6 +178,27 @@ void EthernetInterface::receive(NetBuffer& packet) {
   }
 }
 
+bool EthernetInterface::continue_segments(tcp_seg& segment, const tcp_pcb& pcb) {
+  const bool ipv6 = IP_IS_V6_VAL(pcb.remote_ip) != 0;
+  std::uint32_t addresses[8];
+  const std::size_t words = ipv6 ? 4 : 1;
+  for (std::size_t i = 0; i < words; ++i) {
+    addresses[i] = ipv6 ? ip_2_ip6(&pcb.local_ip)->addr[i] : ip_2_ip4(&pcb.local_ip)->addr;
+    addresses[words + i] = ipv6 ? ip_2_ip6(&pcb.remote_ip)->addr[i] : ip_2_ip4(&pcb.remote_ip)->addr;
+  }
+  if (!transmit_.continue_segments(segment.p, std::as_bytes(std::span(addresses, 2 * words)))) return false;
+  // What IP would have done: the device numbers IPv4 packets on from the first one.
+  pbuf_add_header(segment.p, ipv6 ? IP6_HLEN : IP_HLEN);
+  if (ipv6) {
+    IP6_STATS_INC(ip6.xmit);
+    return true;
+  }
+  (void)ip4_take_id();
+  MIB2_STATS_INC(mib2.ipoutrequests);
+  IP_STATS_INC(ip.xmit);
+  return true;
+}
+
 }  // namespace mokapot
 
 // What lwIP's own Ethernet layer (netif/ethernet.c) would define.
@@ -196,6 +219,13 @@ err_t ethernet_output(netif* record, pbuf* packet, const eth_addr* from, const e
   std::memcpy(bytes, &header, sizeof(bytes));
   const auto sent = mokapot::EthernetInterface::of(*record).transmit_path().send(bytes, packet);
   return sent.ok() ? ERR_OK : ERR_MEM;
+}
+
+// As above.
+int mokapot_tcp_continues(tcp_seg* segment, const tcp_pcb* pcb, const netif* record) NO_THREAD_SAFETY_ANALYSIS {
+  for (std::size_t i = 0; mokapot::EthernetInterface* interface = mokapot::ethernet_interface(i); ++i)
+    if (&interface->record() == record) return interface->continue_segments(*segment, *pcb) ? 1 : 0;
+  return 0;
 }
 
 }  // extern "C"

@@ -18,6 +18,9 @@
 
 #include "lwip/netif.h"
 
+struct tcp_seg;
+struct tcp_pcb;
+
 namespace mokapot {
 
 class EthernetInterface final : public NetReceiver {
@@ -36,6 +39,8 @@ class EthernetInterface final : public NetReceiver {
   const char* name() const { return name_; }
   // MTUs beyond the device's do not pass; kEINVAL for them and for those below IPv4's least.
   Result<void> set_mtu(unsigned bytes) REQUIRES(net_core_lock());
+  // A segment that lwIP is about to send here, its TCP header in front: whether it was taken behind those before it.
+  bool continue_segments(tcp_seg& segment, const tcp_pcb& pcb) REQUIRES(net_core_lock());
   TransmitPath& transmit_path() REQUIRES(net_core_lock()) { return transmit_; }
 
   struct ReceiveCounters {

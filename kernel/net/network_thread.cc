@@ -53,6 +53,7 @@ void run(void*) {
 Result<void> start_network_thread() {
   RefPtr<Thread> started = TRY(start_kernel_thread("network", run, nullptr));
   started->set_nice(kNice);
+  started->set_serves_interrupts();
   thread.store(started.get(), std::memory_order_release);
   started.get()->add_reference();  // kept for ever: interrupts wake it
   return {};

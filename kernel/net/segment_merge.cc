@@ -41,13 +41,25 @@ bool same_ipv4(const std::byte* a, const std::byte* b) {
 bool same_ipv6(const std::byte* a, const std::byte* b) {
   return same(a, b, 0, kIpv6Length) && same(a, b, kIpv6NextHeader, kIpv6Header);
 }
-// Ports, acknowledgement, header length, window and options.
+// Ports, acknowledgement, header length, window and options. By words, since it is done for each segment; a header is a
+// number of whole ones.
 bool same_tcp(const std::byte* a, const std::byte* b, std::size_t header) {
-  return same(a, b, 0, kTcpSequence) && same(a, b, kTcpAcknowledged, kTcpFlags) && same(a, b, kTcpWindow, kTcpChecksum) &&
-         same(a, b, kTcpHeader, header);
+  const auto difference = [a, b](std::size_t at) {
+    std::uint32_t left = 0, right = 0;
+    std::memcpy(&left, a + at, sizeof(left));
+    std::memcpy(&right, b + at, sizeof(right));
+    return left ^ right;
+  };
+  std::uint32_t found = difference(0) | difference(kTcpAcknowledged);
+  for (std::size_t at = kTcpHeader; at < header; at += sizeof(found)) found |= difference(at);
+  return found == 0 && a[kTcpOffset] == b[kTcpOffset] && load16(a + kTcpWindow) == load16(b + kTcpWindow);
 }
 
 }  // namespace
+
+std::uint16_t tcp_header_size(std::span<const std::byte> tcp) {
+  return static_cast<std::uint16_t>((byte_at(&tcp[kTcpOffset]) >> 4) * 4);
+}
 
 std::optional<TcpPacket> parse_tcp_packet(std::span<const std::byte> start, std::size_t size) {
   if (start.size() < kIpv4Header || size > SegmentMerge::kMaxPacket + kIpv6Header) return std::nullopt;
@@ -64,7 +76,7 @@ std::optional<TcpPacket> parse_tcp_packet(std::span<const std::byte> start, std:
     packet.ip_header = kIpv6Header;
   }
   if (start.size() < packet.ip_header + kTcpHeader) return std::nullopt;
-  packet.tcp_header = static_cast<std::uint16_t>((byte_at(&start[packet.ip_header + kTcpOffset]) >> 4) * 4);
+  packet.tcp_header = tcp_header_size(start.subspan(packet.ip_header));
   if (packet.tcp_header < kTcpHeader || packet.headers() > start.size() || packet.headers() > size) return std::nullopt;
   packet.payload = static_cast<std::uint32_t>(size - packet.headers());
   return packet;
@@ -81,28 +93,41 @@ void SegmentMerge::begin(std::span<const std::byte> headers, const TcpPacket& pa
   last_flags_ = byte_at(tcp + kTcpFlags) & (kPsh | kFin);
 }
 
-bool SegmentMerge::can_append(std::span<const std::byte> headers, const TcpPacket& packet) const {
+bool SegmentMerge::comes_next(const std::byte* tcp, const TcpPacket& packet) const {
   if (packet.ipv6 != packet_.ipv6 || packet.headers() != packet_.headers() || packet.payload == 0) return false;
   // A segment smaller than the first was the last; nothing follows the end of the stream.
   if (last_payload_ != packet_.payload || packet.payload > packet_.payload || (last_flags_ & kFin) != 0) return false;
   if (packet_.headers() + total_payload_ + packet.payload > kMaxPacket) return false;
-  const std::byte* other_ip = headers.data() + kEthernetHeader;
-  const std::byte* tcp = ip() + packet_.ip_header;
-  const std::byte* other_tcp = other_ip + packet_.ip_header;
-  if (!same(headers_, headers.data(), 0, kEthernetHeader)) return false;
-  if (!(packet_.ipv6 ? same_ipv6(ip(), other_ip) : same_ipv4(ip(), other_ip))) return false;
-  if (!same_tcp(tcp, other_tcp, packet_.tcp_header) || load32(other_tcp + kTcpSequence) != next_sequence_) return false;
+  const std::byte* first_tcp = ip() + packet_.ip_header;
+  if (!same_tcp(first_tcp, tcp, packet_.tcp_header) || load32(tcp + kTcpSequence) != next_sequence_) return false;
   // SYN, RST and URG have a meaning for one segment; so has ECN's CWR, which offload would repeat or move.
   const auto plain = [](std::uint8_t flags) { return (flags & ~(kPsh | kFin)) == kAck; };
-  return plain(byte_at(tcp + kTcpFlags)) && plain(byte_at(other_tcp + kTcpFlags));
+  return plain(byte_at(first_tcp + kTcpFlags)) && plain(byte_at(tcp + kTcpFlags));
+}
+
+bool SegmentMerge::can_append(std::span<const std::byte> headers, const TcpPacket& packet) const {
+  const std::byte* other_ip = headers.data() + kEthernetHeader;
+  if (!comes_next(other_ip + packet.ip_header, packet)) return false;
+  if (!same(headers_, headers.data(), 0, kEthernetHeader)) return false;
+  return packet_.ipv6 ? same_ipv6(ip(), other_ip) : same_ipv4(ip(), other_ip);
+}
+
+bool SegmentMerge::can_append_segment(std::span<const std::byte> addresses, std::span<const std::byte> tcp,
+                                      const TcpPacket& packet) const {
+  const std::size_t at = packet_.ipv6 ? kIpv6Source : kIpv4Source;
+  return comes_next(tcp.data(), packet) && std::memcmp(ip() + at, addresses.data(), addresses.size()) == 0;
 }
 
 void SegmentMerge::append(std::span<const std::byte> headers, const TcpPacket& packet) {
+  append_segment(headers.subspan(kEthernetHeader + packet.ip_header), packet);
+}
+
+void SegmentMerge::append_segment(std::span<const std::byte> tcp, const TcpPacket& packet) {
   last_payload_ = packet.payload;
   total_payload_ += packet.payload;
   next_sequence_ += packet.payload;
   ++segments_;
-  last_flags_ |= byte_at(headers.data() + kEthernetHeader + packet.ip_header + kTcpFlags) & (kPsh | kFin);
+  last_flags_ |= byte_at(&tcp[kTcpFlags]) & (kPsh | kFin);
 }
 
 NetOffload SegmentMerge::finish() {

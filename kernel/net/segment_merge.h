@@ -29,6 +29,9 @@ struct TcpPacket {
 // `start`: the packet's first bytes, from its IP header on; `size`: of the whole packet.
 std::optional<TcpPacket> parse_tcp_packet(std::span<const std::byte> start, std::size_t size);
 
+// What a TCP header says of its own size; it has its 20 fixed bytes.
+std::uint16_t tcp_header_size(std::span<const std::byte> tcp);
+
 class SegmentMerge {
  public:
   static constexpr std::size_t kMaxHeaders = kEthernetHeader + 60 + 60;
@@ -38,6 +41,9 @@ class SegmentMerge {
   void begin(std::span<const std::byte> headers, const TcpPacket& packet);
   bool can_append(std::span<const std::byte> headers, const TcpPacket& packet) const;
   void append(std::span<const std::byte> headers, const TcpPacket& packet);
+  // The same for a segment without headers below TCP's: between these addresses, as they lie in an IP header.
+  bool can_append_segment(std::span<const std::byte> addresses, std::span<const std::byte> tcp, const TcpPacket& packet) const;
+  void append_segment(std::span<const std::byte> tcp, const TcpPacket& packet);
 
   // Completes lengths, flags and checksums: the headers of the packet to send, and what is left to the device.
   NetOffload finish();
@@ -46,6 +52,8 @@ class SegmentMerge {
   std::uint32_t payload() const { return total_payload_; }
 
  private:
+  // Whether a segment with this TCP header comes next and may be merged.
+  bool comes_next(const std::byte* tcp, const TcpPacket& packet) const;
   std::byte* ip() { return headers_ + kEthernetHeader; }
   const std::byte* ip() const { return headers_ + kEthernetHeader; }
 

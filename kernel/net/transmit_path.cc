@@ -8,6 +8,7 @@
 
 #include "memory/frames.h"
 #include "memory/heap.h"
+#include "net/cited_buffer.h"
 
 #include "lwip/pbuf.h"
 
@@ -17,6 +18,9 @@ namespace {
 constexpr std::size_t kQueue = 0;
 // Frames up to this size are copied whole: cheaper than a descriptor and a reference.
 constexpr std::size_t kSmallFrame = 256;
+
+constexpr std::size_t kIpv4Addresses = 8;  // both
+constexpr std::uint16_t kIpv4Header = 20, kIpv6Header = 40;
 
 std::span<const std::byte> bytes_of(const pbuf& buffer) {
   return {static_cast<const std::byte*>(buffer.payload), buffer.len};
@@ -40,15 +44,26 @@ std::size_t TransmitPath::count_pieces(const pbuf* packet, std::size_t skip) {
   return pieces;
 }
 
-void TransmitPath::cite(pbuf* packet, std::size_t skip, Piece* pieces) {
+std::size_t TransmitPath::cite(pbuf* packet, std::size_t skip, Piece* pieces, std::size_t count) {
   for (; packet != nullptr; packet = packet->next) {
     const std::size_t skipped = packet->len > skip ? skip : packet->len;
     skip -= skipped;
     if (skipped == packet->len) continue;
+    const auto bytes = bytes_of(*packet).subspan(skipped);
+    // Segments cut from one buffer lie behind each other in it: one piece, kept alive by the first one's reference. The
+    // device, for which each piece is a descriptor to look up and map, has a twentieth of the work.
+    if (count != 0) {
+      Piece& last = pieces[count - 1];
+      if (last.bytes.data() + last.bytes.size() == bytes.data() && &owner_of(*last.buffer) == &owner_of(*packet)) {
+        last.bytes = {last.bytes.data(), last.bytes.size() + bytes.size()};
+        continue;
+      }
+    }
     // Each on its own: a chain may be cut or grow while the device has it.
     pbuf_ref(packet);
-    *pieces++ = {packet, bytes_of(*packet).subspan(skipped)};
+    pieces[count++] = {packet, bytes};
   }
+  return count;
 }
 
 // On its way to the device or in the backlog. Followed in memory by piece_count pieces.
@@ -143,9 +158,23 @@ Result<void> TransmitPath::send_tcp(std::span<const std::byte, kEthernetHeader> 
     TRY(flush_merged());
     merge_.begin(header, tcp);
   }
-  cite(packet, tcp.headers(), merged_ + merged_count_);
-  merged_count_ += pieces;
+  merged_count_ = cite(packet, tcp.headers(), merged_, merged_count_);
   return may_merge(tcp) ? Result<void>() : flush_merged();
+}
+
+bool TransmitPath::continue_segments(pbuf* segment, std::span<const std::byte> addresses) {
+  if (merged_count_ == 0) return false;
+  const std::span<const std::byte> tcp = bytes_of(*segment);
+  TcpPacket packet;
+  packet.ipv6 = addresses.size() != kIpv4Addresses;
+  packet.ip_header = packet.ipv6 ? kIpv6Header : kIpv4Header;
+  packet.tcp_header = tcp_header_size(tcp);
+  packet.payload = static_cast<std::uint32_t>(segment->tot_len - packet.tcp_header);
+  if (1 + merged_count_ + count_pieces(segment, packet.tcp_header) > most_segments_) return false;
+  if (must_be_copied(segment) || !merge_.can_append_segment(addresses, tcp, packet)) return false;
+  merge_.append_segment(tcp, packet);
+  merged_count_ = cite(segment, packet.tcp_header, merged_, merged_count_);
+  return true;
 }
 
 Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet) {
@@ -184,8 +213,8 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
   if (tcp) return send_tcp(ethernet, packet, *tcp);
   TRY(flush_merged());
   Piece pieces[kMaxSegments];
-  cite(packet, 0, pieces);
-  return submit(ethernet, NetOffload(), {pieces, count_pieces(packet, 0)}, 1, kEthernetHeader + packet->tot_len);
+  const std::size_t count = cite(packet, 0, pieces, 0);
+  return submit(ethernet, NetOffload(), {pieces, count}, 1, kEthernetHeader + packet->tot_len);
 }
 
 void TransmitPath::flush() {

@@ -37,6 +37,9 @@ class TransmitPath {
 
   // Takes references of its own to the packet's buffers. kENOMEM: dropped.
   Result<void> send(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet) REQUIRES(net_core_lock());
+  // Takes a segment, from its TCP header on, behind those of its connection that wait to be merged: false where none
+  // does, or the device could not make this one of them.
+  bool continue_segments(pbuf* segment, std::span<const std::byte> addresses) REQUIRES(net_core_lock());
   // The end of a batch: sends what was held back for merging and notifies the device.
   void flush() REQUIRES(net_core_lock());
   // The device has room again.
@@ -58,9 +61,10 @@ class TransmitPath {
   };
   struct Frame;
 
+  // At most so many pieces are added by cite().
   static std::size_t count_pieces(const pbuf* packet, std::size_t skip);
-  // References and notes what count_pieces() counts: the packet from `skip` bytes on.
-  static void cite(pbuf* packet, std::size_t skip, Piece* pieces);
+  // References and notes the packet from `skip` bytes on, behind the `count` pieces that are there; how many are then.
+  static std::size_t cite(pbuf* packet, std::size_t skip, Piece* pieces, std::size_t count);
 
   Result<void> send_tcp(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet, const TcpPacket& tcp)
       REQUIRES(net_core_lock());

@@ -17,11 +17,11 @@ bool has_work(const SchedulerCpu& cpu) { return cpu.queue.waiting() != 0 || arch
 // Whether work came within the CPU's window. Interrupts are on, so that timers and calls are served, and
 // preemption off, so that the switch is left to the caller and `polling` is never set while another runs.
 bool poll_for_work(SchedulerCpu& cpu) {
-  if (cpu.poll_window <= Duration()) return false;
+  if (cpu.poll.window <= Duration()) return false;
   arch::preempt_disable();
   arch::interrupts_enable();
   cpu.polling.store(true, std::memory_order_seq_cst);
-  const Instant end = now() + cpu.poll_window;
+  const Instant end = now() + cpu.poll.window;
   bool found = has_work(cpu);
   while (!found && now() < end) {
     arch::relax();

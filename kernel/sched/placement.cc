@@ -4,7 +4,8 @@
 //
 // Placement: the CPU that it ran on if that is idle, else an idle one, else the one that it ran on. What
 // that gets wrong is put right by idle CPUs, which steal, and by the tick, which pushes threads from a CPU
-// to another whose load is less by two or more.
+// to another whose load is less by two or more. A thread that serves interrupts runs where the interrupt came,
+// and the first that it wakes runs there after it.
 //
 // Telling a CPU: its own by the reschedule flag; one whose idle thread polls by nothing, since it looks at
 // its queue all the time; others by kRescheduleVector, at most one under way for each CPU.
@@ -46,6 +47,13 @@ CpuId Scheduler::choose_cpu(const Thread& thread) {
   CpuMask allowed = thread.affinity() & active_cpus();
   // CPUs that are not up yet: run it somewhere all the same.
   if (allowed == 0) allowed = active_cpus();
+  const CpuId here = arch::current_cpu();
+  const bool follows = policy::wakes_at_waker(arch::in_interrupt(), thread.serves_interrupts(),
+                                              current_thread().serves_interrupts(), of(here).queue.waiting());
+  if (follows && (allowed & cpu_bit(here)) != 0) {
+    (void)claim_idle(here);
+    return here;
+  }
   const CpuId last = thread.last_cpu();
   CpuMask candidates = idle.load(std::memory_order_relaxed) & allowed;
   if ((candidates & cpu_bit(last)) != 0 && claim_idle(last)) return last;

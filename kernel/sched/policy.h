@@ -29,18 +29,30 @@ inline constexpr VirtualRuntime kSleeperCredit = 3'000'000;
 // all the time would otherwise switch at every wake instead of when the waker blocks.
 inline constexpr VirtualRuntime kWakeUpGranularity = 500'000;
 
-// An idle CPU polls before it halts, only while wakes come in quick succession: halting and being woken by
-// an interrupt costs tens of microseconds under emulation and a VM exit otherwise. The window opens when
-// an idle period ended within kShortIdle and is halved by each that did not, so that a CPU that is really
-// idle soon does not poll at all.
-inline constexpr Duration kPollWindow = Duration::microseconds(200);
+// An idle CPU polls before it halts, only while that pays: to halt and be woken by an interrupt costs tens of
+// microseconds under emulation and a VM exit otherwise, but a CPU that polls takes time of the host's that may be wanted
+// by whoever is to give it work. The window opens when an idle period was short. It stays open while work comes within
+// it, is halved when none came, and once closed in vain it stays closed for a number of short idle periods.
+inline constexpr Duration kPollWindow = Duration::microseconds(50);
 inline constexpr Duration kShortIdle = Duration::microseconds(400);
 inline constexpr Duration kLeastPollWindow = Duration::microseconds(10);
+inline constexpr std::uint32_t kPeriodsWithoutPolling = 8;
 
-constexpr Duration next_poll_window(Duration window, Duration idle_period) {
-  if (idle_period <= kShortIdle) return kPollWindow;
-  const Duration half = Duration::nanoseconds(window.nanoseconds() / 2);
-  return half < kLeastPollWindow ? Duration() : half;
+struct Polling {
+  Duration window;                    // of the next idle period
+  std::uint32_t periods_to_skip = 0;  // short ones, before the window opens again
+};
+
+constexpr Polling next_polling(Polling last, Duration idle_period) {
+  if (last.window > Duration()) {
+    if (idle_period <= last.window) return {kPollWindow, 0};
+    const Duration half = Duration::nanoseconds(last.window.nanoseconds() / 2);
+    if (half < kLeastPollWindow) return {Duration(), kPeriodsWithoutPolling};
+    return {half, 0};
+  }
+  if (idle_period > kShortIdle) return last;
+  if (last.periods_to_skip != 0) return {Duration(), last.periods_to_skip - 1};
+  return {kPollWindow, 0};
 }
 
 // Linux's scheduling policies, by their numbers. All are served by the one fair queue: the real-time ones
@@ -80,6 +92,14 @@ constexpr VirtualRuntime place_waking(VirtualRuntime own, VirtualRuntime queue_m
 
 constexpr bool waking_preempts(VirtualRuntime waking, VirtualRuntime running) {
   return running - waking > kWakeUpGranularity;
+}
+
+// Whether a thread that is being woken goes to the CPU of its waker, whatever that is busy with: short work that serves
+// interrupts where the interrupt came, and the first that such work wakes where that will block in a moment. To
+// interrupt another CPU, and more so one that has halted, takes longer.
+constexpr bool wakes_at_waker(bool in_interrupt, bool woken_serves, bool waker_serves, std::uint32_t waiting_here) {
+  if (in_interrupt) return woken_serves;
+  return waker_serves && waiting_here == 0;
 }
 
 // A queue gives a thread away only to one that is shorter by two: by one, they would pass it to and fro.

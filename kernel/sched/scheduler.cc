@@ -150,7 +150,7 @@ void Scheduler::switch_to(SchedulerCpu& cpu, Thread& next, Instant time) {
   RunQueue& queue = cpu.queue;
   Thread& previous = queue.current();
   if (&previous == queue.idle_thread()) {
-    cpu.poll_window = policy::next_poll_window(cpu.poll_window, time - cpu.idle_since);
+    cpu.poll = policy::next_polling(cpu.poll, time - cpu.idle_since);
     set_cpu_idle(arch::current_cpu(), false);
     end_lazy_flush();
   } else if (&next == queue.idle_thread()) {

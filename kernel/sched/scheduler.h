@@ -36,7 +36,7 @@ struct SchedulerCpu {
 
   Timer tick;                   // armed while a thread waits for this CPU
   Instant idle_since;
-  Duration poll_window;
+  policy::Polling poll;
 
   // Any CPU: the idle thread polls, so that no interrupt is needed to make it look.
   std::atomic<bool> polling{false};

@@ -73,6 +73,10 @@ class Thread : public RefCounted<Thread> {
   int real_time_priority() const { return priority_.load(std::memory_order_relaxed); }
   void set_affinity(CpuMask mask);  // never empty; moves the thread if need be
   CpuMask affinity() const { return affinity_.load(std::memory_order_relaxed); }
+  // What it does is short and woken by interrupts: it runs on the CPU that took the interrupt, and those that it wakes go
+  // on there when it blocks. Before the first wake.
+  void set_serves_interrupts() { serves_interrupts_.store(true, std::memory_order_relaxed); }
+  bool serves_interrupts() const { return serves_interrupts_.load(std::memory_order_relaxed); }
   KernelStack kernel_stack() const { return stack_; }
   void* extended_state() const { return extended_state_; }
   std::uint64_t thread_pointer() const { return thread_pointer_; }
@@ -122,6 +126,7 @@ class Thread : public RefCounted<Thread> {
   // who names or wakes the thread; read anywhere.
   std::atomic<policy::ThreadClass> thread_class_{};
   std::atomic<bool> in_pause_{false};
+  std::atomic<bool> serves_interrupts_{false};
   char name_[16] = {};
 
  private:

@@ -51,6 +51,7 @@ pbuf* pattern_buffer(std::size_t from, std::size_t size) {
 Result<void> Device::transmit(std::size_t, const NetTransmit& packet) {
   reclaim(0);
   if (ring_.size() + sent_.size() >= ring_size) return Errno::kENOBUFS;
+  most_pieces = std::max(most_pieces, packet.segments.size());
   ring_.push_back({{packet.segments.begin(), packet.segments.end()}, packet.done, packet.context});
   return {};
 }
@@ -146,6 +147,7 @@ void Network::reset(const LinkSettings& wanted, std::uint32_t seed) {
     devices_[i].stalled = false;
     devices_[i].send();
     devices_[i].reclaim(0);
+    devices_[i].most_pieces = 0;
     frames_sent[i] = frames_lost[i] = 0;
   }
   in_flight_.clear();

@@ -38,7 +38,7 @@ class Device final : public NetDevice {
   std::uint32_t mtu() const override { return 1500; }
   bool link_up() const override { return true; }
   std::size_t queue_count() const override { return 1; }
-  Capabilities capabilities() const override { return {true, false, false, 32}; }
+  Capabilities capabilities() const override { return {true, offers_segmentation, offers_segmentation, 63}; }
   void attach(NetReceiver& receiver) override { receiver_ = &receiver; }
   Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
   void kick(std::size_t) override { send(); }
@@ -49,6 +49,9 @@ class Device final : public NetDevice {
 
   void deliver(const Frame& frame);
 
+  // Of all devices, before there are any. The other end gets what was not cut, as from a device with large receive.
+  static inline bool offers_segmentation = false;
+  std::size_t most_pieces = 0;  // of a frame so far
   bool stalled = false;        // frames stay in the ring unread
   std::size_t ring_size = 256;
   void send();                 // reads what is in the ring
@@ -108,6 +111,29 @@ struct Segment {
   std::size_t payload = 0, payload_offset = 0, options = 0;
 };
 Segment segment_of(const Frame& frame);
+
+// What the first device sends, by sequence number: what is sent again must be what was sent first.
+class Witness {
+ public:
+  explicit Witness(Network& network) {
+    network.look = [this](std::size_t from, const Frame& frame) {
+      const auto segment = segment_of(frame);
+      if (from != Network::kFirst || segment.payload == 0) return;
+      for (std::size_t i = 0; i < segment.payload; ++i) {
+        const auto [seen, fresh] = bytes_.emplace(segment.sequence + i, frame[segment.payload_offset + i]);
+        if (!fresh && seen->second != frame[segment.payload_offset + i]) different_ = true;
+        if (!fresh) ++repeated_;
+      }
+    };
+  }
+  bool different() const { return different_; }
+  std::size_t repeated() const { return repeated_; }
+
+ private:
+  std::map<std::uint32_t, std::uint8_t> bytes_;
+  bool different_ = false;
+  std::size_t repeated_ = 0;
+};
 
 // A connection from the first device to a listener on the second.
 class Connection {

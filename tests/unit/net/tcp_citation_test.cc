@@ -26,30 +26,7 @@ namespace {
 using simulated::Connection;
 using simulated::Frame;
 using simulated::Network;
-using simulated::segment_of;
-
-// Payloads by sequence number: what is sent again must be what was sent first.
-class Witness {
- public:
-  explicit Witness(Network& network) {
-    network.look = [this](std::size_t from, const Frame& frame) {
-      const auto segment = segment_of(frame);
-      if (from != Network::kFirst || segment.payload == 0) return;
-      for (std::size_t i = 0; i < segment.payload; ++i) {
-        const auto [seen, fresh] = bytes_.emplace(segment.sequence + i, frame[segment.payload_offset + i]);
-        if (!fresh && seen->second != frame[segment.payload_offset + i]) different_ = true;
-        if (!fresh) ++repeated_;
-      }
-    };
-  }
-  bool different() const { return different_; }
-  std::size_t repeated() const { return repeated_; }
-
- private:
-  std::map<std::uint32_t, std::uint8_t> bytes_;
-  bool different_ = false;
-  std::size_t repeated_ = 0;
-};
+using simulated::Witness;
 
 // Slower than the first time-out, and of neighbours that know each other.
 Network& slow_network(std::uint32_t seed) {

@@ -37,15 +37,59 @@ TEST(PolicyTest, ASleeperGetsABoundedCredit) {
   EXPECT_FALSE(waking_preempts(1'000'000'000, 1'000'000'000));
 }
 
-TEST(PolicyTest, PollingStopsSoonOnAQuietCpu) {
-  Duration window = next_poll_window(Duration(), Duration::microseconds(20));
-  EXPECT_EQ(window, kPollWindow);
-  int periods = 0;
-  while (window > Duration()) {
-    window = next_poll_window(window, Duration::milliseconds(10));
-    ++periods;
+constexpr Duration kWithinWindow = Duration::microseconds(20), kShort = Duration::microseconds(300),
+                   kLong = Duration::milliseconds(10);
+
+TEST(PolicyTest, PollingGoesOnWhileItPays) {
+  Polling poll = next_polling({}, kShort);
+  EXPECT_EQ(poll.window, kPollWindow);
+  for (int i = 0; i < 100; ++i) poll = next_polling(poll, kWithinWindow);
+  EXPECT_EQ(poll.window, kPollWindow);
+  // One miss among hits does not end it.
+  poll = next_polling(next_polling(poll, kShort), kWithinWindow);
+  EXPECT_EQ(poll.window, kPollWindow);
+}
+
+TEST(PolicyTest, PollingStopsSoonWhereNothingComes) {
+  for (const Duration period : {kShort, kLong}) {
+    Polling poll = next_polling({}, kShort);
+    int steps = 0;
+    while (poll.window > Duration()) {
+      poll = next_polling(poll, period);
+      ++steps;
+    }
+    EXPECT_LE(steps, 4);
   }
-  EXPECT_LE(periods, 5);
+}
+
+// Short periods that are longer than the window: a CPU that waits for the host.
+TEST(PolicyTest, PollingInVainIsRare) {
+  Polling poll;
+  Duration polled;
+  constexpr int kPeriods = 1000;
+  for (int i = 0; i < kPeriods; ++i) {
+    polled = polled + std::min(poll.window, kShort);
+    poll = next_polling(poll, kShort);
+  }
+  EXPECT_LT(polled, Duration::microseconds(10 * kPeriods));
+}
+
+TEST(PolicyTest, AQuietCpuDoesNotPoll) {
+  Polling poll;
+  for (int i = 0; i < 10; ++i) {
+    poll = next_polling(poll, kLong);
+    EXPECT_EQ(poll.window, Duration());
+  }
+}
+
+TEST(PolicyTest, InterruptsAreServedWhereTheyCome) {
+  EXPECT_TRUE(wakes_at_waker(true, true, false, 0));
+  EXPECT_TRUE(wakes_at_waker(true, true, false, 3));
+  EXPECT_FALSE(wakes_at_waker(true, false, true, 0)) << "an ordinary thread that a timer wakes";
+  EXPECT_TRUE(wakes_at_waker(false, false, true, 0)) << "the first that was waited for";
+  EXPECT_FALSE(wakes_at_waker(false, false, true, 1)) << "the second";
+  EXPECT_FALSE(wakes_at_waker(false, false, false, 0));
+  EXPECT_FALSE(wakes_at_waker(false, true, false, 0)) << "woken by a lock's release";
 }
 
 TEST(PolicyTest, LoadIsNotPassedToAndFro) {

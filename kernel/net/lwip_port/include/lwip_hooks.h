@@ -13,6 +13,8 @@ struct netif;
 struct dhcp;
 struct dhcp_msg;
 struct pbuf;
+struct tcp_seg;
+struct tcp_pcb;
 
 // An initial sequence number after RFC 6528: a keyed hash of the connection plus a clock.
 u32_t mokapot_tcp_isn(const ip_addr_t* local, u16_t local_port, const ip_addr_t* remote, u16_t remote_port);
@@ -30,6 +32,13 @@ u16_t mokapot_check_syn_cookie(const ip_addr_t* local, u16_t local_port, const i
 // A buffer that cites bytes given to tcp_write(), which holds who owns them (net/cited_buffer.h). NULL: no memory.
 struct pbuf* mokapot_tcp_cite(const void* bytes, u16_t size);
 #define LWIP_HOOK_TCP_CITE mokapot_tcp_cite
+
+// Whether the port has taken a segment, whose TCP header but for the sum is there, behind others of its connection that
+// wait for the device (net/transmit_path.h). Then it needs no headers of its own below TCP.
+int mokapot_tcp_continues(struct tcp_seg* segment, const struct tcp_pcb* pcb, const struct netif* netif);
+#define LWIP_HOOK_TCP_CONTINUES mokapot_tcp_continues
+// Of IPv4 packets: the next identification.
+u16_t ip4_take_id(void);
 
 // The firewall's word on a packet that no socket wants; nonzero: drop it without an answer.
 int mokapot_nobody_listens(struct netif* from, u8_t protocol);

@@ -47,6 +47,10 @@ void mokapot_lwip_assert_core_locked(void);
 // The new count. Acquire-release: whoever frees sees what the others did with the buffer.
 #define LWIP_PBUF_DROP_REFERENCE(count) __atomic_sub_fetch(&(count), 1, __ATOMIC_ACQ_REL)
 
+// One instruction each, where lwIP's own are functions in another file.
+#define lwip_htons(value) __builtin_bswap16(value)
+#define lwip_htonl(value) __builtin_bswap32(value)
+
 #define LWIP_CHKSUM mokapot_lwip_checksum
 
 #define mem_clib_malloc mokapot_lwip_allocate
