@@ -223,9 +223,9 @@ void run_application(const BootInfo& info) {
     report_to_launcher(event, protocol, local, v6_only);
   });
   mount_layers(configuration);
+  publish_machine_id();  // not into a folder of the host's
   mount_folders(configuration);
   publish_resolver_configuration();
-  publish_machine_id();
   for (const auto kind : {configuration.standard_input, configuration.standard_output, configuration.standard_error}) {
     if (stream_kind(kind) != StreamKind::kTerminal) continue;
     if (!make_terminal_node().ok()) give_up("/dev/pts/0 cannot be made");

@@ -6,7 +6,7 @@
 
 namespace mokapot {
 
-// After the file systems; where the image has no such file, or an empty one. Thread context, may block.
+// After the layers and before folders of the host; where the image has no such file, or an empty one. Thread context, may block.
 void publish_machine_id();
 
 }  // namespace mokapot

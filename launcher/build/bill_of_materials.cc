@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "build/common_licenses.h"
 #include "build/debian_packages.h"
 #include "build/kernel_parts.h"
 #include "disk/guid.h"
@@ -215,6 +216,7 @@ void change_components(BillOfMaterials& bill, Change change) {
 }  // namespace
 
 void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
+  const CommonLicenses common(bill.licenses);
   change_components(bill, [&](Json& components) {
     Json changed = Json::array();
     std::size_t place = 0;  // behind what the kernel consists of
@@ -231,9 +233,11 @@ void set_boot_loader(BillOfMaterials& bill, const std::string& version) {
   });
   remove_section(bill.licenses, kLoaderSection);
   if (!version.empty()) bill.licenses.insert(0, loader_license());
+  common.add_to(bill.licenses);
 }
 
 void set_base(BillOfMaterials& bill, const Materials& base) {
+  const CommonLicenses common(bill.licenses);
   change_components(bill, [&](Json& components) {
     Json changed = Json::array();
     for (const KernelPart& part : kernel_parts())
@@ -252,6 +256,7 @@ void set_base(BillOfMaterials& bill, const Materials& base) {
   const bool has_loader = bill.licenses.starts_with(kLoaderSection);
   bill.licenses.insert(has_loader ? find_section(bill.licenses, kLoaderSection).second : 0,
                        kernel_licenses());
+  common.add_to(bill.licenses);
 }
 
 BillOfMaterials bill_of_materials(const Materials& materials) {
@@ -271,6 +276,7 @@ BillOfMaterials bill_of_materials(const Materials& materials) {
   add_packages(materials.files, kRuntimeLayer, components, bill.licenses);
   add_packages(application, kApplicationLayer, components, bill.licenses);
   add_application(*materials.application, components);
+  CommonLicenses(bill.licenses).add_to(bill.licenses);
 
   Json document;
   document["bomFormat"] = "CycloneDX";

@@ -148,7 +148,7 @@ std::string manifest_of(const ImagePlan& plan, const GuestConfig& config, const 
 // kept for as long as everything is the same.
 Result<BillOfMaterials> bill_of(const Materials& materials, const ImageCache& cache) {
   constexpr std::size_t kLongest = 64u << 20;
-  constexpr std::uint64_t kRecipe = 3;  // changes with how the documents are made
+  constexpr std::uint64_t kRecipe = 4;  // changes with how the documents are made
   Hash hash;
   hash.add(kRecipe)
       .add(materials.name)

@@ -321,9 +321,10 @@ def told(folder):
             problem += f"the bill of materials does not say which {name}: {parts[name]}\n"
     licenses = say("inspect", "--licenses", str(image))
     # Of each its heading, and words of its own text behind that.
-    for name, words in (("GRUB", "GNU General Public License"), ("Mokapot", "Apache License"),
-                        ("lwIP", "Swedish Institute of Computer Science"), ("LZ4", "Yann Collet")):
-        section = licenses.partition(f"==== {name}\n")[2].partition("\n==== ")[0]
+    for name, words in (("GRUB", "Upstream-Name: GNU GRUB"), ("Mokapot", "Apache License"),
+                        ("lwIP", "Swedish Institute of Computer Science"), ("LZ4", "Yann Collet"),
+                        ("common licence GPL-3", "GNU GENERAL PUBLIC LICENSE")):
+        section = " ".join(licenses.partition(f"==== {name}\n")[2].partition("\n==== ")[0].split())
         if words.upper() not in section.upper():
             problem += f"{name}'s licence is missing\n"
     cached = json.loads(say("image", "ls", "--output", "json"))
