@@ -241,6 +241,7 @@ bool Scheduler::wake(Thread& thread, WakeReason reason) {
       return false;
     }
     thread.scheduling_.wake_reason = reason;
+    // Whoever wakes a collector's thread says what for; the end of a time-out does not, nor does an interrupt.
     if (reason == WakeReason::kWoken && !arch::in_interrupt()) {
       thread.in_pause_.store(policy::in_pause_after_wake(thread.thread_class(), current_thread().in_pause()),
                              std::memory_order_relaxed);

@@ -93,9 +93,11 @@ constexpr VirtualRuntime place_waking(VirtualRuntime own, VirtualRuntime queue_m
 // processor is woken once for all that is due.
 inline constexpr Duration kBatch = Duration::milliseconds(50);
 
+inline constexpr Duration kShortestBatched = Duration::milliseconds(25);
+
 constexpr Instant batched(Instant deadline, Instant now, ThreadClass thread_class) {
-  // A shorter wait is one in which somebody is waited for, or a machine that is measured.
-  if (thread_class != ThreadClass::kPeriodic || deadline - now < kBatch) return deadline;
+  // HotSpot's shortest period is a batch less what the last turn took; a much shorter wait is for something else.
+  if (thread_class != ThreadClass::kPeriodic || deadline - now < kShortestBatched) return deadline;
   const std::int64_t step = kBatch.nanoseconds();
   return Instant::from_nanoseconds((deadline.nanoseconds() + step - 1) / step * step);
 }

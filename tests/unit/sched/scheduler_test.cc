@@ -16,6 +16,7 @@
 #include "sched/fake_machine.h"
 #include "sched/mutex.h"
 #include "sched/scheduler.h"
+#include "sched/test_thread.h"
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
 #include "sched/work_queue.h"
@@ -28,66 +29,8 @@ namespace {
 using fake::compute;
 constexpr auto ms = Duration::milliseconds;
 
-// A thread that runs a function object.
-class TestThread {
- public:
-  template <typename Body>
-  explicit TestThread(Body body, Runs runs = Runs::kKernelOnly)
-      : body_(new Holder<Body>(std::move(body))), thread_(make_ref<Thread>("test").take()) {
-    EXPECT_TRUE(thread_->initialise([](void* self) { static_cast<TestThread*>(self)->run(); }, this, runs).ok());
-  }
-  ~TestThread() { join(); }
-  TestThread& start() {
-    thread_->start();
-    started_ = true;
-    return *this;
-  }
-  void join() {
-    if (!started_) return;
-    wait_until(ended_queue_, Instant::never(), Interruptible::kNo, [this] { return ended_; });
-    // Until it is off its stack.
-    while (thread_->state() != ThreadState::kDead) yield();
-    started_ = false;
-  }
-  bool ended() const { return ended_; }
-  Thread& operator*() { return *thread_; }
-  Thread* operator->() { return thread_.get(); }
-
- private:
-  struct HolderBase {
-    virtual ~HolderBase() = default;
-    virtual void call() = 0;
-  };
-  template <typename Body>
-  struct Holder : HolderBase {
-    explicit Holder(Body b) : body(std::move(b)) {}
-    void call() override { body(); }
-    Body body;
-  };
-  void run() {
-    body_->call();
-    ended_ = true;
-    ended_queue_.wake_all();
-  }
-  std::unique_ptr<HolderBase> body_;
-  RefPtr<Thread> thread_;
-  WaitQueue ended_queue_;
-  bool ended_ = false;
-  bool started_ = false;
-};
-
-class SchedulerTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() { fake::start_machine(); }
-  void SetUp() override { threads_before_ = thread_count(); }
-  void TearDown() override {
-    ASSERT_TRUE(sleep_until(now() + ms(1), Interruptible::kNo).ok());
-    EXPECT_EQ(thread_count(), threads_before_) << "a thread was not reaped";
-    EXPECT_EQ(arch::preempt_count(), 0u);
-    EXPECT_TRUE(arch::interrupts_enabled());
-  }
-  std::uint32_t threads_before_ = 0;
-};
+using test::TestThread;
+class SchedulerTest : public test::SchedulerFixture {};
 
 TEST_F(SchedulerTest, AThreadRunsAndEnds) {
   bool ran = false;
@@ -190,95 +133,6 @@ TEST_F(SchedulerTest, ALoneThreadTakesNoTicks) {
   EXPECT_EQ(next_timer_deadline(), Instant::never());
   compute(ms(50));
   EXPECT_EQ(next_timer_deadline(), Instant::never());
-}
-
-// How long 20 ms of work take a thread of that name that has slept, while two others compute.
-Duration work_beside_others(const char* name, const char* others) {
-  const auto computes = [] { for (int i = 0; i < 300; ++i) compute(ms(1)); };
-  TestThread a(computes, Runs::kApplication), b(computes, Runs::kApplication);
-  a->set_name(others);
-  b->set_name(others);
-  Duration taken;
-  TestThread worker([&taken] {
-    EXPECT_TRUE(sleep_until(now() + ms(100), Interruptible::kNo).ok());
-    const Instant begin = now();
-    for (int i = 0; i < 20; ++i) compute(ms(1));
-    taken = now() - begin;
-  }, Runs::kApplication);
-  worker->set_name(name);
-  a.start();
-  b.start();
-  worker.start().join();
-  return taken;
-}
-
-TEST_F(SchedulerTest, AWorkerOfAPauseIsNotInterrupted) {
-  EXPECT_LE(work_beside_others("GC Thread#0", "C2 CompilerThre"), ms(21));
-  EXPECT_LE(work_beside_others("VM Thread", "java"), ms(21));
-  EXPECT_GT(work_beside_others("java", "java"), ms(35));
-  EXPECT_GT(work_beside_others("G1 Conc#0", "C2 CompilerThre"), ms(35));
-}
-
-TEST_F(SchedulerTest, PauseWorkersLeaveOthersTheirShareInTheEnd) {
-  const auto computes = [] { for (int i = 0; i < 600; ++i) compute(ms(1)); };
-  TestThread compiler(computes, Runs::kApplication);
-  compiler->set_name("C2 CompilerThre");
-  // Collections with hardly anything between them.
-  TestThread collector([] {
-    for (int i = 0; i < 50; ++i) {
-      for (int step = 0; step < 20; ++step) compute(ms(1));
-      EXPECT_TRUE(sleep_until(now() + ms(1), Interruptible::kNo).ok());  // no shorter: an idle CPU would poll, and this clock stand
-    }
-  }, Runs::kApplication);
-  collector->set_name("GC Thread#0");
-  compiler.start();
-  collector.start();
-  ASSERT_TRUE(sleep_until(now() + ms(1000), Interruptible::kNo).ok());
-  EXPECT_GT(compiler->cpu_time(), ms(350));
-}
-
-TEST_F(SchedulerTest, ACollectorIsInAPauseAsLongAsAPauseWorkerSaysSo) {
-  WaitQueue queue;
-  int turn = 0;
-  std::vector<bool> seen;
-  TestThread collector([&] {
-    for (int wanted = 1; wanted <= 3; ++wanted) {
-      wait_until(queue, Instant::never(), Interruptible::kNo, [&] { return turn == wanted; });
-      seen.push_back(current_thread().in_pause());
-    }
-  }, Runs::kApplication);
-  collector->set_name("ZWorkerYoung#0");
-  collector.start();
-  for (const char* waker : {"ZDriverMinor", "VM Thread", "ZDriverMinor"}) {
-    ASSERT_TRUE(sleep_until(now() + ms(1), Interruptible::kNo).ok());
-    TestThread thread([&] { ++turn; queue.wake_all(); }, Runs::kApplication);
-    thread->set_name(waker);
-    thread.start().join();
-  }
-  collector.join();
-  EXPECT_EQ(seen, (std::vector<bool>{false, true, false}));
-}
-
-TEST_F(SchedulerTest, PeriodicThreadsWakeTogether) {
-  std::vector<Instant> ends;
-  const auto body = [&ends](Duration wait) {
-    return [&ends, wait] {
-      EXPECT_TRUE(sleep_until(now() + wait, Interruptible::kNo).ok());
-      ends.push_back(now());
-    };
-  };
-  TestThread a(body(ms(61)), Runs::kApplication), b(body(ms(73)), Runs::kApplication);
-  a->set_name("VM Periodic Tas");
-  b->set_name("Monitor Deflati");
-  // So that the two deadlines do not stand on different sides of a common moment.
-  const std::int64_t batch = policy::kBatch.nanoseconds();
-  ASSERT_TRUE(sleep_until(Instant::from_nanoseconds((now().nanoseconds() / batch + 1) * batch), Interruptible::kNo).ok());
-  a.start();
-  b.start();
-  a.join();
-  b.join();
-  ASSERT_EQ(ends.size(), 2u);
-  EXPECT_EQ(ends[0], ends[1]);
 }
 
 TEST_F(SchedulerTest, YieldLetsOthersRun) {

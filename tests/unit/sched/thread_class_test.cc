@@ -69,6 +69,12 @@ TEST(ThreadClassTest, PeriodicThreadsWakeAtCommonMoments) {
   }
 }
 
+// Waits of HotSpot's periodic thread are its period less what its last turn took.
+TEST(ThreadClassTest, APeriodOfABatchIsBatchedThoughItsTurnsTakeTime) {
+  const Instant now = Instant::from_nanoseconds(1'003'000'000);
+  EXPECT_EQ(batched(now + ms(49), now, ThreadClass::kPeriodic), Instant::from_nanoseconds(1'100'000'000));
+}
+
 TEST(ThreadClassTest, ShortWaitsAndOthersWaitsEndInTime) {
   const Instant now = Instant::from_nanoseconds(1'003'000'000);
   EXPECT_EQ(batched(now + ms(10), now, ThreadClass::kPeriodic), now + ms(10));
