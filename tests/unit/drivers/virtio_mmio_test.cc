@@ -88,7 +88,7 @@ TEST_F(VirtioMmioTest, AnInterruptOfNothingIsNobodys) {
 
 Result<Mmio> Mmio::map(PhysAddr, std::uint64_t size) { return Mmio(registers, size); }
 
-Result<void> connect_line(std::uint32_t, Trigger, Polarity, InterruptHandler given, void* context) {
+Result<void> connect_line(std::uint32_t, Trigger, Polarity, InterruptHandler given, void* context, const char*) {
   handler = given;
   handler_context = context;
   return {};

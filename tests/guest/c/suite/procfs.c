@@ -323,6 +323,8 @@ TEST(proc_file_of_a_thread_that_has_ended) {
   close(fd);
   close(waiter.pipe[0]);
   close(waiter.pipe[1]);
+}
+
 // --- Statistics of the machine ---------------------------------------------------------------------
 
 // Whether each of the names, separated by blanks, is the first word of a line with a number behind it.
