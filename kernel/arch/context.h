@@ -26,8 +26,15 @@ extern "C" void arch_switch_stacks(SwitchContext* from, const SwitchContext* to)
 struct CodePosition {
   VirtAddr instruction, frame_pointer;
 };
-// Of a context that is saved; null where its stack cannot be read. Any context; out of date once it runs.
-CodePosition parked_position(const SwitchContext& context);
+// A stack's memory. Within a stack that is there nothing faults.
+struct StackRange {
+  VirtAddr bottom, top;
+  bool contains(VirtAddr begin, std::uint64_t size) const { return begin >= bottom && begin < top && top - begin >= size; }
+};
+// The running thread's kernel stack. Any context.
+StackRange current_kernel_stack();
+// Of a context that is saved; null where it does not lie in the range. Any context; out of date once it runs.
+CodePosition parked_position(const SwitchContext& context, StackRange stack);
 
 // Tells this CPU which kernel stack entries from the application use from now on. Interrupts off.
 void set_kernel_stack(VirtAddr bottom, VirtAddr top);

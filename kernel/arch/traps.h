@@ -68,12 +68,15 @@ void initialise_cpu(const CpuSetup& setup);
 bool prepare_cpu(CpuId cpu, VirtAddr trap_stacks);  // kTrapStackBytes of always-mapped memory
 inline constexpr std::uint64_t kTrapStackBytes = 16 * 1024;
 
-// Visits the instruction and the return addresses of the call chain that starts at the frame pointer; never faults.
-void walk_stack(CodePosition position, void (*visit)(VirtAddr address, void* context), void* context);
+// Visits the instruction and the return addresses of the call chain that starts at the frame pointer, as long as its
+// frames lie in the range.
+void walk_stack(CodePosition position, StackRange stack, void (*visit)(VirtAddr address, void* context), void* context);
 // "function+0x10"; the address alone if it is in no function of the kernel. Cut to size, with a NUL.
 void describe_code(VirtAddr address, char* text, std::size_t size);
-// Prints the call chain. The sink gets whole lines.
-void print_backtrace(CodePosition position, void (*print)(const char* line));
+// Prints the call chain. The sink gets whole lines. A range that has not all been mapped is survived by a fault, which
+// must not happen in an NMI.
+inline constexpr StackRange kAnyKernelStack{VirtAddr(std::uint64_t{1} << 63), VirtAddr(~std::uint64_t{0})};
+void print_backtrace(CodePosition position, StackRange stack, void (*print)(const char* line));
 void print_registers(const TrapFrame& frame, void (*print)(const char* line));
 
 }  // namespace mokapot::arch

@@ -45,7 +45,7 @@ Result<void> print_kernel_stack(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
   if (task->was_on_cpu()) return {};  // its saved place is an old one
   arch::walk_stack(
-      task->parked_position(),
+      task->parked_position(), task->stack_range(),
       [](VirtAddr address, void* sink) {
         char place[kPlaceSize];
         arch::describe_code(address, place, sizeof place);
@@ -64,7 +64,7 @@ Result<void> print_wait_channel(TextSink& out, PseudoContext context) {
   } search;
   if (task->state() == ThreadState::kBlocked) {
     arch::walk_stack(
-        task->parked_position(),
+        task->parked_position(), task->stack_range(),
         [](VirtAddr address, void* argument) {
           auto& s = *static_cast<Search*>(argument);
           if (s.found) return;

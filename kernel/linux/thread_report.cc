@@ -46,14 +46,17 @@ void append_entry(Line& line, const arch::TrapFrame& frame) {
   line.append(")");
 }
 
-void report(const Thread& thread, WithStacks stacks, Print print, void* context) {
+// time: now, or never() where the clock must not be asked, since who sets it may have been interrupted.
+void report(const Thread& thread, WithStacks stacks, Instant time, Print print, void* context) {
   Line line;
   // SAFETY: only tasks run the application's code.
   if (thread.runs() == Runs::kApplication) line.append("[%d]", static_cast<const Task&>(thread).tid());
   else line.append("[-]");
-  const std::int64_t milliseconds = (now() - thread.last_switch()).nanoseconds() / 1'000'000;
-  line.append(" \"%s\" %s for %ld.%03ld s, cpu %u", thread.name(), doing(thread), static_cast<long>(milliseconds / 1000),
-              static_cast<long>(milliseconds % 1000), thread.last_cpu().index());
+  const bool has_time = !time.is_never();
+  const Instant since = thread.last_switch();
+  const std::int64_t milliseconds = (has_time ? time - since : since - Instant()).nanoseconds() / 1'000'000;
+  line.append(" \"%s\" %s %s %ld.%03ld s, cpu %u", thread.name(), doing(thread), has_time ? "for" : "since",
+              static_cast<long>(milliseconds / 1000), static_cast<long>(milliseconds % 1000), thread.last_cpu().index());
   arch::TrapFrame frame;
   if (entry_frame(thread, frame)) append_entry(line, frame);
   print(line.view(), context);
@@ -64,7 +67,7 @@ void report(const Thread& thread, WithStacks stacks, Print print, void* context)
     unsigned count = 0;
   } frames{print, context};
   arch::walk_stack(
-      thread.parked_position(),
+      thread.parked_position(), thread.stack_range(),
       [](VirtAddr address, void* argument) {
         auto& f = *static_cast<Frames*>(argument);
         if (++f.count > kMostFrames) return;
@@ -99,7 +102,7 @@ Result<void> report_threads(WithStacks stacks, Print print, void* context) {
       },
       &gather);
   TRY(std::move(gather.outcome));
-  for (const RefPtr<Thread>& thread : gather.threads) report(*thread, stacks, print, context);
+  for (const RefPtr<Thread>& thread : gather.threads) report(*thread, stacks, now(), print, context);
   return {};
 }
 
@@ -113,7 +116,7 @@ void report_stopped_threads(WithStacks stacks, void (*print)(std::string_view li
       [](Thread& thread, void* argument) {
         auto& s = *static_cast<Stopped*>(argument);
         if (++s.count > kMostStopped) return;
-        report(thread, s.stacks, [](std::string_view line, void* c) { static_cast<Stopped*>(c)->print(line); }, &s);
+        report(thread, s.stacks, Instant::never(), [](std::string_view line, void* c) { static_cast<Stopped*>(c)->print(line); }, &s);
       },
       &stopped);
   if (stopped.count <= kMostStopped) return;

@@ -4,7 +4,9 @@
 // `moka threads --kernel` (/proc/mokapot/threads), after a panic, and when an NMI asks.
 //
 //   [12] "C2 CompilerThre" sleeps for 3.204 s, cpu 1, in futex(0x7f2ece0ad990, 0x109, 0x2, 0, 0, 0xffffffff)
-//       mokapot::futex_wait(...)+0x22e
+//       futex_wait+0x22e
+//
+// After a panic and in an NMI the clock is not asked; "since 17.312 s" is counted from the boot then.
 #pragma once
 
 #include <string_view>

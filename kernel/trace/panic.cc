@@ -43,7 +43,8 @@ void panic(const char* format, ...) {
     format_to(line, sizeof(line), "cpu %u", arch::current_cpu().index());
     print(line);
     // SAFETY: the kernel is built with frame pointers.
-    arch::print_backtrace({VirtAddr(__builtin_return_address(0)), VirtAddr(__builtin_frame_address(0))}, print);
+    arch::print_backtrace({VirtAddr(__builtin_return_address(0)), VirtAddr(__builtin_frame_address(0))},
+                          arch::kAnyKernelStack, print);
     print("last lines of the log:");
     for_each_log_line([](std::string_view text) { hooks.print != nullptr ? hooks.print(text) : void(); });
     if (hooks.describe_threads != nullptr) hooks.describe_threads();

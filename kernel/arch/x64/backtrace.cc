@@ -46,11 +46,12 @@ const Symbol* symbol_at(std::uint64_t offset) {
 
 }  // namespace
 
-CodePosition parked_position(const SwitchContext& context) {
+CodePosition parked_position(const SwitchContext& context, StackRange stack) {
   // What arch_switch_stacks pushed: r15 r14 r13 r12 rbx rbp, below the return address.
   constexpr std::size_t kFramePointer = 5, kReturnAddress = 6;
   std::uint64_t words[kReturnAddress + 1];
-  if (copy_or_fault(words, VirtAddr(context.stack_pointer).as<const void>(), sizeof(words)) != 0) return {};
+  const VirtAddr at(context.stack_pointer);
+  if (!stack.contains(at, sizeof(words)) || copy_or_fault(words, at.as<const void>(), sizeof(words)) != 0) return {};
   return {VirtAddr(words[kReturnAddress]), VirtAddr(words[kFramePointer])};
 }
 
@@ -66,13 +67,13 @@ void describe_code(VirtAddr address, char* text, std::size_t size) {
   format_to(text, size, "%.120s+%#lx", name, offset - symbol->address);
 }
 
-void walk_stack(CodePosition position, void (*visit)(VirtAddr address, void* context), void* context) {
+void walk_stack(CodePosition position, StackRange stack, void (*visit)(VirtAddr address, void* context), void* context) {
   visit(position.instruction, context);
   std::uint64_t frame = position.frame_pointer.value();
   for (int depth = 0; depth < kMostFrames; ++depth) {
-    // Frames are in the upper half, aligned, and ascend; the copy routine survives whatever else is wrong.
-    if (static_cast<std::int64_t>(frame) >= 0 || (frame & 7) != 0) break;
+    // Frames are aligned and ascend; the copy routine survives whatever else is wrong.
     std::uint64_t words[2];
+    if ((frame & 7) != 0 || !stack.contains(VirtAddr(frame), sizeof(words))) break;
     if (copy_or_fault(words, VirtAddr(frame).as<const void>(), sizeof(words)) != 0) break;
     if (words[1] == 0) break;
     visit(VirtAddr(words[1]), context);
@@ -81,12 +82,12 @@ void walk_stack(CodePosition position, void (*visit)(VirtAddr address, void* con
   }
 }
 
-void print_backtrace(CodePosition position, void (*print)(const char* line)) {
+void print_backtrace(CodePosition position, StackRange stack, void (*print)(const char* line)) {
   struct Printer {
     void (*print)(const char* line);
   } printer{print};
   walk_stack(
-      position,
+      position, stack,
       [](VirtAddr address, void* context) {
         char place[160];
         describe_code(address, place, sizeof(place));

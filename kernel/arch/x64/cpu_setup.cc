@@ -176,6 +176,11 @@ void set_thread_pointer(std::uint64_t base) { write_msr(kMsrFsBase, base); }
 
 extern "C" void thread_start();
 
+StackRange current_kernel_stack() {
+  const CpuLocal* local = cpu_local();
+  return {VirtAddr(local->kernel_stack_bottom), VirtAddr(local->kernel_stack_top)};
+}
+
 void prepare_context(SwitchContext& context, VirtAddr stack_top, void (*entry)(void*), void* argument) {
   // The top of a task's stack is where its application frame goes (enter_application): stay below it.
   constexpr std::uint64_t kFrameRoom = 256;

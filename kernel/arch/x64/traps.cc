@@ -62,7 +62,7 @@ void report(const char* line) {
 
 [[noreturn]] void kernel_bug(const TrapFrame& frame, std::uint64_t cr2) {
   print_registers(frame, report);
-  print_backtrace({VirtAddr(frame.rip), VirtAddr(frame.rbp)}, report);
+  print_backtrace({VirtAddr(frame.rip), VirtAddr(frame.rbp)}, kAnyKernelStack, report);
   panic("trap %lu in the kernel: rip %#lx error %#lx address %#lx", frame.vector, frame.rip, frame.error, cr2);
 }
 
@@ -163,14 +163,14 @@ extern "C" void arch_handle_own_stack_trap(TrapFrame* frame) {
     return;
   }
   print_registers(*frame, report);
-  print_backtrace({VirtAddr(frame->rip), VirtAddr(frame->rbp)}, report);
+  print_backtrace({VirtAddr(frame->rip), VirtAddr(frame->rbp)}, kAnyKernelStack, report);
   panic(frame->vector == kDoubleFault ? "double fault" : "machine check");
 }
 
 // pad points at rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss.
 extern "C" [[noreturn]] void arch_stack_overflow(const std::uint64_t* pad) {
   const CpuLocal* local = cpu_local();
-  print_backtrace({VirtAddr(pad[5]), VirtAddr()}, report);
+  print_backtrace({VirtAddr(pad[5]), VirtAddr()}, kAnyKernelStack, report);
   panic("kernel stack overflow: trap %lu rip %#lx rsp %#lx, stack %#lx to %#lx", pad[3], pad[5], pad[8],
         local->kernel_stack_bottom, local->kernel_stack_top);
 }
