@@ -12,6 +12,7 @@ namespace mokapot::proc_nodes {
 // proc_nodes_process.cc: context.a is a thread id.
 extern const PseudoEntry kProcessEntries[];
 extern const PseudoEntry kThreadEntries[];
+Result<RefPtr<Task>> task_of(PseudoContext context);  // kESRCH
 // proc_nodes_descriptors.cc
 extern const PseudoDynamic kDescriptorLinks;
 extern const PseudoDynamic kDescriptorInformation;

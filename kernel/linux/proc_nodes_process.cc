@@ -26,12 +26,6 @@ std::atomic<std::int32_t> out_of_memory_adjustment{0};
 
 unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
 
-Result<RefPtr<Task>> task_of(PseudoContext context) {
-  RefPtr<Task> task = find_task(static_cast<ThreadId>(context.a));
-  if (!task) return Errno::kESRCH;
-  return task;
-}
-
 struct StateName {
   char letter;
   const char* word;
@@ -356,6 +350,12 @@ constexpr PseudoEntry kThreadDirectory = pseudo_directory("", kThreadEntries);
 constexpr PseudoDynamic kThreads{find_thread, list_threads, &kThreadDirectory};
 
 }  // namespace
+
+Result<RefPtr<Task>> task_of(PseudoContext context) {
+  RefPtr<Task> task = find_task(static_cast<ThreadId>(context.a));
+  if (!task) return Errno::kESRCH;
+  return task;
+}
 
 constexpr PseudoEntry kThreadEntries[] = {
     pseudo_file("cmdline", print_cmdline),

@@ -17,12 +17,6 @@ constexpr std::uint64_t kKib = 1024;
 
 unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
 
-Result<RefPtr<Task>> task_of(PseudoContext context) {
-  RefPtr<Task> task = find_task(static_cast<ThreadId>(context.a));
-  if (!task) return Errno::kESRCH;
-  return task;
-}
-
 // One zone and one node, so vmstat and zoneinfo say the same of both.
 void print_frame_uses(TextSink& out, const char* indent) {
   const FrameStatistics frames = frame_statistics();

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kPlaceSize = 160;
 
-Result<RefPtr<Task>> task_of(PseudoContext context) {
-  RefPtr<Task> task = find_task(static_cast<ThreadId>(context.a));
-  if (!task) return Errno::kESRCH;
-  return task;
-}
-
 }  // namespace
 
 // "running", or number, arguments, stack pointer and instruction; -1 where the thread is in no system call.

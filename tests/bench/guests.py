@@ -237,7 +237,9 @@ def machine_of(record, kernel, initrd, command_line, program, network):
     words = (record / "arguments").read_bytes().split(b"\0")[:-1]
     words = [word.decode() for word in words]
     result = [shutil.which(QEMU) or QEMU]
-    replaced = {"-kernel": kernel, "-initrd": initrd, "-append": None, "-m": program.memory, "-smp": program.cpus}
+    # Room for a second processor, as moka gives it: without, the translator spares both sides different things.
+    replaced = {"-kernel": kernel, "-initrd": initrd, "-append": None, "-m": program.memory,
+                "-smp": f"{program.cpus},maxcpus={max(program.cpus, 2)}"}
     index = 0
     while index < len(words):
         word, value = words[index], words[index + 1] if index + 1 < len(words) else ""

@@ -294,6 +294,7 @@ def tools_of_a_jvm(place, jdk):
 def without_tools(place, jdk):
     name = start(place, jdk, "--artifacts", "none", "-J", "-XX:+DisableAttachMechanism")
     place.refused("threads", name, has="-XX:+DisableAttachMechanism", status=1)
+    place.wait_for_log(name, "up\n")
     kernel_threads(place, name)
     place.refused("heapdump", name, place.folder / "x", has="--artifacts none")
     want(not (place.folder / "x").exists(), "a file was made")
