@@ -31,7 +31,7 @@ FAULTS = {
 # A kernel that stops answering, and what it must say when it is asked why.
 HANG_TIMEOUT = 240
 HANG_SAID = ("the VM did not start to answer", "STATE: cpu 0, in the kernel", " hang+0x", "STATE: cpu 1, in ", "Scheduler::idle_loop+0x",
-             '[-] "kworker/0" sleeps for ')
+             '[-] "kworker/0" sleeps since ')
 # Programs of the matrix: threads, and signals of faults.
 PROGRAMS = [(name, jdk, cpus, machine, "-") for name, jdk, cpus, machine in (
     ("hello_jar", "17", "1", "q35"), ("hello_jar", "25", "4", "microvm"), ("hardware", "17", "2", "microvm"),
