@@ -38,8 +38,6 @@ DiskName name_of(std::size_t index) {
   return name;
 }
 
-unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
-
 unsigned long milliseconds(Duration time) {
   constexpr std::int64_t kMillisecond = 1'000'000;
   return number(static_cast<std::uint64_t>(time.nanoseconds() / kMillisecond));

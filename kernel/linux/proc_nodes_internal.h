@@ -9,6 +9,9 @@
 
 namespace mokapot::proc_nodes {
 
+// For "%lu".
+constexpr unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
+
 // proc_nodes_process.cc: context.a is a thread id.
 extern const PseudoEntry kProcessEntries[];
 extern const PseudoEntry kThreadEntries[];

@@ -18,8 +18,6 @@ Result<void> for_each_interface(Visit visit) {
   return {};
 }
 
-unsigned long long number(std::uint64_t value) { return value; }
-
 // --- Sockets ----------------------------------------------------------------------------------------------
 
 // Addresses as 32-bit words of this machine's byte order.
@@ -49,12 +47,12 @@ void print_socket(const PortHolder& holder, void* context) {
   print_end(table.out, shown.local, table.family);
   table.out.print(" ");
   print_end(table.out, shown.remote, table.family);
-  table.out.print(" %02X %08zX:%08zX 00:00000000 00000000 %5u %8d %llu 2 0000000000000000", shown.state, shown.to_send,
+  table.out.print(" %02X %08zX:%08zX 00:00000000 00000000 %5u %8d %lu 2 0000000000000000", shown.state, shown.to_send,
                   shown.to_read, 0u, 0, number(shown.inode));
   if (tcp) {
     table.out.print(" 100 0 0 10 0\n");
   } else {
-    table.out.print(" %llu\n", number(shown.dropped));
+    table.out.print(" %lu\n", number(shown.dropped));
   }
 }
 
@@ -102,7 +100,7 @@ Result<void> print_device(TextSink& out, PseudoContext context) {
 template <std::uint64_t Interface::*kCounter>
 Result<void> print_counter(TextSink& out, PseudoContext context) {
   const Interface one = TRY(interface_by_index(static_cast<std::uint32_t>(context.a)));
-  out.print("%llu\n", number(one.*kCounter));
+  out.print("%lu\n", number(one.*kCounter));
   return {};
 }
 
@@ -156,7 +154,7 @@ Result<void> print_net_devices(TextSink& out, PseudoContext) {
             " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls"
             " carrier compressed\n");
   return for_each_interface([&](const Interface& one) {
-    out.print("%6s: %7llu %7llu %4llu %4llu    0     0          0         0 %8llu %7llu %4llu %4llu    0     0       0          0\n",
+    out.print("%6s: %7lu %7lu %4lu %4lu    0     0          0         0 %8lu %7lu %4lu %4lu    0     0       0          0\n",
               one.name, number(one.received_bytes), number(one.received_packets), number(one.received_errors),
               number(one.received_drops), number(one.sent_bytes), number(one.sent_packets), number(one.sent_errors),
               number(one.sent_drops));

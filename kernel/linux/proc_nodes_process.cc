@@ -24,8 +24,6 @@ namespace {
 std::atomic<std::uint32_t> coredump_filter{0x33};  // Linux's default; nothing dumps core, but it is kept
 std::atomic<std::int32_t> out_of_memory_adjustment{0};
 
-unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
-
 struct StateName {
   char letter;
   const char* word;

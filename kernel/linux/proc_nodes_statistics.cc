@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::uint64_t kKib = 1024;
 
-unsigned long number(std::uint64_t value) { return static_cast<unsigned long>(value); }
-
 // One zone and one node, so vmstat and zoneinfo say the same of both.
 void print_frame_uses(TextSink& out, const char* indent) {
   const FrameStatistics frames = frame_statistics();

@@ -39,7 +39,7 @@ Result<void> print_kernel_stack(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
   if (task->was_on_cpu()) return {};  // its saved place is an old one
   arch::walk_stack(
-      task->parked_position(), task->stack_range(),
+      task->parked_position(), task->kernel_stack(),
       [](VirtAddr address, void* sink) {
         char place[kPlaceSize];
         arch::describe_code(address, place, sizeof place);
@@ -58,7 +58,7 @@ Result<void> print_wait_channel(TextSink& out, PseudoContext context) {
   } search;
   if (task->state() == ThreadState::kBlocked) {
     arch::walk_stack(
-        task->parked_position(), task->stack_range(),
+        task->parked_position(), task->kernel_stack(),
         [](VirtAddr address, void* argument) {
           auto& s = *static_cast<Search*>(argument);
           if (s.found) return;
@@ -74,7 +74,6 @@ Result<void> print_wait_channel(TextSink& out, PseudoContext context) {
 
 Result<void> print_all_threads(TextSink& out, PseudoContext) {
   return report_threads(
-      WithStacks::kYes,
       [](std::string_view line, void* sink) {
         static_cast<TextSink*>(sink)->print("%.*s\n", static_cast<int>(line.size()), line.data());
       },

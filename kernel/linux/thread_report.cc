@@ -67,7 +67,7 @@ void report(const Thread& thread, WithStacks stacks, Instant time, Print print, 
     unsigned count = 0;
   } frames{print, context};
   arch::walk_stack(
-      thread.parked_position(), thread.stack_range(),
+      thread.parked_position(), thread.kernel_stack(),
       [](VirtAddr address, void* argument) {
         auto& f = *static_cast<Frames*>(argument);
         if (++f.count > kMostFrames) return;
@@ -89,7 +89,7 @@ bool entry_frame(const Thread& thread, arch::TrapFrame& frame) {
   return arch::copy_or_fault(&frame, place.as<const void>(), sizeof(frame)) == 0 && frame.from_application();
 }
 
-Result<void> report_threads(WithStacks stacks, Print print, void* context) {
+Result<void> report_threads(Print print, void* context) {
   // Kept by references, since the list's lock is a spinlock.
   struct Gather {
     Vector<RefPtr<Thread>> threads;
@@ -102,7 +102,7 @@ Result<void> report_threads(WithStacks stacks, Print print, void* context) {
       },
       &gather);
   TRY(std::move(gather.outcome));
-  for (const RefPtr<Thread>& thread : gather.threads) report(*thread, stacks, now(), print, context);
+  for (const RefPtr<Thread>& thread : gather.threads) report(*thread, WithStacks::kYes, now(), print, context);
   return {};
 }
 

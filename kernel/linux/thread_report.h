@@ -19,8 +19,8 @@ namespace mokapot {
 
 enum class WithStacks : std::uint8_t { kNo, kYes };
 
-// Thread context, no lock held. Lines have no end-of-line. kENOMEM.
-Result<void> report_threads(WithStacks stacks, void (*print)(std::string_view line, void* context), void* context);
+// With stacks. Thread context, no lock held. Lines have no end-of-line. kENOMEM.
+Result<void> report_threads(void (*print)(std::string_view line, void* context), void* context);
 // Of a kernel that panics or hangs: any context, takes no lock, and says so where it leaves threads out.
 void report_stopped_threads(WithStacks stacks, void (*print)(std::string_view line));
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "arch/context.h"
 #include "arch/paging.h"
 #include "base/result.h"
 #include "base/types.h"
@@ -55,10 +56,7 @@ Result<void*> map_device(PhysAddr registers, std::uint64_t size);
 
 // A thread's kernel stack with an unmapped guard page below. bottom is the lowest usable address.
 inline constexpr std::uint64_t kKernelStackSize = 16 * 1024;
-struct KernelStack {
-  VirtAddr bottom;
-  VirtAddr top;
-};
+using KernelStack = arch::StackRange;
 Result<KernelStack> allocate_kernel_stack();
 void free_kernel_stack(KernelStack stack);  // kept for reuse, so that no TLB shootdown is needed
 // How much of any freed stack was in use at the most, in bytes. Checking builds (MOKAPOT_DEBUG); else zero.

@@ -43,12 +43,13 @@ WakeReason Scheduler::block(Instant deadline, Interruptible interruptible) {
   if (deadline.is_never()) {
     give_up_cpu();
   } else {
-    if (deadline <= now()) {
+    const Instant time = now();
+    if (deadline <= time) {
       cancel_block();
       return WakeReason::kTimedOut;
     }
     WakeTimer timer(self);
-    const Instant common = policy::batched(deadline, now(), self.thread_class());
+    const Instant common = policy::batched(deadline, time, self.thread_class());
     if (common != deadline && traced()) trace_batched(self, common - deadline);
     timer.arm(common);
     give_up_cpu();

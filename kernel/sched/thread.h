@@ -86,8 +86,7 @@ class Thread : public RefCounted<Thread> {
   // For reports, from any context and without a lock: true a moment ago.
   bool was_on_cpu() const { return scheduling_.place == Place::kRunning; }
   Instant last_switch() const { return scheduling_.running_since; }  // when it last began or ceased to run
-  arch::StackRange stack_range() const { return {stack_.bottom, stack_.top}; }
-  arch::CodePosition parked_position() const { return arch::parked_position(context_, stack_range()); }  // while it does not run
+  arch::CodePosition parked_position() const { return arch::parked_position(context_, stack_); }  // while it does not run
   // Times that it blocked, and times that another took its CPU: getrusage.
   std::uint64_t voluntary_switches() const { return voluntary_switches_.load(std::memory_order_relaxed); }
   std::uint64_t forced_switches() const { return forced_switches_.load(std::memory_order_relaxed); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Walks frame pointers within the current kernel stack and names return addresses from the symbol table
+// Walks frame pointers within a kernel stack and names return addresses from the symbol table
 // that the second link pass embeds (kernel/kernel.mk): a count, then for each function in ascending order its
 // offset from the image's start and the offset of its name from the table's.
 #include "arch/context.h"
