@@ -138,7 +138,15 @@ pad_entry:
     movq %r8, FRAME_R8(%rsp)
     movq %rsi, FRAME_RSI(%rsp)
     movq %rdi, FRAME_RDI(%rsp)
-    cld
+    // QEMU's TCG empties SS with each change to an IST stack, where a CPU does so for another CPL alone. It translates
+    // code for an SS that is empty and once more for one that is not, the application's as well, since the threads that
+    // run next have it from here.
+    movl %ss, %eax
+    testl %eax, %eax
+    jnz 3f
+    movl $KERNEL_DATA, %eax
+    movl %eax, %ss
+3:  cld
     movq %rsp, %rdi
     movq %cr2, %rsi                  // read before anything can fault again
     xorl %ebp, %ebp
