@@ -8,8 +8,8 @@
 //   * an initrd: a `newc` cpio archive with one file, kConfigFile. Arguments, environment and
 //     secrets travel there and never on a command line. The file is a sequence of records, each
 //     `key=value` and ended by one NUL; a value may hold any byte but NUL. Keys: kKey... below;
-//   * read-only EROFS images on disks, found by the disk's serial, or as a partition of any disk by
-//     its GUID, and stacked in the order of the kKeyLayer records (lowest first) under a writable
+//   * read-only EROFS images on disks (or in memory that a device shows: kOptionMappedDisk), found by the disk's serial,
+//     or as a partition of any disk by its GUID, and stacked in the order of the kKeyLayer records (lowest first) under a writable
 //     overlay in memory;
 //   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice;
 //   * a virtio-net device at most, configured by DHCP and router advertisements unless the command
@@ -34,6 +34,9 @@ inline constexpr const char* kOptionFail = "mokapot.fail";        // =FAULT: a c
 inline constexpr const char* kOptionDirectCalls = "mokapot.direct-calls";  // =off: no jump takes the place of SYSCALL
 inline constexpr const char* kOptionThreadClasses = "mokapot.thread-classes";  // =off: HotSpot's threads are as others
 inline constexpr const char* kOptionNoXsave = "mokapot.noxsave";  // do without XSAVE, and so without AVX
+
+// =SERIAL@DEVICE, repeated: the memory of the ivshmem device of that number on PCI bus 0 is the disk of that serial.
+inline constexpr const char* kOptionMappedDisk = "mokapot.mapped-disk";
 
 // The network interface's addresses. With an IPv4 one nothing asks for DHCP; IPv6 addresses come on
 // top of those that router advertisements give. Gateway and name servers of either family.

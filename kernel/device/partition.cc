@@ -31,6 +31,7 @@ class Partition final : public BlockDevice {
   std::uint32_t sector_size() const override { return disk_.sector_size(); }
   bool read_only() const override { return disk_.read_only(); }
   std::size_t max_segments() const override { return disk_.max_segments(); }
+  PhysAddr memory() const override { return disk_.memory().is_null() ? PhysAddr() : disk_.memory() + begin_; }
   void submit(BlockRequest& request) override {
     std::uint64_t total = 0;
     for (const PhysSegment& segment : request.segments) total += segment.size;

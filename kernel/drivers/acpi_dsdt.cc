@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two things that we need of the DSDT, found by the shape of their bytes instead of by an AML
-// interpreter: the package \_S5_ (sleep types of power-off), and devices whose _HID is "LNRO0005"
-// (virtio-mmio), each with a _CRS of one memory range and one interrupt. Firmware of virtual
-// machines writes both in exactly one way. A wrong find costs a probe of a wrong address, which
-// then does not hold virtio's magic number.
+// The three things that we need of the DSDT, found by the shape of their bytes instead of by an AML
+// interpreter: the package \_S5_ (sleep types of power-off), devices whose _HID is "LNRO0005"
+// (virtio-mmio), each with a _CRS of one memory range and one interrupt, and a PCI host bridge's
+// _CBA and _CRS. Firmware of virtual machines writes all of them in exactly one way. A wrong find
+// costs a probe of a wrong address, which then does not hold virtio's magic number.
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "drivers/acpi_tables.h"
 
@@ -15,6 +16,7 @@ namespace mokapot::acpi {
 namespace {
 
 constexpr std::size_t kNotFound = SIZE_MAX;
+constexpr std::uint64_t kMaxPhysical = std::uint64_t{1} << 46;  // what the direct map has room for
 
 std::size_t find(Bytes bytes, std::size_t from, const void* pattern, std::size_t size) {
   // SAFETY: any object may be looked at as bytes.
@@ -69,11 +71,10 @@ void scan_s5(Bytes table, Platform& platform) {
   }
 }
 
-// Walks the resource descriptors of a _CRS buffer (ACPI 6.4).
-void parse_resources(Bytes resources, VirtioMmioDescription& device, bool& has_memory,
-                     bool& has_line) {
+// Calls visit(tag, body) for each large resource descriptor of a _CRS buffer (ACPI 6.4).
+template <typename Visit>
+void for_each_resource(Bytes resources, Visit visit) {
   constexpr std::uint8_t kLarge = 0x80, kEndTag = 0x0f;
-  constexpr std::uint8_t kMemory32Fixed = 0x86, kQwordAddress = 0x8a, kExtendedInterrupt = 0x89;
   std::size_t offset = 0;
   while (offset < resources.size()) {
     const std::uint8_t tag = resources[offset];
@@ -86,26 +87,69 @@ void parse_resources(Bytes resources, VirtioMmioDescription& device, bool& has_m
     const std::size_t length = load16(resources, offset + 1);
     const std::size_t body = offset + 3;
     if (length > resources.size() - body) return;
-    if (tag == kMemory32Fixed && length >= 9) {
-      device.address = PhysAddr(load32(resources, body + 1));
-      device.size = load32(resources, body + 5);
+    visit(tag, resources.subspan(body, length));
+    offset = body + length;
+  }
+}
+
+// A range of addresses as the descriptors for 32 and 64 bits have it.
+struct AddressRange {
+  std::uint64_t begin = 0;
+  std::uint64_t size = 0;
+};
+
+constexpr std::uint8_t kMemory32Fixed = 0x86, kDwordAddress = 0x87, kExtendedInterrupt = 0x89,
+                       kQwordAddress = 0x8a;
+
+std::optional<AddressRange> dword_address(Bytes body) {
+  if (body.size() < 23) return std::nullopt;
+  return AddressRange{load32(body, 7), load32(body, 19)};
+}
+
+std::optional<AddressRange> qword_address(Bytes body) {
+  if (body.size() < 43) return std::nullopt;
+  AddressRange range;
+  std::memcpy(&range.begin, body.data() + 11, sizeof(range.begin));
+  std::memcpy(&range.size, body.data() + 35, sizeof(range.size));
+  return range;
+}
+
+void parse_virtio_mmio(Bytes resources, Platform& platform) {
+  VirtioMmioDescription device{};
+  bool has_memory = false, has_line = false;
+  for_each_resource(resources, [&](std::uint8_t tag, Bytes body) {
+    if (tag == kMemory32Fixed && body.size() >= 9) {
+      device.address = PhysAddr(load32(body, 1));
+      device.size = load32(body, 5);
       has_memory = true;
-    } else if (tag == kQwordAddress && length >= 43) {
-      std::uint64_t minimum = 0, size = 0;
-      std::memcpy(&minimum, resources.data() + body + 11, sizeof(minimum));
-      std::memcpy(&size, resources.data() + body + 35, sizeof(size));
-      device.address = PhysAddr(minimum);
-      device.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, UINT32_MAX));
+    } else if (tag == kQwordAddress) {
+      const auto range = qword_address(body);
+      if (!range) return;
+      device.address = PhysAddr(range->begin);
+      device.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(range->size, UINT32_MAX));
       has_memory = true;
-    } else if (tag == kExtendedInterrupt && length >= 6 && resources[body + 1] >= 1) {
-      const std::uint8_t flags = resources[body];
-      device.line = load32(resources, body + 2);
+    } else if (tag == kExtendedInterrupt && body.size() >= 6 && body[1] >= 1) {
+      const std::uint8_t flags = body[0];
+      device.line = load32(body, 2);
       device.trigger = (flags & 2) != 0 ? Trigger::kEdge : Trigger::kLevel;
       device.polarity = (flags & 4) != 0 ? Polarity::kActiveLow : Polarity::kActiveHigh;
       has_line = true;
     }
-    offset = body + length;
-  }
+  });
+  if (has_memory && has_line) add_virtio_mmio(platform, device);
+}
+
+// Where functions may be placed in memory. The first byte of an address descriptor is its kind.
+void parse_host_bridge(Bytes resources, Platform& platform) {
+  for_each_resource(resources, [&](std::uint8_t tag, Bytes body) {
+    constexpr std::uint8_t kMemory = 0;
+    if (body.empty() || body[0] != kMemory) return;
+    std::optional<AddressRange> range;
+    if (tag == kDwordAddress) range = dword_address(body);
+    if (tag == kQwordAddress) range = qword_address(body);
+    if (!range || range->begin == 0 || range->size > kMaxPhysical || range->begin > kMaxPhysical - range->size) return;
+    platform.pci_windows.add({PhysAddr(range->begin), range->size});
+  });
 }
 
 // The contents of the first `Name (_CRS, Buffer {...})` in the device's bytes.
@@ -130,12 +174,28 @@ void scan_virtio_mmio(Bytes table, Platform& platform) {
     const std::size_t body = at + kNameSize;
     const std::size_t next = find(table, body, kVirtioMmio, kNameSize);
     const std::size_t end = next == kNotFound ? table.size() : next;
-    VirtioMmioDescription device{};
-    bool has_memory = false, has_line = false;
-    parse_resources(resources_of(table.subspan(body, end - body)), device, has_memory, has_line);
-    if (has_memory && has_line) add_virtio_mmio(platform, device);
+    parse_virtio_mmio(resources_of(table.subspan(body, end - body)), platform);
     at = next;
   }
+}
+
+// QEMU's generic PCI Express bridge (microvm): _CBA says where the functions' registers are, for there is no MCFG, and
+// the _CRS after it where functions may be placed, for there is no firmware that does it.
+void scan_host_bridge(Bytes table, Platform& platform) {
+  constexpr char kBridge[] = "PNP0A08";
+  constexpr std::uint8_t kReturn = 0xa4, kDwordPrefix = 0x0c, kQwordPrefix = 0x0e, kLastBus = 0xff;
+  const std::size_t bridge = find(table, kHeaderSize, kBridge, sizeof(kBridge));
+  if (bridge == kNotFound) return;
+  const std::size_t name = find(table, bridge, "_CBA", 4);
+  if (name == kNotFound) return;
+  const Bytes body = table.subspan(name + 4);  // the method's flags, then what it does
+  if (body.size() < 11 || body[1] != kReturn) return;
+  std::uint64_t registers = 0;
+  if (body[2] == kDwordPrefix) registers = load32(body, 3);
+  if (body[2] == kQwordPrefix) std::memcpy(&registers, body.data() + 3, sizeof(registers));
+  if (registers == 0 || registers >= kMaxPhysical || !is_aligned(registers, kPageSize)) return;
+  if (platform.ecam.size() == 0) platform.ecam.add({PhysAddr(registers), 0, kLastBus});
+  parse_host_bridge(resources_of(body), platform);
 }
 
 }  // namespace
@@ -143,6 +203,7 @@ void scan_virtio_mmio(Bytes table, Platform& platform) {
 void scan_dsdt(Bytes table, Platform& platform) {
   scan_s5(table, platform);
   scan_virtio_mmio(table, platform);
+  scan_host_bridge(table, platform);
 }
 
 }  // namespace mokapot::acpi

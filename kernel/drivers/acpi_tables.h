@@ -52,7 +52,7 @@ void parse_madt(Bytes table, Platform& platform);
 void parse_fadt(Bytes table, Platform& platform, PhysAddr& dsdt);
 void parse_hpet(Bytes table, Platform& platform);
 void parse_mcfg(Bytes table, Platform& platform);
-// Sleep type of S5, and the virtio-mmio devices that the machine describes there.
+// Sleep type of S5, and the virtio-mmio devices and the PCI windows that the machine describes there.
 void scan_dsdt(Bytes table, Platform& platform);
 
 }  // namespace mokapot::acpi

@@ -116,7 +116,7 @@ const Platform& discover_platform(PhysAddr rsdp_hint, std::string_view command_l
   if (the_platform.io_apics.size() == 0) {
     the_platform.io_apics.add({PhysAddr(0xfec0'0000), 0});
   }
-  parse_virtio_mmio_words(command_line, the_platform);
+  parse_device_words(command_line, the_platform);
   prepare_power(the_platform);
   LOG_INFO("platform: %zu CPUs, %zu IOAPICs, %zu virtio-mmio devices named",
            the_platform.cpus.size(), the_platform.io_apics.size(), the_platform.virtio_mmio.size());

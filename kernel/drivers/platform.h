@@ -18,6 +18,7 @@ namespace mokapot {
 template <typename T, std::size_t kCapacity>
 class BoundedList {
  public:
+  static constexpr std::size_t kMost = kCapacity;
   void add(const T& item) {
     if (size_ < kCapacity)
       items_[size_++] = item;
@@ -65,6 +66,17 @@ struct EcamRange {
   std::uint8_t first_bus;
   std::uint8_t last_bus;
 };
+// Addresses at which PCI functions may be placed in memory.
+struct PciWindow {
+  PhysAddr begin;
+  std::uint64_t size;
+};
+// A disk that the hypervisor shows as memory, by the PCI function (bus 0) whose memory that is.
+struct MappedDiskDescription {
+  static constexpr std::size_t kSerialSize = 21;  // as virtio-blk's, with a NUL
+  std::uint8_t device;
+  char serial[kSerialSize];
+};
 struct VirtioMmioDescription {
   PhysAddr address;
   std::uint32_t size;
@@ -99,11 +111,13 @@ struct Platform {
   std::uint8_t reset_value = 0;
 
   BoundedList<EcamRange, 8> ecam;
+  BoundedList<PciWindow, 8> pci_windows;
+  BoundedList<MappedDiskDescription, 8> mapped_disks;
   BoundedList<VirtioMmioDescription, 40> virtio_mmio;
 };
 
-// Adds the devices that words of the form virtio_mmio.device=SIZE@ADDRESS:LINE[:ID] name. Pure.
-void parse_virtio_mmio_words(std::string_view command_line, Platform& platform);
+// Adds the devices that the kernel's command line names. Pure.
+void parse_device_words(std::string_view command_line, Platform& platform);
 // Unless one at that address is known.
 void add_virtio_mmio(Platform& platform, const VirtioMmioDescription& device);
 

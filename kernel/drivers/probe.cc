@@ -3,6 +3,7 @@
 // Finds the devices and gives each to its driver. Boot's thread.
 
 #include "drivers/drivers.h"
+#include "drivers/mapped_disk.h"
 #include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "drivers/virtio_9p.h"
@@ -44,7 +45,9 @@ void start_driver(std::unique_ptr<VirtioTransport> transport) {
   }
 }
 
-void probe_pci_function(PciAddress function, void*) {
+void probe_pci_function(PciAddress function, void* context) {
+  // SAFETY: probe_devices() below passes its platform.
+  start_mapped_disk(function, *static_cast<const Platform*>(context));
   auto transport = open_virtio_pci(function);
   if (transport.ok()) start_driver(transport.take());
 }
@@ -77,7 +80,7 @@ void probe_devices(const Platform& platform) {
   start_serial_port(platform);
   for (const VirtioMmioDescription& description : platform.virtio_mmio) probe_mmio(description);
   if (initialise_pci(platform)) {
-    for_each_pci_function(&probe_pci_function, nullptr);
+    for_each_pci_function(&probe_pci_function, const_cast<Platform*>(&platform));
   } else if (platform.virtio_mmio.size() == 0) {
     probe_fixed_window(platform);
   }

@@ -23,6 +23,7 @@ class VolumeBacking final : public PageBacking {
   }
   Result<void> fill_page(std::uint64_t, void*) override { return Errno::kEIO; }
   BlockDevice& device() override { return device_; }
+  PhysAddr device_memory() override { return device_.memory(); }
 
  private:
   BlockDevice& device_;
@@ -111,6 +112,8 @@ Result<void> ErofsVolume::read_super() {
   size_ = bytes;
   return {};
 }
+
+PhysAddr ErofsVolume::device_memory() const { return device_.memory(); }
 
 Result<void> ErofsVolume::read_metadata(std::uint64_t offset, void* to, std::uint64_t size) {
   if (offset > size_ || size > size_ - offset) return Errno::kEUCLEAN;

@@ -19,9 +19,11 @@ PageHold::~PageHold() {
   if (frame_ != nullptr) drop_page_reference(*frame_);
 }
 
-std::byte* PageHold::data() const { return static_cast<std::byte*>(direct_map(address_of(*frame_))); }
-
-PhysAddr PageHold::release() { return address_of(*std::exchange(frame_, nullptr)); }
+PhysAddr PageHold::release() {
+  const PhysAddr page = address();
+  frame_ = nullptr;
+  return page;
+}
 
 void drop_page_reference(Frame& frame) {
   // Acquire-release: the last user sees all that the others did before the frame is used anew.
@@ -31,6 +33,7 @@ void drop_page_reference(Frame& frame) {
 FileCache::FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity,
                      Pages pages)
     : backing_(std::move(backing)),
+      device_memory_(backing_ ? backing_->device_memory() : PhysAddr()),
       lower_(std::move(lower)),
       quota_(quota),
       huge_tlb_(pages == Pages::kHugeTlb),
@@ -61,6 +64,14 @@ PageHold FileCache::find(std::uint64_t index) {
   // Relaxed: the tree's own reference keeps the frame while we hold the lock.
   if (frame != nullptr) frame->references.fetch_add(1, std::memory_order_relaxed);
   return PageHold(frame);
+}
+
+PageHold FileCache::find_in_device(std::uint64_t index) {
+  // The last page, if the file ends within it, is the cache's: zeros follow.
+  if (device_memory_.is_null() || index >= size() / kPageSize) return {};
+  const auto extent = backing_->locate(index, 1);
+  if (!extent.ok() || extent.value().kind != PageBacking::Extent::Kind::kDevice) return {};
+  return PageHold::of_device(device_memory_ + extent.value().device_offset);
 }
 
 // Puts a fresh frame in the tree, with a reference for the tree, one for the caller and extra ones.
@@ -142,6 +153,7 @@ Result<PageHold> FileCache::find_or_make(std::uint64_t index, ReadAhead& ahead, 
   // that ran over a bad sector further on.
   for (int failures = 0; failures < 2;) {
     if (index >= (size() + kPageSize - 1) / kPageSize) return Errno::kENXIO;
+    if (PageHold hold = find_in_device(index)) return hold;
     PageHold hold = find(index);
     if (!hold) {
       if (!backing_) return make_memory_page(index, hole, Beyond::kRefuse);
@@ -240,6 +252,7 @@ Result<PhysAddr> FileCache::frame_for_mapping(std::uint64_t index, bool) {
 
 Result<PhysAddr> FileCache::cached_frame_for_mapping(std::uint64_t index) {
   if (index >= (size() + kPageSize - 1) / kPageSize) return Errno::kENXIO;
+  if (PageHold hold = find_in_device(index)) return hold.release();
   PageHold hold = find(index);
   if (!hold) return Errno::kEAGAIN;
   const std::uint8_t flags = page_flags(hold.frame()).load(std::memory_order_acquire);
@@ -247,7 +260,10 @@ Result<PhysAddr> FileCache::cached_frame_for_mapping(std::uint64_t index) {
   return hold.release();
 }
 
-void FileCache::release_frame(PhysAddr frame, bool) { drop_page_reference(frame_at(frame)); }
+void FileCache::release_frame(PhysAddr frame, bool) {
+  // No frame: a page of the device's memory.
+  if (device_memory_.is_null() || is_managed(frame)) drop_page_reference(frame_at(frame));
+}
 
 void FileCache::set_path(std::string_view path) {
   std::unique_ptr<char[]> copy(new (std::nothrow) char[path.size() + 1]);

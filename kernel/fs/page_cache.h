@@ -7,7 +7,8 @@
 //
 // A page is a Frame: owner is the FileCache, index its number, references counts the tree (one), mappings
 // and users. The one that takes it to zero frees the frame, so a page cut from the file lives on as long as somebody
-// looks at it. Frame::flags are the PageFlag bits, always changed atomically: disk completions
+// looks at it. Where a device shows its disk as memory (drivers/mapped_disk.cc), pages are the device's own: in no tree,
+// without a Frame, never read and never dropped. Frame::flags are the PageFlag bits, always changed atomically: disk completions
 // (interrupt context) end kBusy.
 //
 // Locks: tree_lock_ (spinlock, kPageList) for the tree and the size; the recency lists have one spinlock
@@ -25,6 +26,7 @@
 #include "base/ref_counted.h"
 #include "base/result.h"
 #include "fs/page_tree.h"
+#include "memory/frames.h"
 #include "vm/page_source.h"
 #include "vm/user_access.h"
 
@@ -69,6 +71,8 @@ class PageBacking : public RefCounted<PageBacking> {
     return Errno::kEOPNOTSUPP;
   }
   virtual BlockDevice& device() = 0;
+  // Where the device's bytes lie in memory (BlockDevice::memory): whole pages of kDevice extents are used there.
+  virtual PhysAddr device_memory() { return PhysAddr(); }
 };
 
 inline constexpr std::uint64_t kPagesOfBlock = kHugePageSize / kPageSize;
@@ -85,21 +89,34 @@ struct PageQuota {
   std::uint64_t limit = UINT64_MAX;  // const after mount
 };
 
-// A reference to a page in use.
+// A reference to a page in use; or a page of a device's memory, which is always there and needs none.
 class PageHold {
  public:
   PageHold() = default;
   explicit PageHold(Frame* frame) : frame_(frame) {}
-  PageHold(PageHold&& other) : frame_(std::exchange(other.frame_, nullptr)) {}
-  PageHold& operator=(PageHold&& other) { std::swap(frame_, other.frame_); return *this; }
+  static PageHold of_device(PhysAddr page) {
+    PageHold hold;
+    hold.device_page_ = page;
+    return hold;
+  }
+  PageHold(PageHold&& other)
+      : frame_(std::exchange(other.frame_, nullptr)), device_page_(std::exchange(other.device_page_, PhysAddr())) {}
+  PageHold& operator=(PageHold&& other) {
+    std::swap(frame_, other.frame_);
+    std::swap(device_page_, other.device_page_);
+    return *this;
+  }
   ~PageHold();
-  explicit operator bool() const { return frame_ != nullptr; }
-  Frame& frame() const { return *frame_; }
-  std::byte* data() const;
+  explicit operator bool() const { return frame_ != nullptr || !device_page_.is_null(); }
+  Frame& frame() const { return *frame_; }  // of a page that is the cache's own
+  std::byte* data() const { return static_cast<std::byte*>(direct_map(address())); }
   PhysAddr release();  // the caller owns the reference now
 
  private:
+  PhysAddr address() const { return frame_ != nullptr ? address_of(*frame_) : device_page_; }
+
   Frame* frame_ = nullptr;
+  PhysAddr device_page_;
 };
 
 class FileCache final : public PageSource {
@@ -163,6 +180,8 @@ class FileCache final : public PageSource {
   enum class Hole : std::uint8_t { kAllocate, kLeave };
   Result<PageHold> find_or_make(std::uint64_t index, ReadAhead& ahead, Hole hole);
   PageHold find(std::uint64_t index);
+  // The page of a device's memory that shows it; none if the page is another's.
+  PageHold find_in_device(std::uint64_t index);
   enum class Beyond : std::uint8_t { kRefuse, kAllow };  // the end of the file
   Result<PageHold> make_memory_page(std::uint64_t index, Hole hole, Beyond beyond);
   Result<PageHold> insert(std::uint64_t index, PhysAddr frame, std::uint8_t flags,
@@ -207,6 +226,7 @@ class FileCache final : public PageSource {
   std::atomic<std::uint64_t> size_{0};
   std::atomic<std::uint64_t> resident_{0};  // pages in the tree; a hint outside tree_lock_
   const RefPtr<PageBacking> backing_;       // disk files
+  const PhysAddr device_memory_;            // backing's
   const RefPtr<FileCache> lower_;           // memory files that changed a disk file
   // Pages below this show lower's contents where the tree has none. Only falls; under tree_lock_.
   std::uint64_t lower_pages_ GUARDED_BY(tree_lock_) = 0;

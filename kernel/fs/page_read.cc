@@ -205,7 +205,7 @@ Result<void> FileCache::start_read(std::uint64_t first, std::uint64_t count, std
   const std::uint64_t pages = (size() + kPageSize - 1) / kPageSize;
   const std::uint64_t end = count < pages - first ? first + count : pages;
   for (std::uint64_t index = first; index < end;) {
-    if (find(index)) {
+    if (find_in_device(index) || find(index)) {
       ++index;
       continue;
     }

@@ -128,10 +128,13 @@ PageTableSlot* next_used_slot(VirtAddr& address, VirtAddr end) {
 Result<void> map_kernel_range(VirtAddr address, PhysAddr physical, std::uint64_t size,
                               arch::PageProtection protection) {
   ASSERT(address.is_page_aligned() && physical.is_page_aligned() && is_aligned(size, kPageSize));
-  for (std::uint64_t done = 0; done < size; done += kPageSize) {
-    PageTableSlot* slot = TRY(page_table_slot(address + done, 0));
-    slot->store(PageTableEntry::leaf(physical + done, protection, 0).raw(),
+  const bool huge = is_aligned(address.value() | physical.value(), kHugePageSize);
+  for (std::uint64_t done = 0; done < size;) {
+    const int level = huge && size - done >= kHugePageSize ? 1 : 0;
+    PageTableSlot* slot = TRY(page_table_slot(address + done, level));
+    slot->store(PageTableEntry::leaf(physical + done, protection, level).raw(),
                 std::memory_order_release);
+    done += level == 1 ? kHugePageSize : kPageSize;
   }
   return {};
 }

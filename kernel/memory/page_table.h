@@ -45,11 +45,11 @@ struct FreeStretch {
 void free_empty_tables(const FreeStretch& stretch, void (*retire)(PhysAddr table, void* context),
                        void* context);
 
-// Maps [physical, physical + size) for the kernel (device registers, stacks, image). No TLB flush needed
-// for fresh mappings. Page aligned.
+// Maps [physical, physical + size) for the kernel (device registers, stacks, memory of devices), by pages of 2 MiB where
+// both addresses are multiples of that. No TLB flush needed for fresh mappings. Page aligned.
 Result<void> map_kernel_range(VirtAddr address, PhysAddr physical, std::uint64_t size,
                               arch::PageProtection protection);
-void unmap_kernel_range(VirtAddr address, std::uint64_t size);  // caller flushes
+void unmap_kernel_range(VirtAddr address, std::uint64_t size);  // pages of 4 KiB; caller flushes
 
 // Kernel virtual area (ffff_c000...): a window on device registers, uncached; never returned.
 Result<void*> map_device(PhysAddr registers, std::uint64_t size);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
@@ -75,6 +76,16 @@ std::string record_of_digest(const std::string& image) {
   return text && text.value().size() >= kDigestDigits ? text.value() : std::string();
 }
 
+// A page of 2 MiB at least, which is what the kernel maps it by.
+Result<void> grow_to_power_of_two(const std::string& image) {
+  constexpr std::uint64_t kLeast = std::uint64_t{2} << 20;
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(image, error);
+  if (!error) std::filesystem::resize_file(image, std::bit_ceil(std::max(size, kLeast)), error);
+  if (error) return Error{"cannot write " + image + ": " + error.message()};
+  return {};
+}
+
 // When an image was last used: the time of its digest's file, since its own must not change.
 std::int64_t last_use_of(const std::string& image, const struct stat& status) {
   struct stat digest {};
@@ -103,20 +114,21 @@ Result<ImageCache> ImageCache::open_at(const std::string& directory) {
 }
 
 Result<std::string> ImageCache::image_of(const TreePlan& plan, std::string_view label,
-                                         FileTimes times, Compression compression) const {
+                                         FileTimes times, Compression compression,
+                                         Extent extent) const {
   Hash hash;
   hash.add(static_cast<std::uint64_t>(times));
   plan.hash_into(hash);
-  return image_of(hash.text(), label, times, compression,
+  return image_of(hash.text(), label, {times, compression, extent},
                   [&](const Writer& write) { return write(plan); });
 }
 
 Result<std::string> ImageCache::image_of(const std::string& plan_key, std::string_view label,
-                                         FileTimes times, Compression compression,
-                                         const Builder& build) const {
+                                         Form form, const Builder& build) const {
   const std::string key = Hash()
                               .add(kImageFormat)
-                              .add(static_cast<std::uint64_t>(compression))
+                              .add(static_cast<std::uint64_t>(form.compression))
+                              .add(static_cast<std::uint64_t>(form.extent))
                               .add(plan_key)
                               .text();
   const std::string stem = directory_ + "/" + std::string(label) + "-" + key;
@@ -135,12 +147,11 @@ Result<std::string> ImageCache::image_of(const std::string& plan_key, std::strin
   }
   if (::access(image.c_str(), R_OK) == 0) return image;
   (void)prune(Prune::kUnused);
-  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, times, compression); }));
+  MOKA_TRY(build([&](const TreePlan& plan) { return write(plan, image, form); }));
   return image;
 }
 
-Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
-                               FileTimes times, Compression compression) const {
+Result<void> ImageCache::write(const TreePlan& plan, const std::string& image, Form form) const {
   const ScratchDirectory scratch = MOKA_TRY(ScratchDirectory::create(directory_, kTemporaryPrefix));
   const std::string tree = scratch.path() + "/tree";
   const std::string unfinished = scratch.path() + "/image";
@@ -148,16 +159,16 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
     return Error{"cannot write to " + tree + ": " + error_text(errno)};
   TreePlan whole = plan;
   add_direct_calls(whole);
-  MOKA_TRY(materialise(whole, tree, times));
+  MOKA_TRY(materialise(whole, tree, form.times));
 
   std::vector<std::string> command{"mkfs.erofs", "--quiet", "-x-1", "--all-root", kUuid};
-  command.push_back(times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
-  if (compression == Compression::kLz4)
+  command.push_back(form.times == FileTimes::kZero ? "-T0" : "--preserve-mtime");
+  if (form.compression == Compression::kLz4)
     command.insert(command.end(), std::begin(kLz4), std::end(kLz4));
   // The superblock's own time is the clock's unless it is told; files that are newer than what it
   // is told get that time, so where times count it lies in the future (2100).
   const std::string epoch =
-      times == FileTimes::kZero ? "SOURCE_DATE_EPOCH=0" : "SOURCE_DATE_EPOCH=4102444800";
+      form.times == FileTimes::kZero ? "SOURCE_DATE_EPOCH=0" : "SOURCE_DATE_EPOCH=4102444800";
   command.push_back(unfinished);
   command.push_back(tree);
   const CommandOutcome outcome = run_command(command, {epoch});
@@ -165,6 +176,7 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image,
     return Error{"mkfs.erofs is not installed: install it (Debian: erofs-utils)"};
   if (outcome.status != 0)
     return Error{"mkfs.erofs could not build " + image + ": " + std::string(trim(outcome.output))};
+  if (form.extent == Extent::kMemory) MOKA_TRY(grow_to_power_of_two(unfinished));
   const std::string digest = MOKA_TRY(sha256_of_file(unfinished));
   MOKA_TRY(write_file_atomically(digest_file(image), digest, 0600));
   if (::rename(unfinished.c_str(), image.c_str()) != 0)

@@ -22,6 +22,10 @@ namespace moka {
 // image for the disk of somebody who counts bytes. Both come out the same each time.
 enum class Compression { kNone, kLz4 };
 
+// kMemory: the file goes on as a hole up to a power of two, the size that memory has which a device
+// shows (qemu/qemu_command.h).
+enum class Extent { kFileSystem, kMemory };
+
 class ImageCache {
  public:
   // $XDG_CACHE_HOME/mokapot, or ~/.cache/mokapot; made if missing, private to the user.
@@ -31,14 +35,17 @@ class ImageCache {
   // The path of the image of `plan`, built first where the cache does not have it. `label` begins
   // the file's name, for humans.
   Result<std::string> image_of(const TreePlan& plan, std::string_view label, FileTimes times,
-                               Compression compression = Compression::kNone) const;
+                               Compression compression = Compression::kNone,
+                               Extent extent = Extent::kFileSystem) const;
 
   // The same for a plan that takes time to make: `key` stands for it, and `build` calls `write`
   // with it where the cache does not have the image.
   using Writer = std::function<Result<void>(const TreePlan& plan)>;
   using Builder = std::function<Result<void>(const Writer& write)>;
   Result<std::string> image_of(const std::string& key, std::string_view label, FileTimes times,
-                               Compression compression, const Builder& build) const;
+                               Compression compression, const Builder& build) const {
+    return image_of(key, label, {times, compression}, build);
+  }
 
   // For directories in the cache that are worked in; what a crash left goes after a day.
   static constexpr const char* kTemporaryPrefix = "building.";
@@ -68,9 +75,15 @@ class ImageCache {
   const std::string& directory() const { return directory_; }
 
  private:
+  struct Form {
+    FileTimes times;
+    Compression compression;
+    Extent extent = Extent::kFileSystem;
+  };
   explicit ImageCache(std::string directory) : directory_(std::move(directory)) {}
-  Result<void> write(const TreePlan& plan, const std::string& image, FileTimes times,
-                     Compression compression) const;
+  Result<std::string> image_of(const std::string& key, std::string_view label, Form form,
+                               const Builder& build) const;
+  Result<void> write(const TreePlan& plan, const std::string& image, Form form) const;
 
   std::string directory_;
 };

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qemu/qemu_command.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
 #include "contract/vm_contract.h"
 
 namespace moka {
@@ -10,6 +15,15 @@ namespace {
 std::string quoted(const std::string& value) {
   std::string text;
   for (const char letter : value) text += letter == ',' ? ",," : std::string(1, letter);
+  return text;
+}
+
+// PCI devices of that number and on, far behind those to which QEMU gives numbers by itself.
+constexpr unsigned kFirstMemoryDevice = 16;
+
+std::string device_number(std::size_t layer) {
+  char text[8];
+  std::snprintf(text, sizeof(text), "0x%zx", kFirstMemoryDevice + layer);
   return text;
 }
 
@@ -53,7 +67,7 @@ class Builder {
     switch (spec_.machine) {
       // The clock chip gives the time of day where there is no kvm-clock.
       case RunOptions::Machine::kMicrovm:
-        add({"-machine", "microvm,rtc=on"});
+        add({"-machine", has_memory_layer() ? "microvm,rtc=on,pcie=on" : "microvm,rtc=on"});
         break;
       case RunOptions::Machine::kQ35:
         add({"-machine", "q35"});
@@ -93,8 +107,26 @@ class Builder {
     add({"-chardev", "socket,id=" + name + ",fd=" + std::to_string(fd)});
   }
 
+  bool has_memory_layer() const {
+    return std::any_of(spec_.layers.begin(), spec_.layers.end(),
+                       [](const Layer& layer) { return layer.is_memory; });
+  }
+
+  void memory_layer(const Layer& layer, std::size_t number) {
+    std::error_code error;
+    const std::uint64_t size = std::filesystem::file_size(layer.image, error);
+    add({"-object", "memory-backend-file,id=" + layer.serial + ",share=on,readonly=on,size=" +
+                        std::to_string(error ? 0 : size) + ",mem-path=" + quoted(layer.image),
+         "-device", "ivshmem-plain,memdev=" + layer.serial + ",addr=" + device_number(number)});
+  }
+
   void disks() {
-    for (const Layer& layer : spec_.layers) {
+    for (std::size_t number = 0; number < spec_.layers.size(); ++number) {
+      const Layer& layer = spec_.layers[number];
+      if (layer.is_memory) {
+        memory_layer(layer, number);
+        continue;
+      }
       // The host's page cache serves all VMs that share an image.
       add({"-drive", "if=none,id=" + layer.serial +
                          ",format=" + (layer.format == DiskFormat::kQcow2 ? "qcow2" : "raw") +
@@ -142,5 +174,15 @@ class Builder {
 }  // namespace
 
 std::vector<std::string> qemu_command(const QemuSpec& spec) { return Builder(spec).run(); }
+
+std::vector<std::string> memory_layer_words(const std::vector<Layer>& layers) {
+  std::vector<std::string> words;
+  for (std::size_t number = 0; number < layers.size(); ++number) {
+    if (layers[number].is_memory)
+      words.push_back(std::string(mokapot::contract::kOptionMappedDisk) + "=" +
+                      layers[number].serial + "@" + device_number(number));
+  }
+  return words;
+}
 
 }  // namespace moka

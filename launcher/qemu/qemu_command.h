@@ -20,6 +20,9 @@ struct Layer {
   std::string serial;  // by which the guest finds the disk
   std::string image;   // path of the EROFS file, or of a disk image
   DiskFormat format = DiskFormat::kRaw;
+  // Shown to the guest as memory, whose pages it maps where they lie and which all VMs that use the
+  // image share. A raw file whose size is a power of two.
+  bool is_memory = false;
 };
 
 // The descriptors that QEMU inherits; each a connected socket except the initrd.
@@ -52,5 +55,8 @@ struct QemuSpec {
 };
 
 std::vector<std::string> qemu_command(const QemuSpec& spec);
+
+// What the kernel's command line has to say of the layers that are memory.
+std::vector<std::string> memory_layer_words(const std::vector<Layer>& layers);
 
 }  // namespace moka

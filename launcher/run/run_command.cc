@@ -22,6 +22,7 @@
 #include "image/runtime_image.h"
 #include "publish/publishing_plan.h"
 #include "qemu/accelerator_probe.h"
+#include "qemu/device_probe.h"
 #include "qemu/qemu_command.h"
 #include "run/detachment.h"
 #include "run/host_network.h"
@@ -89,17 +90,24 @@ std::string kernel_options(const RunOptions& options) {
 }
 
 // A file system layer each for runtime and application, built where the cache lacks them.
-Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache& cache) {
+Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache& cache,
+                                          const std::string& qemu) {
   ApplicationFiles files = target.files;
   files.boundary = cache.directory();
   const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
   const TreePlan application = MOKA_TRY(plan_application(files));
   // The runtime's times mean nothing to anyone; an application may look at those of its own files,
   // and class-data archives check them.
-  return std::vector<Layer>{
-      {kRuntimeSerial, MOKA_TRY(cache.image_of(runtime, kRuntimeSerial, FileTimes::kZero))},
-      {kApplicationSerial,
-       MOKA_TRY(cache.image_of(application, kApplicationSerial, FileTimes::kKept))}};
+  const bool is_memory = offers_memory_layers(cache, qemu);
+  const auto layer = [&](const TreePlan& plan, const char* serial,
+                         FileTimes times) -> Result<Layer> {
+    const std::string image =
+        MOKA_TRY(cache.image_of(plan, serial, times, Compression::kNone,
+                                is_memory ? Extent::kMemory : Extent::kFileSystem));
+    return Layer{serial, image, DiskFormat::kRaw, is_memory};
+  };
+  return std::vector<Layer>{MOKA_TRY(layer(runtime, kRuntimeSerial, FileTimes::kZero)),
+                            MOKA_TRY(layer(application, kApplicationSerial, FileTimes::kKept))};
 }
 
 // Which of the three streams is a terminal, to speak for all: the guest has one terminal at most.
@@ -160,7 +168,7 @@ Result<MemoryPlan> use_files(const RunOptions& options, const Terminal& terminal
   prepared.is_java = target.jdk.has_value();
   prepared.jvm_options = target.jvm_options;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
-  prepared.qemu.layers = MOKA_TRY(prepare_layers(target, cache));
+  prepared.qemu.layers = MOKA_TRY(prepare_layers(target, cache, prepared.qemu.program));
   config.program = target.program;
   config.arguments = target.arguments;
   for (const Layer& layer : prepared.qemu.layers) config.layers.push_back(layer.serial);
@@ -197,6 +205,8 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
   QemuSpec& qemu = prepared.qemu;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
   qemu.kernel_options = kernel_options(options);
+  for (const std::string& word : memory_layer_words(qemu.layers))
+    qemu.kernel_options += (qemu.kernel_options.empty() ? "" : " ") + word;
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));

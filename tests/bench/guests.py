@@ -240,9 +240,26 @@ def machine_of(record, kernel, initrd, command_line, program, network):
     # Room for a second processor, as moka gives it: without, the translator spares both sides different things.
     replaced = {"-kernel": kernel, "-initrd": initrd, "-append": None, "-m": program.memory,
                 "-smp": f"{program.cpus},maxcpus={max(program.cpus, 2)}"}
-    index = 0
+    index, disks = 0, {}
     while index < len(words):
         word, value = words[index], words[index + 1] if index + 1 < len(words) else ""
+        # What Mokapot maps is a disk to the others.
+        if word == "-object" and value.startswith("memory-backend-file,"):
+            options = dict(option.split("=", 1) for option in value.split(",")[1:])
+            disks[options["id"]] = options["mem-path"]
+            index += 2
+            continue
+        if word == "-device" and value.startswith("ivshmem-plain,memdev="):
+            name = value.split(",")[1][len("memdev="):]
+            result += ["-drive", f"if=none,id={name},format=raw,readonly=on,file={disks[name]}",
+                       "-device", f"virtio-blk-device,drive={name},serial={name}"]
+            index += 2
+            continue
+        if word == "-machine":
+            value = value.replace(",pcie=on", "")
+            result += [word, value]
+            index += 2
+            continue
         if word == "-append" and command_line:
             command_line = " ".join([command_line, *(part for part in value.split() if part.startswith(ADDRESSES))])
         if word in replaced:

@@ -2,7 +2,7 @@
 //
 // ACPI tables: the first byte chooses the parser, the rest is the table. Each parser also gets the table
 // with its checksum set right, since that is the first thing looked at.
-// sources: kernel/drivers/acpi_tables.cc kernel/drivers/acpi_dsdt.cc kernel/drivers/virtio_mmio_words.cc
+// sources: kernel/drivers/acpi_tables.cc kernel/drivers/acpi_dsdt.cc kernel/drivers/device_words.cc
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/drivers/acpi_tables.cc kernel/drivers/acpi_dsdt.cc
-// sources: kernel/drivers/virtio_mmio_words.cc
+// sources: kernel/drivers/device_words.cc
 
 #include <gtest/gtest.h>
 
@@ -294,11 +294,40 @@ TEST(AcpiDsdt, TwoDevicesKeepTheirOwnResources) {
   EXPECT_EQ(platform.virtio_mmio[1].trigger, Trigger::kEdge);
 }
 
+// The bridge of QEMU's microvm with pcie=on: registers at 0xe0000000, windows of 32 and 64 bits.
+Table bridge() {
+  Table table("DSDT");
+  table.append("_HID").append({0x0d}).append("PNP0A08").append({0});
+  table.append("_CRS").append({0x11, 0x0e, 0x0a, 0x0b, 0x89, 6, 0, 1, 1, 0x10, 0, 0, 0, 0x79, 0});  // of an interrupt
+  table.append({0x14, 0x0c}).append("_CBA").append({0, 0xa4, 0x0c, 0, 0, 0, 0xe0});
+  table.append("_CRS").append({0x11, 0x4f, 0x05, 0x0a, 0x5a});
+  table.append({0x88, 0x0d, 0, 2, 0x0c, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 1});
+  table.append({0x87, 0x17, 0, 0, 0x0c, 1, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0xff, 0xff, 0xdf, 0, 0, 0, 0, 0, 0, 0, 0x20});
+  table.append({0x8a, 0x2b, 0, 0, 0x0c, 1, 0, 0, 0, 0, 0, 0, 0, 0});                   // kind, flags, granularity
+  table.append({0, 0, 0, 0, 0xc0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0});    // first, last
+  table.append({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0});                   // translation, length
+  table.append({0x79, 0});
+  return table;
+}
+
+TEST(AcpiDsdt, MicrovmsPciBridge) {
+  Platform platform;
+  scan_dsdt(bridge().view(), platform);
+  ASSERT_EQ(platform.ecam.size(), 1u);
+  EXPECT_EQ(platform.ecam[0].address, PhysAddr(0xe000'0000));
+  EXPECT_EQ(platform.ecam[0].last_bus, 255);
+  ASSERT_EQ(platform.pci_windows.size(), 2u);
+  EXPECT_EQ(platform.pci_windows[0].begin, PhysAddr(0xc000'0000));
+  EXPECT_EQ(platform.pci_windows[0].size, 0x2000'0000u);
+  EXPECT_EQ(platform.pci_windows[1].begin, PhysAddr(0xc0'0000'0000));
+  EXPECT_EQ(platform.pci_windows[1].size, 0x40'0000'0000u);
+}
+
 // No parser reads past a table that ends early (AddressSanitizer looks on).
 TEST(AcpiAll, EveryTruncationIsHarmless) {
   Table fadt("FACP", 268);
   fadt.put(112, std::uint32_t{0x10'0400});
-  const Table tables[] = {madt(), dsdt(), fadt};
+  const Table tables[] = {madt(), dsdt(), bridge(), fadt};
   for (const Table& table : tables) {
     const Bytes whole = table.view();
     for (std::size_t size = 0; size <= whole.size(); ++size) {

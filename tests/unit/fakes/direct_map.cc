@@ -11,10 +11,12 @@
 namespace mokapot {
 namespace {
 
+constexpr std::uint64_t kArenaSize = fake::kPhysicalSize + fake::kDeviceSize;
+
 // SAFETY: reserved once, never moved or freed; lazily backed, so its size costs nothing.
 char* arena() {
   static char* const base = static_cast<char*>(
-      mmap(nullptr, fake::kPhysicalSize, PROT_READ | PROT_WRITE,
+      mmap(nullptr, kArenaSize, PROT_READ | PROT_WRITE,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   return base;
 }
@@ -23,13 +25,13 @@ char* arena() {
 
 void* direct_map(PhysAddr address) {
   ASSERT(address >= PhysAddr(fake::kPhysicalBase) &&
-         address <= PhysAddr(fake::kPhysicalBase + fake::kPhysicalSize));
+         address <= PhysAddr(fake::kPhysicalBase + kArenaSize));
   return arena() + (address.value() - fake::kPhysicalBase);
 }
 
 PhysAddr from_direct_map(const void* pointer) {
   const auto offset = static_cast<std::uint64_t>(static_cast<const char*>(pointer) - arena());
-  ASSERT(offset <= fake::kPhysicalSize);
+  ASSERT(offset <= kArenaSize);
   return PhysAddr(fake::kPhysicalBase + offset);
 }
 

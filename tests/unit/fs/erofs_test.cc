@@ -114,6 +114,75 @@ TEST_F(ChunkedErofs, FilesInChunksReadTheSame) {
   }
 }
 
+// A disk that a device shows as memory: its pages are used where they lie.
+class ErofsInMemory : public Erofs {
+ protected:
+  fake::MemoryDisk* mount() {
+    auto* disk = new fake::MemoryDisk(image_);
+    disk->show_as_memory();
+    BlockDevice* layers[] = {disk};
+    EXPECT_TRUE(mount_root(layers).ok());
+    return disk;
+  }
+};
+
+TEST_F(ErofsInMemory, FilesReadTheSameAndNothingIsCached) {
+  fake::MemoryDisk* disk = mount();
+  for (const std::size_t size : {0, 1, 100, 4095, 4096, 4097, 8192, 50000, 400000}) {
+    RefPtr<File> file = open("/size-" + std::to_string(size));
+    EXPECT_EQ(fake::read_all(*file), pattern(size)) << size;
+    // A last page that the file does not fill is a page of the cache's.
+    auto cache = file->vnode()->cache().take();
+    EXPECT_EQ(cache->resident_pages(), size % kPageSize == 0 ? 0u : 1u) << size;
+    cache->prefetch(0, size);
+    EXPECT_LE(cache->resident_pages(), 1u) << size;
+  }
+  EXPECT_LE(disk->bytes_read, 10 * kPageSize);
+  for (int i = 0; i < 600; i += 7) {
+    EXPECT_EQ(fake::read_all(*open("/dir/entry-" + std::to_string(i))), std::to_string(i));
+  }
+}
+
+TEST_F(ErofsInMemory, MappingsShowTheDevicesOwnPages) {
+  fake::MemoryDisk* disk = mount();
+  auto cache = open("/size-400000")->vnode()->cache().take();
+  const std::uint64_t free = frame_statistics().free_frames;
+  const std::uint64_t requests = disk->requests;
+  const PhysAddr page = cache->frame_for_mapping(3, false).take();
+  EXPECT_FALSE(is_managed(page));
+  EXPECT_EQ(std::string_view(static_cast<const char*>(direct_map(page)), kPageSize),
+            std::string_view(pattern(400000)).substr(3 * kPageSize, kPageSize));
+  EXPECT_EQ(cache->cached_frame_for_mapping(3).value_or(PhysAddr()), page);
+  for (int i = 0; i < 3; ++i) cache->release_frame(page, false);
+  while (fake::reclaim(1000) > 0) {
+  }
+  EXPECT_EQ(cache->cached_frame_for_mapping(3).value_or(PhysAddr()), page);
+  EXPECT_EQ(disk->requests, requests);
+  EXPECT_GE(frame_statistics().free_frames, free);
+  EXPECT_EQ(cache->frame_for_mapping(98, false).error(), Errno::kENXIO);
+}
+
+TEST_F(ErofsInMemory, WhatFollowsTheEndOfAFileInItsLastPageIsNotShown) {
+  mount();
+  auto cache = open("/size-400000")->vnode()->cache().take();
+  const PhysAddr last = cache->frame_for_mapping(97, false).take();
+  const auto* bytes = static_cast<const std::uint8_t*>(direct_map(last));
+  EXPECT_TRUE(is_managed(last));
+  for (std::size_t at = 400000 % kPageSize; at < kPageSize; ++at) ASSERT_EQ(bytes[at], 0) << at;
+  cache->release_frame(last, false);
+}
+
+TEST_F(ErofsInMemory, AFileWithChangedPagesReadsTheOthersFromTheDevice) {
+  mount();
+  RefPtr<File> file = vfs_open(nullptr, "/size-50000", kOpenReadWrite, 0).take();
+  char letter = '!';
+  IoBuffer from(&letter, 1);
+  ASSERT_EQ(file->write_at(from, 5000).value_or(0), 1u);
+  std::string wanted = pattern(50000);
+  wanted[5000] = '!';
+  EXPECT_EQ(fake::read_all(*open("/size-50000")), wanted);
+}
+
 TEST_F(Erofs, ADamagedSuperblockIsRefused) {
   for (const std::size_t offset : {1024u, 1028u, 1036u, 1040u, 1060u, 1104u}) {
     auto damaged = image_;

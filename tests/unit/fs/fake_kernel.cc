@@ -10,6 +10,7 @@
 #include <random>
 
 #include "fakes/log.h"
+#include "fakes/physical_memory.h"
 #include "fs/page_cache.h"
 #include "fs/vfs.h"
 #include "io/file.h"
@@ -146,6 +147,12 @@ void MemoryDisk::submit(BlockRequest& request) {
   } else {
     request.done(request, {});
   }
+}
+
+void MemoryDisk::show_as_memory() {
+  ASSERT(bytes.size() <= kDeviceSize);
+  memory_ = PhysAddr(kDeviceBase);
+  std::memcpy(direct_map(memory_), bytes.data(), bytes.size());
 }
 
 void start_kernel() {

@@ -34,10 +34,16 @@ class MemoryDisk final : public BlockDevice {
   bool read_only() const override { return true; }
   std::size_t max_segments() const override { return 16; }
   void submit(BlockRequest& request) override;
+  PhysAddr memory() const override { return memory_; }
+  // Its bytes lie in memory as well from now on. One disk at a time.
+  void show_as_memory();
 
   std::vector<std::uint8_t> bytes;
   std::uint64_t requests = 0, bytes_read = 0;
   bool fail_reads = false;
+
+ private:
+  PhysAddr memory_;
 };
 
 // mkfs.erofs of a directory; false where there is no mkfs.erofs.

@@ -6,6 +6,8 @@
 #include "qemu/qemu_command.h"
 
 #include <gtest/gtest.h>
+
+#include <fstream>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,6 +51,20 @@ TEST(QemuCommand, GivesMicrovmModernMmioDevices) {
   EXPECT_TRUE(has(command, "socket,id=stdin,fd=4 "));
   EXPECT_TRUE(has(command, "-accel tcg,thread=multi -cpu max "));
   EXPECT_FALSE(has(command, "-append"));
+}
+
+TEST(QemuCommand, ShowsALayerAsMemory) {
+  QemuSpec mapped = spec();
+  const std::string image = testing::TempDir() + "/mapped.erofs";
+  std::ofstream(image) << std::string(4096, 'x');
+  mapped.layers = {{"runtime", image, DiskFormat::kRaw, true}, {"data", "/cache/data", DiskFormat::kRaw, false}};
+  const std::string command = joined(qemu_command(mapped));
+  EXPECT_TRUE(has(command, "-machine microvm,rtc=on,pcie=on "));
+  EXPECT_TRUE(has(command, "-object memory-backend-file,id=runtime,share=on,readonly=on,size=4096,mem-path=" + image + " "));
+  EXPECT_TRUE(has(command, "-device ivshmem-plain,memdev=runtime,addr=0x10 "));
+  EXPECT_TRUE(has(command, "-device virtio-blk-device,drive=data,serial=data "));
+  EXPECT_EQ(memory_layer_words(mapped.layers), std::vector<std::string>{"mokapot.mapped-disk=runtime@0x10"});
+  EXPECT_FALSE(has(joined(qemu_command(spec())), "pcie"));
 }
 
 // One that could have no second processor would be translated without barriers and locked

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: kernel/drivers/virtio_mmio_words.cc
+// sources: kernel/drivers/device_words.cc
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace {
 
 Platform parse(std::string_view command_line) {
   Platform platform;
-  parse_virtio_mmio_words(command_line, platform);
+  parse_device_words(command_line, platform);
   return platform;
 }
 
@@ -58,6 +58,24 @@ TEST(VirtioMmioWords, MoreThanThereIsRoomForAreCounted) {
     line += "virtio_mmio.device=512@" + std::to_string(i * 4096) + ":5 ";
   const Platform platform = parse(line);
   EXPECT_EQ(platform.virtio_mmio.size() + platform.virtio_mmio.dropped(), 50u);
+}
+
+TEST(MappedDiskWords, AsMokaWritesThem) {
+  const Platform platform = parse("mokapot.mapped-disk=runtime@0x10 x mokapot.mapped-disk=application@0x11");
+  ASSERT_EQ(platform.mapped_disks.size(), 2u);
+  EXPECT_STREQ(platform.mapped_disks[0].serial, "runtime");
+  EXPECT_EQ(platform.mapped_disks[0].device, 16);
+  EXPECT_STREQ(platform.mapped_disks[1].serial, "application");
+  EXPECT_EQ(platform.mapped_disks[1].device, 17);
+}
+
+TEST(MappedDiskWords, NonsenseNamesNoDisk) {
+  for (const char* word : {"mokapot.mapped-disk", "mokapot.mapped-disk=", "mokapot.mapped-disk=@1", "mokapot.mapped-disk=a",
+                           "mokapot.mapped-disk=a@", "mokapot.mapped-disk=a@32", "mokapot.mapped-disk=a@x",
+                           "mokapot.mapped-disk=a@1z", "mokapot.mapped-diskette=a@1",
+                           "mokapot.mapped-disk=a-name-that-is-too-long@1"}) {
+    EXPECT_EQ(parse(word).mapped_disks.size(), 0u) << word;
+  }
 }
 
 }  // namespace

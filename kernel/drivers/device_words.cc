@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// virtio-mmio devices on the kernel command line, as Linux has them:
-//   virtio_mmio.device=SIZE[K|M]@ADDRESS:LINE[:ID]
-// QEMU's microvm and Firecracker append such words.
+// Devices on the kernel command line.
+//   virtio_mmio.device=SIZE[K|M]@ADDRESS:LINE[:ID]    as Linux has it; QEMU's microvm and Firecracker append such words
+//   mokapot.mapped-disk=SERIAL@DEVICE                 moka's: an ivshmem on PCI bus 0 has no serial of its own
 
+#include <cstring>
 #include <limits>
 
+#include "contract/vm_contract.h"
 #include "drivers/platform.h"
 
 namespace mokapot {
 namespace {
 
-constexpr std::string_view kPrefix = "virtio_mmio.device=";
+constexpr std::string_view kVirtioMmio = "virtio_mmio.device";
+constexpr std::string_view kMappedDisk = contract::kOptionMappedDisk;
 
 // A number in C notation at the front of text, which it is taken off. False if there is none or it
 // is too large.
@@ -68,6 +71,25 @@ bool parse_device(std::string_view text, VirtioMmioDescription& device) {
   return true;
 }
 
+bool parse_mapped_disk(std::string_view text, MappedDiskDescription& disk) {
+  constexpr std::uint64_t kDevicesOnBus = 32;
+  const std::size_t at = text.find('@');
+  if (at == 0 || at == std::string_view::npos || at >= MappedDiskDescription::kSerialSize) return false;
+  std::string_view number = text.substr(at + 1);
+  std::uint64_t device = 0;
+  if (!take_number(number, device) || !number.empty() || device >= kDevicesOnBus) return false;
+  std::memcpy(disk.serial, text.data(), at);
+  disk.serial[at] = '\0';
+  disk.device = static_cast<std::uint8_t>(device);
+  return true;
+}
+
+// The value of a word `name=value`; empty if it is another.
+std::string_view value_of(std::string_view word, std::string_view name) {
+  if (!word.starts_with(name) || !word.substr(name.size()).starts_with('=')) return {};
+  return word.substr(name.size() + 1);
+}
+
 }  // namespace
 
 void add_virtio_mmio(Platform& platform, const VirtioMmioDescription& device) {
@@ -77,15 +99,15 @@ void add_virtio_mmio(Platform& platform, const VirtioMmioDescription& device) {
   platform.virtio_mmio.add(device);
 }
 
-void parse_virtio_mmio_words(std::string_view command_line, Platform& platform) {
+void parse_device_words(std::string_view command_line, Platform& platform) {
   while (!command_line.empty()) {
     const std::size_t end = command_line.find(' ');
     const std::string_view word = command_line.substr(0, end);
     command_line.remove_prefix(end == std::string_view::npos ? command_line.size() : end + 1);
     VirtioMmioDescription device{};
-    if (word.starts_with(kPrefix) && parse_device(word.substr(kPrefix.size()), device)) {
-      add_virtio_mmio(platform, device);
-    }
+    if (parse_device(value_of(word, kVirtioMmio), device)) add_virtio_mmio(platform, device);
+    MappedDiskDescription disk{};
+    if (parse_mapped_disk(value_of(word, kMappedDisk), disk)) platform.mapped_disks.add(disk);
   }
 }
 
