@@ -45,7 +45,7 @@ struct BlockStatistics {
 
 class BlockDevice {
  public:
-  // What Linux calls disks of the kind: "vd", "sd".
+  // What Linux calls disks of the kind: "vd", "sd", "pmem".
   virtual const char* name_prefix() const { return "vd"; }
   virtual const char* serial() const = 0;  // "" if it has none
   virtual std::uint64_t size() const = 0;  // bytes

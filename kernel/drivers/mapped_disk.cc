@@ -31,6 +31,7 @@ class MappedDisk final : public BlockDevice {
  public:
   MappedDisk(const char* serial, PciMemory memory) : memory_(memory) { std::memcpy(serial_, serial, sizeof(serial_)); }
 
+  const char* name_prefix() const override { return "pmem"; }
   const char* serial() const override { return serial_; }
   std::uint64_t size() const override { return memory_.size; }
   std::uint32_t sector_size() const override { return kSectorSize; }

@@ -13,22 +13,33 @@ namespace {
 constexpr std::uint64_t kSector = 512;  // the unit of all these files, whatever the disk's own
 constexpr std::size_t kMostName = 8;
 
-// Linux's major numbers: of SCSI disks, and what virtio-blk is usually given. A disk has 16 minor ones.
-constexpr unsigned kScsiMajor = 8, kVirtioMajor = 254, kMinorsOfDisk = 16;
+// How Linux names and numbers disks of a kind. virtio-blk's major number is the one that it is usually given.
+struct DiskKind {
+  std::string_view prefix;
+  unsigned major, minors_of_disk;
+  bool has_letters;  // or else a number
+};
+constexpr DiskKind kDiskKinds[] = {{"vd", 254, 16, true}, {"sd", 8, 16, true}, {"pmem", 259, 1, false}};
 
 struct DiskName {
   char text[kMostName];
   unsigned major, minor;
 };
 
-// Disks of a kind are lettered in the order in which they were found. There are fewer than 27 * 26 of them.
+// Disks of a kind are counted in the order in which they were found. There are fewer than 27 * 26 of them.
 DiskName name_of(std::size_t index) {
   constexpr unsigned kLetters = 26;
   const BlockDevice& disk = *block_device(index);
   const std::string_view prefix = disk.name_prefix();
   unsigned place = 0;
   for (std::size_t other = 0; other < index; ++other) place += block_device(other)->name_prefix() == prefix ? 1 : 0;
-  DiskName name{{}, prefix == "sd" ? kScsiMajor : kVirtioMajor, place * kMinorsOfDisk};
+  const DiskKind* kind = std::begin(kDiskKinds);
+  while (kind->prefix != prefix) ++kind;
+  DiskName name{{}, kind->major, place * kind->minors_of_disk};
+  if (!kind->has_letters) {
+    format_to(name.text, sizeof name.text, "%s%u", disk.name_prefix(), place);
+    return name;
+  }
   char letters[3] = {static_cast<char>('a' + place % kLetters), 0, 0};
   if (place >= kLetters) {
     letters[1] = letters[0];
