@@ -41,7 +41,7 @@ class PageTableEntry {
   PhysAddr frame() const;
   PageProtection protection() const;
   PageTableEntry with_protection(PageProtection protection, int level) const;  // keeps frame, A and D
-  PageTableEntry without_accessed_dirty() const;
+  PageTableEntry with_accessed() const;  // as if a processor had used it
   // One software bit, ours to use on present leaves: "anonymous: this mapping owns the frame".
   bool owned() const;
   PageTableEntry with_owned(bool owned) const;

@@ -33,6 +33,10 @@ class Entry {
   // The frame is anonymous memory that this entry owns; otherwise it is its page source's.
   bool owned() const { return withdrawn() ? (raw_ & kWithdrawnOwned) != 0 : hardware().owned(); }
   bool dirty() const { return withdrawn() ? (raw_ & kWithdrawnDirty) != 0 : hardware().dirty(); }
+  // Unless it is, no TLB has the entry: a processor marks what it takes up, before (Intel's manual, volume 3, 4.10.2.3).
+  // An entry that takes the place of another without a flush between must say no less than that did.
+  bool accessed() const { return !withdrawn() && hardware().accessed(); }
+  Entry with_accessed() const { return withdrawn() ? *this : Entry(hardware().with_accessed().raw()); }
   bool writable() const { return !withdrawn() && hardware().writable(); }
   bool executable() const { return !withdrawn() && hardware().executable(); }
 
@@ -65,11 +69,11 @@ class Entry {
   }
   // The entry for one of the 512 pages of a 2 MiB page.
   Entry part(std::uint64_t index, Protection protection) const {
-    return make(frame() + (index << kPageShift), owned(), true, protection, 0);
+    return make(frame() + (index << kPageShift), owned(), true, protection, 0).with_accessed();
   }
   // Whether processors may have cached rights that replacement does not give.
   bool revoked_by(Entry replacement) const {
-    if (raw_ == 0 || withdrawn()) return false;
+    if (raw_ == 0 || !accessed()) return false;
     return replacement.empty() || replacement.withdrawn() ||
            (writable() && !replacement.writable()) || (executable() && !replacement.executable());
   }

@@ -4,15 +4,12 @@
 // done before an entry changes, and entries change by compare-and-exchange, so that CPUs which fault on the
 // same page settle it without a lock: the loser gives its frame back and finds the page mapped.
 //
-// Flushes: a page populated for the first time needs none. Where one frame takes the place of another (a
-// private copy of a file's page), the old translation goes from every CPU before the new one can be seen;
-// otherwise one CPU could go on reading the old frame after another has written to the new.
+// A page populated for the first time needs no flush. Mappings of files are in fault_files.cc.
 //
 // A read of untouched anonymous memory gets a frame of its own at once and not a shared page of zeroes:
 // the write that usually follows would cost a second fault and a message to every CPU.
 #include <algorithm>
 
-#include "arch/memory_copy.h"
 #include "memory/frames.h"
 #include "sync/context.h"
 #include "vm/address_space.h"
@@ -23,10 +20,6 @@
 #include "vm/resident.h"
 
 namespace mokapot {
-
-namespace {
-constexpr auto kPagesOfHugePage = static_cast<std::int64_t>(arch::kEntriesPerTable);
-}
 
 bool FaultHandler::permitted() const {
   const Protection have = region_.properties.protection;
@@ -148,195 +141,6 @@ std::optional<FaultOutcome> FaultHandler::settle_present(PageTableSlot& slot, En
     return std::nullopt;
   }
   return region_.is_private() ? copy_on_write(entry) : make_writable(entry);
-}
-
-// --- Files -------------------------------------------------------------------------------------------
-
-bool FaultHandler::huge_source_page_fits() const {
-  const RegionProperties& properties = region_.properties;
-  if (!region_.source || region_.is_private()) return false;
-  if (!properties.huge_tlb && properties.huge_pages != HugePages::kPreferred) return false;
-  const VirtAddr begin(align_down(page_.value(), kHugePageSize));
-  return begin >= region_.begin() && begin + kHugePageSize <= region_.end() &&
-         region_.source_page(begin) % arch::kEntriesPerTable == 0;
-}
-
-// Writable at once if the region is: what has such blocks lives in memory, where nobody counts first writes.
-bool FaultHandler::populate_huge_from_source(PageTableSlot& upper) {
-  const VirtAddr begin(align_down(page_.value(), kHugePageSize));
-  seen_unmaps_ = unmap_count();
-  const Result<PhysAddr> block = region_.source->huge_frame_for_mapping(region_.source_page(begin));
-  if (!block.ok()) return false;
-  if (install(upper, Entry::make(block.value(), false, true, region_.properties.protection, 1))) {
-    count_populating_fault(resident_kind(block.value(), false), kPagesOfHugePage, false);
-    return true;
-  }
-  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
-    region_.source->release_frame(block.value() + (i << kPageShift), false);
-  }
-  return false;
-}
-
-// A source's 2 MiB page whose rights are not the region's any more: the next look maps it anew.
-std::optional<FaultOutcome> FaultHandler::take_out_huge(PageTableSlot& upper) {
-  TlbGather gather;
-  Entry taken(0);
-  {
-    SourceLock lock(region_.source.get());
-    const Entry now(upper);
-    // With the source's lock held nobody else takes it out; other faults only change its rights.
-    if (!now.page(1) || now.owned()) return std::nullopt;
-    taken = Entry(upper.exchange(0, std::memory_order_acq_rel));
-  }
-  gather.take_page(VirtAddr(align_down(page_.value(), kHugePageSize)), taken, 1, region_.source.get());
-  return std::nullopt;
-}
-
-std::optional<FaultOutcome> FaultHandler::outcome_of(Errno error) {
-  return error == Errno::kENOMEM ? FaultOutcome::kOutOfMemory : FaultOutcome::kBusError;
-}
-
-Result<PhysAddr> FaultHandler::frame_from_source(std::uint64_t index, bool for_write) {
-  PageSource& source = *region_.source;
-  seen_unmaps_ = unmap_count();
-  if (!for_write) {
-    Result<PhysAddr> cached = source.cached_frame_for_mapping(index);
-    if (cached.ok() || cached.error() != Errno::kEAGAIN) return cached;
-    major_ = true;
-  }
-  return source.frame_for_mapping(index, for_write);
-}
-
-std::optional<FaultOutcome> FaultHandler::populate_from_source() {
-  const std::uint64_t index = region_.source_page(page_);
-  if (region_.is_private() && (access_ == FaultAccess::kWrite || is_patched(page_))) {
-    Result<PhysAddr> copy = private_copy(index);
-    if (!copy.ok()) return outcome_of(copy.error());
-    return install_copy(copy.value());
-  }
-  const bool for_write = access_ == FaultAccess::kWrite;
-  const Result<PhysAddr> frame = frame_from_source(index, for_write);
-  if (!frame.ok()) return outcome_of(frame.error());
-  const Entry entry =
-      Entry::make(frame.value(), false, for_write, region_.properties.protection, 0);
-  if (!install(*slot_, entry)) {
-    region_.source->release_frame(frame.value(), false);
-    return std::nullopt;
-  }
-  count_populating_fault(resident_kind(frame.value(), false), 1, major_);
-  if (!for_write) map_neighbours();
-  return FaultOutcome::kResolved;
-}
-
-// Puts entry in place of nothing, unless the source has taken pages back since it gave this one.
-bool FaultHandler::install(PageTableSlot& slot, Entry entry) {
-  SourceLock lock(region_.source.get());
-  if (unmap_count() != seen_unmaps_) return false;
-  std::uint64_t expected = 0;
-  return slot.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel);
-}
-
-Result<PhysAddr> FaultHandler::private_copy(std::uint64_t index) {
-  const PhysAddr original = TRY(frame_from_source(index, false));
-  Result<PhysAddr> copy =
-      allocate_frame_reclaiming(FrameUse::kAnonymous, FrameContents::kUninitialised);
-  if (copy.ok()) {
-    auto* contents = static_cast<std::byte*>(direct_map(copy.value()));
-    arch::copy_page(contents, direct_map(original));
-    if (is_patched(page_)) region_.patch->apply(page_, contents);
-  }
-  region_.source->release_frame(original, false);
-  return copy;
-}
-
-std::optional<FaultOutcome> FaultHandler::install_copy(PhysAddr copy) {
-  if (!install(*slot_, Entry::make(copy, true, true, region_.properties.protection, 0))) {
-    free_frame(copy);
-    return std::nullopt;
-  }
-  count_populating_fault(ResidentKind::kAnonymous, 1, major_);
-  return FaultOutcome::kResolved;
-}
-
-// The first write to a private page that shows the file's frame.
-std::optional<FaultOutcome> FaultHandler::copy_on_write(Entry present) {
-  Result<PhysAddr> copy = private_copy(region_.source_page(page_));
-  if (!copy.ok()) return outcome_of(copy.error());
-  if (!take_out(present)) {
-    free_frame(copy.value());
-    return std::nullopt;
-  }
-  return install_copy(copy.value());
-}
-
-// The first write through a shared mapping: the source hears of it, and may give another frame.
-std::optional<FaultOutcome> FaultHandler::make_writable(Entry present) {
-  const Result<PhysAddr> frame = frame_from_source(region_.source_page(page_), true);
-  if (!frame.ok()) return outcome_of(frame.error());
-  const Entry entry = Entry::make(frame.value(), false, true, region_.properties.protection, 0);
-  if (frame.value() == present.frame()) {
-    bool replaced = false;
-    {
-      SourceLock lock(region_.source.get());
-      std::uint64_t expected = present.raw();
-      replaced = unmap_count() == seen_unmaps_ &&
-                 slot_->compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel);
-    }
-    // The entry keeps the reference that it has.
-    region_.source->release_frame(frame.value(), false);
-    if (!replaced) return std::nullopt;
-    arch::invalidate_page(page_);
-    count_fault(false);
-    return FaultOutcome::kResolved;
-  }
-  if (!take_out(present) || !install(*slot_, entry)) {
-    region_.source->release_frame(frame.value(), false);
-    return std::nullopt;
-  }
-  count_populating_fault(resident_kind(frame.value(), false), 1, major_);
-  return FaultOutcome::kResolved;
-}
-
-// Removes the entry from the table and from every TLB. False if it has changed.
-bool FaultHandler::take_out(Entry present) {
-  TlbGather gather;
-  std::uint64_t expected = present.raw();
-  {
-    SourceLock lock(region_.source.get());
-    while (!slot_->compare_exchange_weak(expected, 0, std::memory_order_acq_rel)) {
-      // Only the accessed and dirty bits may have moved under us.
-      const Entry now(expected);
-      if (!now.mapped(0) || now.owned() || now.frame() != present.frame()) return false;
-    }
-  }
-  gather.take_page(page_, Entry(expected), 0, region_.source.get());
-  return true;  // the gather flushes as it goes
-}
-
-// Maps what the cache holds around a page that was read: the next fault is likely to be there.
-void FaultHandler::map_neighbours() {
-  constexpr std::uint64_t kWindow = 16 * kPageSize;  // inside one table, being aligned
-  const VirtAddr begin = std::max(VirtAddr(align_down(page_.value(), kWindow)), region_.begin());
-  const VirtAddr end =
-      std::min(VirtAddr(align_down(page_.value(), kWindow) + kWindow), region_.end());
-  PageSource& source = *region_.source;
-  for (VirtAddr at = begin; at < end; at += kPageSize) {
-    PageTableSlot& slot = *(slot_ + static_cast<std::int64_t>(at.page_number()) -
-                            static_cast<std::int64_t>(page_.page_number()));
-    if (slot.load(std::memory_order_relaxed) != 0 || is_patched(at)) continue;
-    seen_unmaps_ = unmap_count();
-    const Result<PhysAddr> frame = source.cached_frame_for_mapping(region_.source_page(at));
-    if (!frame.ok()) continue;
-    if (install(slot, Entry::make(frame.value(), false, false, region_.properties.protection, 0))) {
-      count_resident(resident_kind(frame.value(), false), 1);
-    } else {
-      source.release_frame(frame.value(), false);
-    }
-  }
-}
-
-std::uint64_t FaultHandler::unmap_count() const {
-  return region_.source->unmap_count_.load(std::memory_order_acquire);
 }
 
 // --- Entry -------------------------------------------------------------------------------------------

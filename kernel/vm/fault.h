@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One page fault on one region, with the address space's lock held shared. See fault.cc.
+// One page fault on one region, with the address space's lock held shared. See fault.cc and fault_files.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@
 namespace mokapot {
 
 class FaultHandler {
+  static constexpr auto kPagesOfHugePage = static_cast<std::int64_t>(arch::kEntriesPerTable);
+
  public:
   FaultHandler(const Region& region, VirtAddr page, FaultAccess access)
       : region_(region), page_(page), access_(access) {}
@@ -40,6 +42,8 @@ class FaultHandler {
   bool install(PageTableSlot& slot, Entry entry);
   bool take_out(Entry present);
   void map_neighbours();
+  void copy_ahead();
+  bool copy_unused(PageTableSlot& slot, VirtAddr at);
   bool is_patched(VirtAddr page) const { return region_.patch && !region_.properties.keeps_text && region_.patch->covers(page); }
   std::uint64_t unmap_count() const;
   static std::optional<FaultOutcome> outcome_of(Errno error);

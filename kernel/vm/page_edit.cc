@@ -186,7 +186,7 @@ Result<void> move_pages(const Region& region, VirtAddr from, VirtAddr to, std::u
     const VirtAddr stop = std::min(huge_end(at), end);
     at = for_each_entry(at, stop, [&](PageTableSlot& slot, VirtAddr address, int level) {
       const Entry entry(slot.exchange(0, std::memory_order_acq_rel));
-      if (entry.mapped(level)) gather.invalidate(address);
+      if (entry.accessed()) gather.invalidate(address);
       PageTableSlot* target = existing_page_table_slot(to + (address - from), level);
       ASSERT(target != nullptr && Entry(*target).empty());
       target->store(entry.raw(), std::memory_order_release);

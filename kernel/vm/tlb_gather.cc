@@ -29,7 +29,8 @@ void TlbGather::invalidate_range(VirtAddr begin, VirtAddr end) {
 void TlbGather::free_after_flush(PhysAddr block) { blocks_.push_back(frame_at(block)); }
 
 void TlbGather::take_page(VirtAddr address, Entry entry, int level, PageSource* source) {
-  if (!entry.withdrawn()) invalidate(address);
+  // A source takes pages without the address space's lock, so the flush of what withdrew this one may be still to come.
+  if (entry.accessed() || (entry.withdrawn() && !entry.owned())) invalidate(address);
   const std::int64_t pages = level == 0 ? 1 : static_cast<std::int64_t>(arch::kEntriesPerTable);
   taken_[static_cast<std::size_t>(resident_kind(entry.frame(), entry.owned()))] += pages;
   if (entry.owned()) {

@@ -44,7 +44,7 @@ PageTableEntry PageTableEntry::with_protection(PageProtection protection, int le
   const std::uint64_t kept = raw_ & (kFrameMask | kAccessed | kDirty | kOwned);
   return PageTableEntry(kept | protection_bits(protection) | (level > 0 ? kLarge : 0));
 }
-PageTableEntry PageTableEntry::without_accessed_dirty() const { return PageTableEntry(raw_ & ~(kAccessed | kDirty)); }
+PageTableEntry PageTableEntry::with_accessed() const { return PageTableEntry(raw_ | kAccessed); }
 PageTableEntry PageTableEntry::with_owned(bool owned) const {
   return PageTableEntry(owned ? raw_ | kOwned : raw_ & ~kOwned);
 }

@@ -52,9 +52,7 @@ PageProtection PageTableEntry::protection() const {
 PageTableEntry PageTableEntry::with_protection(PageProtection protection, int) const {
   return PageTableEntry((raw_ & ~kProtectionBits) | bits_of(protection));
 }
-PageTableEntry PageTableEntry::without_accessed_dirty() const {
-  return PageTableEntry(raw_ & ~(kAccessed | kDirty));
-}
+PageTableEntry PageTableEntry::with_accessed() const { return PageTableEntry(raw_ | kAccessed); }
 bool PageTableEntry::owned() const { return (raw_ & kOwned) != 0; }
 PageTableEntry PageTableEntry::with_owned(bool owned) const {
   return PageTableEntry(owned ? raw_ | kOwned : raw_ & ~kOwned);

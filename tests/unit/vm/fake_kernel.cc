@@ -79,10 +79,13 @@ bool look_up(VirtAddr page, Entry& entry, PhysAddr& frame) {
 
 template <typename Permitted>
 FaultOutcome access(VirtAddr page, FaultAccess kind, Permitted permitted, std::uint64_t*& word) {
-  for (int attempt = 0; attempt < 10; ++attempt) {
+  for (int attempt = 0; attempt < 1000; ++attempt) {
     Entry entry(0);
     PhysAddr frame;
     if (look_up(page, entry, frame) && permitted(entry)) {
+      // As a processor does before it uses an entry; if that has changed by then, it looks again.
+      std::uint64_t expected = entry.raw();
+      if (!find_page_table_slot(page).slot->compare_exchange_strong(expected, entry.with_accessed().raw())) continue;
       word = static_cast<std::uint64_t*>(direct_map(frame));
       return FaultOutcome::kResolved;
     }

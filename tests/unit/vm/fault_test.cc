@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: kernel/vm/address_space.cc kernel/vm/address_space_protect.cc kernel/vm/address_space_remap.cc
-// sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/address_space_patch.cc kernel/vm/fault.cc
+// sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/address_space_patch.cc kernel/vm/fault.cc kernel/vm/fault_files.cc
 // sources: kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc kernel/vm/region_tree.cc
 // sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc kernel/vm/huge_pool.cc
 // sources: kernel/memory/frames.cc kernel/memory/buddy.cc kernel/memory/frame_map.cc
@@ -58,6 +58,107 @@ TEST_F(AddressSpaceTest, PrivateWritesStayPrivate) {
   EXPECT_EQ(file->word(0), 3u);
   ASSERT_TRUE(space().advise(kBase, kPageSize, kDontNeed).ok());
   EXPECT_EQ(value_at(kBase), 3u);
+}
+
+// A file of 64 pages that nobody writes to, all of them in the cache, mapped privately at kBase.
+class CopyAheadTest : public AddressSpaceTest {
+ protected:
+  void SetUp() override {
+    AddressSpaceTest::SetUp();
+    fake::set_online_cpus(3);
+    file_ = make_file(kPages);
+    file_->is_writable = false;
+    for (std::uint64_t i = 0; i < kPages; ++i) file_->release_frame(file_->frame_for_mapping(i, false).take(), false);
+    map_file(kBase, file_, kPages, Sharing::kPrivate);
+  }
+  std::uint64_t faults_of_write(std::uint64_t page, std::uint64_t value) {
+    const std::uint64_t before = minor_faults();
+    EXPECT_EQ(write_word(kBase + page * kPageSize, value), FaultOutcome::kResolved);
+    return minor_faults() - before;
+  }
+  std::uint64_t copies() const { return frame_statistics().used_by[static_cast<std::size_t>(FrameUse::kAnonymous)]; }
+
+  static constexpr std::uint64_t kPages = 64;
+  RefPtr<TestFile> file_;
+};
+
+TEST_F(CopyAheadTest, WritesInARowFaultLessAndLess) {
+  (void)value_at(kBase);  // maps the neighbours, which nobody looks at
+  std::uint64_t faults = 0;
+  const std::uint64_t calls = fake::cross_calls();
+  for (std::uint64_t i = 0; i < kPages; ++i) {
+    faults += faults_of_write(i, 1000 + i);
+    // What was copied ahead shows the file's contents until it is written to.
+    if (i + 1 < kPages) {
+      EXPECT_EQ(value_at(kBase + (i + 1) * kPageSize), 100 + i + 1);
+    }
+  }
+  EXPECT_LE(faults, 12u);  // 1, 1, 1, 3, 7, 15, 15, 15 pages at a time, and a few reads of what was not mapped
+  EXPECT_LE(fake::cross_calls() - calls, 12u);
+  for (std::uint64_t i = 0; i < kPages; ++i) {
+    EXPECT_EQ(value_at(kBase + i * kPageSize), 1000 + i);
+    EXPECT_EQ(file_->word(i), 100 + i);
+  }
+  EXPECT_EQ(copies(), kPages);
+}
+
+TEST_F(CopyAheadTest, WritesHereAndThereCopyNothingElse) {
+  for (std::uint64_t i = 0; i < kPages; i += 2) EXPECT_EQ(faults_of_write(i, 7), 1u);
+  EXPECT_EQ(copies(), kPages / 2);
+  // Downwards there is no row either.
+  for (std::uint64_t i = kPages - 1; i > 40; i -= 2) (void)faults_of_write(i, 7);
+}
+
+TEST_F(CopyAheadTest, APageThatWasLookedAtIsCopiedAtItsOwnWrite) {
+  for (std::uint64_t i = 0; i < kPages; ++i) (void)value_at(kBase + i * kPageSize);
+  const std::uint64_t calls = fake::cross_calls();
+  for (std::uint64_t i = 0; i < 8; ++i) EXPECT_EQ(faults_of_write(i, 7), 1u) << i;
+  EXPECT_EQ(fake::cross_calls() - calls, 8u);  // each old translation goes from every CPU
+  EXPECT_EQ(copies(), 8u);
+}
+
+TEST_F(CopyAheadTest, WhatOthersMayWriteToIsNotCopiedAhead) {
+  file_->is_writable = true;
+  for (std::uint64_t i = 0; i < 16; ++i) (void)faults_of_write(i, 7);
+  EXPECT_EQ(copies(), 16u);
+}
+
+TEST_F(CopyAheadTest, TheEndOfTheMappingIsTheEnd) {
+  ASSERT_TRUE(space().unmap(kBase + 20 * kPageSize, (kPages - 20) * kPageSize).ok());
+  for (std::uint64_t i = 0; i < 20; ++i) (void)faults_of_write(i, 7);
+  EXPECT_EQ(copies(), 20u);
+  EXPECT_FALSE(is_populated(kBase + 20 * kPageSize));
+}
+
+TEST_F(AddressSpaceTest, PagesThatNobodyLookedAtGoWithoutAFlush) {
+  fake::set_online_cpus(3);
+  RefPtr<TestFile> file = make_file(16);
+  for (int i = 0; i < 16; ++i) file->release_frame(file->frame_for_mapping(i, false).take(), false);
+  map_file(kBase, file, 16, Sharing::kPrivate, Protection::kRead);
+  map_file(kBase + kMiB, file, 16, Sharing::kPrivate, Protection::kRead);
+  EXPECT_EQ(value_at(kBase), 100u);
+  EXPECT_EQ(value_at(kBase + kMiB), 100u);
+  EXPECT_TRUE(is_populated(kBase + 15 * kPageSize));
+  std::uint64_t calls = fake::cross_calls();
+  ASSERT_TRUE(space().unmap(kBase + kPageSize, 15 * kPageSize).ok());
+  EXPECT_EQ(fake::cross_calls(), calls);
+  ASSERT_TRUE(space().protect(kBase + kMiB + kPageSize, 15 * kPageSize, Protection::kNone).ok());
+  EXPECT_EQ(fake::cross_calls(), calls);
+  ASSERT_TRUE(space().protect(kBase + kMiB, kPageSize, Protection::kNone).ok());
+  EXPECT_EQ(fake::cross_calls(), calls + 1);
+}
+
+// Each part of a 2 MiB page that is broken up may be in a TLB, as a part of the whole.
+TEST_F(AddressSpaceTest, PartsOfAHugePageGoWithAFlush) {
+  fake::set_online_cpus(3);
+  const VirtAddr huge(align_up(kBase.value(), kHugePageSize));
+  map_at(huge, kHugePageSize);
+  ASSERT_EQ(write_word(huge, 1), FaultOutcome::kResolved);
+  if (!is_huge(huge)) GTEST_SKIP() << "no huge page";
+  ASSERT_TRUE(space().unmap(huge + 64 * kPageSize, kPageSize).ok());
+  const std::uint64_t calls = fake::cross_calls();
+  ASSERT_TRUE(space().unmap(huge + 65 * kPageSize, kPageSize).ok());
+  EXPECT_EQ(fake::cross_calls(), calls + 1);
 }
 
 TEST_F(AddressSpaceTest, TheSourceHearsOfTheFirstSharedWrite) {
