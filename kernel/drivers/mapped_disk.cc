@@ -77,6 +77,7 @@ Result<void> start(PciAddress function, const MappedDiskDescription& description
   // Readers take pages by the direct map, as they take those of frames.
   TRY(map_kernel_range(VirtAddr(direct_map(memory.begin)), memory.begin, memory.size,
                        {.write = false, .execute = false, .cache = arch::CacheMode::kWriteBack, .global = true}));
+  TRY(add_device_memory({memory.begin, memory.begin + memory.size}));
   auto disk = TRY(make_unique_or_error<MappedDisk>(description.serial, memory));
   TRY(register_block_device(disk.get()));
   LOG_INFO("mapped disk pci 00:%02x.0: %llu KiB at %#llx, serial \"%s\"", function.device,

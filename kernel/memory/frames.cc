@@ -63,6 +63,9 @@ Global<FrameMap> map;
 Global<Buddy> buddy GUARDED_BY(frames_lock);
 constinit ZeroedPool zeroed_pool;
 constinit PerCpu<CpuFrames> cpu_frames;
+// Constant once the devices have been found.
+constinit MemoryRange device_ranges[kMostDeviceRanges];
+constinit std::size_t device_range_count = 0;
 // Copy of the buddy system's count, for readers without the lock.
 constinit std::atomic<std::uint64_t> buddy_free{0};
 // How many frames move between a cache and the buddy system at once; small where memory is small.
@@ -282,6 +285,18 @@ bool prepare_zeroed_frame() {
 Frame& frame_at(PhysAddr address) { return map->at(address); }
 PhysAddr address_of(const Frame& frame) { return map->address_of(frame); }
 bool is_managed(PhysAddr address) { return map->covers(address); }
+
+Result<void> add_device_memory(MemoryRange range) {
+  if (device_range_count == kMostDeviceRanges) return Errno::kENOSPC;
+  device_ranges[device_range_count++] = range;
+  return {};
+}
+
+bool is_readable_by_devices(PhysAddr address) {
+  if (is_managed(address)) return true;
+  return std::any_of(device_ranges, device_ranges + device_range_count,
+                     [&](const MemoryRange& range) { return address >= range.begin && address < range.end; });
+}
 
 void change_frame_use(PhysAddr address, FrameUse use) {
   Frame& frame = map->at(address);

@@ -69,6 +69,12 @@ Frame& frame_at(PhysAddr address);
 PhysAddr address_of(const Frame& frame);
 bool is_managed(PhysAddr address);  // has a Frame record
 
+// Read-only memory of a device that the direct map has, too. Boot only, before it is used; kENOSPC past kMostDeviceRanges.
+inline constexpr std::size_t kMostDeviceRanges = 8;
+Result<void> add_device_memory(MemoryRange range);
+// Whether what lies there in the direct map has a physical address by which devices can read it.
+bool is_readable_by_devices(PhysAddr address);
+
 // Direct map.
 inline constexpr std::uint64_t kDirectMapBase = 0xffff'8000'0000'0000;
 #ifdef MOKAPOT_HOST_TEST

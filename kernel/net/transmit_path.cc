@@ -29,7 +29,7 @@ std::span<const std::byte> bytes_of(const pbuf& buffer) {
 // Memory that may change or go away before the device reads it, or whose physical address is not known here.
 bool must_be_copied(const pbuf* packet) {
   for (; packet != nullptr; packet = packet->next)
-    if (PBUF_NEEDS_COPY(packet) || !is_managed(from_direct_map(packet->payload))) return true;
+    if (PBUF_NEEDS_COPY(packet) || !is_readable_by_devices(from_direct_map(packet->payload))) return true;
   return false;
 }
 

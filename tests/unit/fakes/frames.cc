@@ -113,6 +113,8 @@ bool is_managed(PhysAddr address) {
   return address.value() >= fake::kPhysicalBase && number_of(address) < state().frames.size();
 }
 
+bool is_readable_by_devices(PhysAddr address) { return is_managed(address); }
+
 FrameStatistics frame_statistics() {
   const std::lock_guard guard(state().mutex);
   return state().statistics;

@@ -6,11 +6,14 @@
 #include "suite.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 // getppid with given arithmetic flags; returns the flags that come back.
 static uint64_t flags_after_call(uint64_t flags) {
@@ -121,4 +124,36 @@ TEST(signals_in_a_storm_of_calls) {
   TRUTH(handled > 0);
   VALUE(strange_addresses);
   VALUE(strange_registers);
+}
+
+// Each thread computes, faults and waits: all the ways by which another thread comes to run on a processor.
+static void* look_at_ss(void* argument) {
+  long* empty = argument;
+  const long page = sysconf(_SC_PAGESIZE);
+  for (int round = 0; round < 200; ++round) {
+    char* memory = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) break;
+    memory[0] = 1;
+    for (int look = 0; look < 2000; ++look) {
+      unsigned ss = 0;
+      __asm__ volatile("movl %%ss, %0" : "=r"(ss));
+      *empty += ss == 0;
+    }
+    munmap(memory, (size_t)page);
+    sched_yield();
+  }
+  return NULL;
+}
+
+TEST(the_stack_segment_is_never_empty) {
+  enum { kThreads = 4 };
+  pthread_t threads[kThreads];
+  long empty[kThreads] = {0};
+  for (int i = 0; i < kThreads; ++i) NEED(pthread_create(&threads[i], NULL, look_at_ss, &empty[i]) == 0);
+  long sum = 0;
+  for (int i = 0; i < kThreads; ++i) {
+    pthread_join(threads[i], NULL);
+    sum += empty[i];
+  }
+  VALUE(sum);
 }

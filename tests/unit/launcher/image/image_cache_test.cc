@@ -49,6 +49,22 @@ std::size_t count_of(const std::string& directory, const std::string& suffix) {
   return count;
 }
 
+// What a device shows as memory has a size that is a power of two; the rest is a hole.
+TEST(ImageCache, AnImageForMemoryGoesOnAsAHole) {
+  test::TemporaryDirectory place;
+  const ImageCache cache = ImageCache::open_at(place.path() + "/c").value();
+  const std::string disk = cache.image_of(small_plan(), "x", FileTimes::kZero).value();
+  const std::string memory =
+      cache.image_of(small_plan(), "x", FileTimes::kZero, Compression::kNone, Extent::kMemory).value();
+  EXPECT_NE(disk, memory);
+  EXPECT_EQ(fs::file_size(memory), std::uintmax_t{2} << 20);
+  EXPECT_EQ(content(memory).substr(0, fs::file_size(disk)), content(disk));
+  EXPECT_EQ(content(memory).find_first_not_of('\0', fs::file_size(disk)), std::string::npos);
+  struct stat status {};
+  ASSERT_EQ(0, ::stat(memory.c_str(), &status));
+  EXPECT_LT(status.st_blocks * 512, 1 << 20);
+}
+
 TEST(ImageCache, BuildsOnceAndToTheByte) {
   test::TemporaryDirectory one, two;
   const Result<std::string> first = ImageCache::open_at(one.path() + "/c")

@@ -9,7 +9,8 @@
 // sources: launcher/image/application_image.cc launcher/image/image_cache.cc
 // sources: launcher/image/materialise.cc launcher/image/runtime_image.cc
 // sources: launcher/image/tree_plan.cc launcher/jar/class_path.cc launcher/jar/jar_manifest.cc
-// sources: launcher/jar/zip_reader.cc launcher/jdk/jdk.cc launcher/qemu/accelerator_probe.cc
+// sources: launcher/jar/zip_reader.cc launcher/jdk/jdk.cc launcher/qemu/accelerator_probe.cc launcher/qemu/device_probe.cc
+// sources: launcher/image/kept_result.cc
 // sources: launcher/qemu/kvm_speed.cc launcher/qemu/monitor.cc launcher/qemu/qemu_command.cc
 // sources: launcher/support/process_statistics.cc
 // sources: launcher/qemu/qemu_process.cc launcher/run/run_command.cc launcher/run/target.cc
