@@ -10,6 +10,7 @@
 #include "guest/memory_plan.h"
 #include "image/image_cache.h"
 #include "jdk/jdk.h"
+#include "qemu/device_probe.h"
 #include "qemu/kvm_speed.h"
 #include "qemu/qemu_version.h"
 #include "run/kernel_file.h"
@@ -137,11 +138,21 @@ Finding cache() {
           opened.value().directory() + ", " + std::to_string(bytes >> 20) + " MiB"};
 }
 
+Finding shared_images() {
+  const std::string qemu = find_program("qemu-system-x86_64");
+  const Result<ImageCache> opened = ImageCache::open();
+  const bool is_there = opened && !qemu.empty() && offers_memory_layers(opened.value(), qemu);
+  return {is_there ? State::kGood : State::kOptional, "ivshmem",
+          is_there ? "VMs share the memory of their images"
+                   : "this QEMU was built without it; each VM reads its images into its own memory"};
+}
+
 std::vector<Finding> examine() {
   return {kernel(),
           qemu(),
           kvm(),
           fetching(),
+          shared_images(),
           {State::kGood, "memory",
            std::to_string(default_memory(host_memory_mib()).mib) +
                " MiB for a VM unless -m says otherwise"},
