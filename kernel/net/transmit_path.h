@@ -34,6 +34,8 @@ class TransmitPath {
   TransmitPath& operator=(const TransmitPath&) = delete;
 
   bool leaves_checksums_to_device() const { return capabilities_.checksum; }
+  // As netif.segmentation: for which IP versions a TCP packet may be longer than the MTU.
+  std::uint8_t segmentation() const;
 
   // Takes references of its own to the packet's buffers. kENOMEM: dropped.
   Result<void> send(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet) REQUIRES(net_core_lock());

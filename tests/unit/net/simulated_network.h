@@ -49,8 +49,9 @@ class Device final : public NetDevice {
 
   void deliver(const Frame& frame);
 
-  // Of all devices, before there are any. The other end gets what was not cut, as from a device with large receive.
+  // Of all devices, before there are any.
   static inline bool offers_segmentation = false;
+  bool cuts = false;           // else the other end gets what was not cut, as from a device with large receive
   std::size_t most_pieces = 0;  // of a frame so far
   bool stalled = false;        // frames stay in the ring unread
   std::size_t ring_size = 256;
@@ -62,6 +63,7 @@ class Device final : public NetDevice {
  private:
   struct Entry {
     std::vector<PhysSegment> segments;
+    NetOffload offload;
     void (*done)(void*);
     void* context;
   };
@@ -79,6 +81,8 @@ class Network {
 
   // A link without faults and history, and a clock that goes on.
   void reset(const LinkSettings& settings, std::uint32_t seed);
+  // Whether TCP may give the devices segments of many packets, which they cut up. They offer it.
+  void let_devices_cut(bool they_may);
   Device& device(std::size_t index) { return devices_[index]; }
   LinkSettings settings;
   // Asked for every frame that is sent: true drops it. After the random losses.
