@@ -227,7 +227,8 @@ void check_sums() {
   for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
     std::uint32_t flight = 0, sacked = 0, segments = 0;
     for (const tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
-      ++segments;
+      segments += tcp_packets(pcb, segment);
+      require(pbuf_clen(segment->p) != 0 && segment->p->tot_len >= segment->len);
       require((segment->next == nullptr) == (segment == pcb->unacked_last));
       if ((segment->recovery & segment_mark::kSacked) != 0) sacked += segment_size(*segment);
       else if ((segment->recovery & segment_mark::kLost) == 0) flight += segment_size(*segment);
@@ -279,7 +280,7 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
 void act(std::uint8_t what) {
   const NetCoreGuard core;
   tcp_pcb* pcb = connections.empty() ? nullptr : connections[what / 8 % connections.size()];
-  static char text[4000];
+  static char text[60'000];
   switch (what % 8) {
     case 0:
       reading = !reading;
@@ -289,8 +290,9 @@ void act(std::uint8_t what) {
       unread.clear();
       break;
     case 2:
-      if (pcb != nullptr) (void)tcp_write(pcb, text, sizeof(text), TCP_WRITE_FLAG_COPY);
-      if (pcb != nullptr) tcp_output(pcb);
+      if (pcb == nullptr) break;
+      (void)tcp_write(pcb, text, (what & 0x80) != 0 ? sizeof(text) : 4000, (what & 0x40) != 0 ? TCP_WRITE_FLAG_COPY : 0);
+      tcp_output(pcb);
       break;
     case 3:
       if (pcb != nullptr) (void)tcp_shutdown(pcb, 0, 1);
