@@ -14,6 +14,8 @@
 #include "net/lwip_port/timers.h"
 #include "time/clock.h"
 
+#include "lwip/prot/tcp.h"
+
 extern "C" std::uint32_t mokapot_tcp_receive_window, mokapot_tcp_send_buffer;
 
 namespace mokapot::simulated {
@@ -198,6 +200,8 @@ void Network::let_devices_cut(bool they_may) {
 void Network::take_sent(std::size_t from, Frame frame) {
   ++frames_sent[from];
   if (look) look(from, frame);
+  // RFC 9293, 3.10.7.4: a receiver drops what acknowledges nothing. lwIP takes it.
+  if (const Segment segment = segment_of(frame); segment.payload > 0 && (segment.flags & (TCP_ACK | TCP_SYN)) == 0) return;
   const auto chance = [this](double probability) {
     return probability > 0 && std::uniform_real_distribution<double>(0, 1)(random_) < probability;
   };
