@@ -17,10 +17,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "net/ethernet_interface.h"
 #include "net/simulated_network.h"
 #include "net/tcp_congestion.h"
+#include "net/tcp_sums.h"
 #include "time/clock.h"
 
 #include "lwip/etharp.h"
@@ -28,6 +30,7 @@
 namespace mokapot {
 namespace {
 
+using simulated::check_sums;
 using simulated::Connection;
 using simulated::Frame;
 using simulated::Network;
@@ -387,6 +390,41 @@ TEST_F(TcpLargeSegment, ReportsOfPartsOfPacketsMeanNothing) {
   }
   network.drop = nullptr;
   EXPECT_TRUE(arrives(kMebibyte + 100 * kPacket));
+}
+
+// Writes of all sizes, with and without Nagle's algorithm, over a link that does everything wrong.
+TEST_F(TcpLargeSegment, EverythingAtOnceArrivesWhole) {
+  std::mt19937 random(7);
+  for (int run = 0; run < 20; ++run) {
+    network.reset({.delay = Duration::microseconds(300 + random() % 3000), .bytes_per_second = 125'000'000}, random());
+    connection.reset();
+    connection = std::make_unique<Connection>(network);
+    ASSERT_TRUE(connection->open());
+    network.settings.loss = run % 3 == 0 ? 0.05 : 0;
+    network.settings.reordering = 0.2;
+    network.settings.reordering_delay = Duration::microseconds(200 + random() % 6000);
+    network.settings.duplication = run % 4 == 0 ? 0.1 : 0;
+    if (run % 2 != 0) {
+      const NetCoreGuard core;
+      tcp_nagle_enable(&client());
+    }
+    const std::uint32_t room = client().snd_buf;
+    connection->most_queued = 64 * 1024 + random() % 300'000;
+    std::size_t goal = 0;
+    for (int part = 0; part < 3; ++part) {
+      const std::size_t size = 1 + random() % 300'000;
+      connection->write(size);
+      goal += size;
+      ASSERT_TRUE(network.run(Duration::seconds(60), [&] {
+        check_sums(connection->client);
+        return HasFatalFailure() || connection->received == goal || connection->reset;
+      })) << "run " << run << ": " << connection->received << " of " << goal;
+      ASSERT_FALSE(HasFatalFailure() || connection->reset || connection->damaged);
+    }
+    ASSERT_TRUE(network.run(Duration::seconds(60), [&] { return client().unacked == nullptr; }));
+    EXPECT_EQ(client().snd_buf, room);
+    EXPECT_EQ(client().snd_queuelen, 0u);
+  }
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 
 #include "net/simulated_network.h"
 #include "net/tcp_congestion.h"
+#include "net/tcp_sums.h"
 #include "time/clock.h"
 
 namespace mokapot {
@@ -30,6 +31,7 @@ using simulated::Connection;
 using simulated::Frame;
 using simulated::LinkSettings;
 using simulated::Network;
+using simulated::check_sums;
 using simulated::segment_of;
 
 [[maybe_unused]] const bool kOffered = simulated::Device::offers_segmentation = true;
@@ -68,29 +70,6 @@ double mean_seconds(const LinkSettings& settings, std::size_t bytes = kBytes) {
   double sum = 0;
   for (std::uint32_t seed = 1; seed <= kRuns; ++seed) sum += seconds_for(settings, seed, bytes);
   return sum / kRuns;
-}
-
-// What the control block says of its segments is what they say.
-void check_sums(const tcp_pcb* pcb) {
-  if (pcb == nullptr) return;
-  std::uint32_t flight = 0, sacked = 0, segments = 0, waiting = 0;
-  for (const tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
-    using namespace segment_mark;
-    segments += tcp_packets(pcb, segment);
-    ASSERT_EQ(segment->next == nullptr, segment == pcb->unacked_last);
-    const std::uint8_t marks = segment->recovery;
-    if ((marks & kSacked) != 0) {
-      sacked += segment_size(*segment);
-      continue;
-    }
-    if ((marks & kLost) == 0) flight += segment_size(*segment);
-    if ((marks & kAgain) != 0) flight += segment_size(*segment);
-    if ((marks & (kLost | kAgain)) == kLost) waiting += tcp_packets(pcb, segment);
-  }
-  ASSERT_EQ(pcb->recovery.in_flight, flight);
-  ASSERT_EQ(pcb->recovery.sacked, sacked);
-  ASSERT_EQ(pcb->recovery.segments, segments);
-  ASSERT_EQ(pcb->recovery.waiting_segments, waiting);
 }
 
 // Replaces options of SYNs by padding, as a middlebox that does not know them does.
