@@ -2,6 +2,7 @@
 #include "net/stack.h"
 
 #include <atomic>
+#include <bit>
 
 #include "base/global.h"
 #include "net/ethernet_interface.h"
@@ -42,12 +43,19 @@ namespace {
 
 constinit PostedWork posted;
 
-// The end of what was done under the lock.
-void finish_batch() REQUIRES(net_core_lock()) {
+// The end of what was done under the lock. Which interfaces' devices are to be notified when it is free, one bit each.
+unsigned finish_batch() REQUIRES(net_core_lock()) {
   // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
   netif_poll_all();
   posted.run_all();
-  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
+  unsigned due = 0;
+  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i)
+    if (interface->flush()) due |= 1u << i;
+  return due;
+}
+
+void notify_devices(unsigned due) {
+  for (; due != 0; due &= due - 1) ethernet_interface(static_cast<std::size_t>(std::countr_zero(due)))->notify();
 }
 
 // Leaves it to the lock's holder, if there is one: it looks again when it has let go.
@@ -55,7 +63,7 @@ void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
   while (posted.newest.load(std::memory_order_seq_cst) != nullptr) {
     TryMutexGuard guard(net_core_lock());
     if (!guard.held()) return;
-    finish_batch();
+    notify_devices(finish_batch());
   }
 }
 
@@ -65,10 +73,23 @@ Mutex& net_core_lock() { return *core_lock; }
 
 NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) {}
 
-NetCoreGuard::~NetCoreGuard() { finish_batch(); }
+// From here on nobody shall take this CPU until the device has been told, since others rely on that.
+NetCoreGuard::~NetCoreGuard() {
+  end_.devices = finish_batch();
+  if (end_.devices == 0) return;
+  end_.stay.emplace();
+  end_.kicks.emplace();
+}
 
 // The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
-NetCoreGuard::Latecomers::~Latecomers() { serve_posted(); }
+NetCoreGuard::End::~End() {
+  if (devices != 0) {
+    kicks.reset();  // who waits for the lock goes on meanwhile
+    notify_devices(devices);
+    stay.reset();
+  }
+  serve_posted();
+}
 
 void run_after_batch(NetCoreWork& work) { posted.push(work); }
 

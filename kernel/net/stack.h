@@ -11,10 +11,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/annotations.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "sched/kick_batch.h"
 #include "sched/mutex.h"
 
 namespace mokapot {
@@ -48,11 +50,15 @@ class SCOPED_CAPABILITY NetCoreGuard {
   NetCoreGuard& operator=(const NetCoreGuard&) = delete;
 
  private:
-  // What was posted when the guard had looked already and had not yet let go.
-  struct Latecomers {
-    ~Latecomers();
+  // What is left to do when the lock is free: devices are notified, which takes long, and what was posted when the guard
+  // had looked already and had not yet let go is done.
+  struct End {
+    ~End();
+    unsigned devices = 0;
+    std::optional<PreemptGuard> stay;
+    std::optional<KickBatch> kicks;
   };
-  Latecomers latecomers_;  // before guard_, so that they are served after the lock is free
+  End end_;  // before guard_, so that it comes after
   MutexGuard guard_;
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "memory/frames.h"
 #include "memory/heap.h"
@@ -16,7 +17,6 @@
 namespace mokapot {
 namespace {
 
-constexpr std::size_t kQueue = 0;
 // Frames up to this size are copied whole: cheaper than a descriptor and a reference.
 constexpr std::size_t kSmallFrame = 256;
 
@@ -226,11 +226,9 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
   return submit(ethernet, NetOffload(), {pieces, count}, 1, kEthernetHeader + packet->tot_len);
 }
 
-void TransmitPath::flush() {
+bool TransmitPath::flush() {
   (void)flush_merged().ok();  // a frame that finds no memory is counted, and TCP sends it again
-  if (!kick_due_) return;
-  kick_due_ = false;
-  device_.kick(kQueue);
+  return std::exchange(kick_due_, false) && device_.publish(kQueue);
 }
 
 void TransmitPath::resume() {

@@ -74,7 +74,8 @@ class Device final : public NetDevice {
     pending_.push_back({packet.done, packet.context});
     return {};
   }
-  void kick(std::size_t) override {}
+  bool publish(std::size_t) override { return true; }
+  void notify(std::size_t) override {}
   void reclaim(std::size_t) override {
     for (; !pending_.empty(); pending_.pop_front()) pending_.front().done(pending_.front().context);
   }

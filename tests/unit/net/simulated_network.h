@@ -41,7 +41,8 @@ class Device final : public NetDevice {
   Capabilities capabilities() const override { return {true, offers_segmentation, offers_segmentation, 63}; }
   void attach(NetReceiver& receiver) override { receiver_ = &receiver; }
   Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
-  void kick(std::size_t) override { send(); }
+  bool publish(std::size_t) override { return true; }
+  void notify(std::size_t) override { send(); }
   void reclaim(std::size_t) override;
   std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) override;
   bool rearm(std::size_t) override { return received_.empty(); }
