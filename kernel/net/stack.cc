@@ -54,16 +54,13 @@ unsigned finish_batch() REQUIRES(net_core_lock()) {
   return due;
 }
 
-void notify_devices(unsigned due) {
-  for (; due != 0; due &= due - 1) ethernet_interface(static_cast<std::size_t>(std::countr_zero(due)))->notify();
-}
-
 // Leaves it to the lock's holder, if there is one: it looks again when it has let go.
 void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
   while (posted.newest.load(std::memory_order_seq_cst) != nullptr) {
+    DeviceNotification devices;
     TryMutexGuard guard(net_core_lock());
     if (!guard.held()) return;
-    notify_devices(finish_batch());
+    devices.begin(finish_batch());
   }
 }
 
@@ -73,23 +70,24 @@ Mutex& net_core_lock() { return *core_lock; }
 
 NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) {}
 
-// From here on nobody shall take this CPU until the device has been told, since others rely on that.
-NetCoreGuard::~NetCoreGuard() {
-  end_.devices = finish_batch();
-  if (end_.devices == 0) return;
-  end_.stay.emplace();
-  end_.kicks.emplace();
+void DeviceNotification::begin(unsigned devices) {
+  devices_ = devices;
+  if (devices == 0) return;
+  stay_.emplace();
+  kicks_.emplace();
 }
 
-// The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
-NetCoreGuard::End::~End() {
-  if (devices != 0) {
-    kicks.reset();  // who waits for the lock goes on meanwhile
-    notify_devices(devices);
-    stay.reset();
-  }
-  serve_posted();
+DeviceNotification::~DeviceNotification() {
+  if (devices_ == 0) return;
+  kicks_.reset();  // who waits for the lock goes on meanwhile
+  for (; devices_ != 0; devices_ &= devices_ - 1)
+    ethernet_interface(static_cast<std::size_t>(std::countr_zero(devices_)))->notify();
 }
+
+NetCoreGuard::~NetCoreGuard() { devices_.begin(finish_batch()); }
+
+// The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
+NetCoreGuard::Latecomers::~Latecomers() { serve_posted(); }
 
 void run_after_batch(NetCoreWork& work) { posted.push(work); }
 

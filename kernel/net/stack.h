@@ -42,6 +42,22 @@ void run_in_net_core(NetCoreWork& work) EXCLUDES(net_core_lock());
 // For the holder itself: runs it when its batch is done.
 void run_after_batch(NetCoreWork& work) REQUIRES(net_core_lock());
 
+// Tells devices of what is in their rings once the core lock is free, since that takes long. From begin() on, with the
+// lock held, nobody else gets this CPU: others rely on the device's being told. Ends without the lock.
+class DeviceNotification {
+ public:
+  DeviceNotification() = default;
+  ~DeviceNotification();
+  DeviceNotification(const DeviceNotification&) = delete;
+  DeviceNotification& operator=(const DeviceNotification&) = delete;
+  void begin(unsigned devices);  // one bit for each interface
+
+ private:
+  unsigned devices_ = 0;
+  std::optional<PreemptGuard> stay_;
+  std::optional<KickBatch> kicks_;
+};
+
 class SCOPED_CAPABILITY NetCoreGuard {
  public:
   NetCoreGuard() ACQUIRE(net_core_lock());
@@ -50,15 +66,12 @@ class SCOPED_CAPABILITY NetCoreGuard {
   NetCoreGuard& operator=(const NetCoreGuard&) = delete;
 
  private:
-  // What is left to do when the lock is free: devices are notified, which takes long, and what was posted when the guard
-  // had looked already and had not yet let go is done.
-  struct End {
-    ~End();
-    unsigned devices = 0;
-    std::optional<PreemptGuard> stay;
-    std::optional<KickBatch> kicks;
+  // What was posted when the guard had looked already and had not yet let go.
+  struct Latecomers {
+    ~Latecomers();
   };
-  End end_;  // before guard_, so that it comes after
+  Latecomers latecomers_;        // before guard_, as the next, so that they come after: last,
+  DeviceNotification devices_;   // and first
   MutexGuard guard_;
 };
 

@@ -12,6 +12,7 @@
 #include "net/cited_buffer.h"
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
+#include "net/one_thread.h"
 #include "time/clock.h"
 
 #include "lwip/prot/tcp.h"
@@ -86,6 +87,11 @@ Result<void> Device::transmit(std::size_t, const NetTransmit& packet) {
   most_pieces = std::max(most_pieces, packet.segments.size());
   ring_.push_back({{packet.segments.begin(), packet.segments.end()}, packet.offload, packet.done, packet.context});
   return {};
+}
+
+void Device::notify(std::size_t) {
+  ASSERT(!holds_a_lock());  // it may take as long as it likes
+  send();
 }
 
 void Device::send() {

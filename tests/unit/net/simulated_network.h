@@ -42,7 +42,7 @@ class Device final : public NetDevice {
   void attach(NetReceiver& receiver) override { receiver_ = &receiver; }
   Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
   bool publish(std::size_t) override { return true; }
-  void notify(std::size_t) override { send(); }
+  void notify(std::size_t) override;
   void reclaim(std::size_t) override;
   std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) override;
   bool rearm(std::size_t) override { return received_.empty(); }
