@@ -155,12 +155,18 @@ err_t on_received(void*, tcp_pcb* pcb, pbuf* data, err_t) {
   return ERR_OK;
 }
 void on_error(void* pcb, err_t) { forget(static_cast<tcp_pcb*>(pcb)); }
+// A connection that both sides have closed is freed without an error: in TIME_WAIT a new SYN may do it.
+void on_freed(u8_t, void* pcb) { forget(static_cast<tcp_pcb*>(pcb)); }
+constexpr tcp_ext_arg_callbacks kExtension = {on_freed, nullptr};
+u8_t extension_id = 0;
 err_t on_accept(void*, tcp_pcb* pcb, err_t error) {
   if (error != ERR_OK || pcb == nullptr) return ERR_VAL;
   connections.push_back(pcb);
   tcp_arg(pcb, pcb);
   tcp_recv(pcb, on_received);
   tcp_err(pcb, on_error);
+  tcp_ext_arg_set(pcb, extension_id, pcb);
+  tcp_ext_arg_set_callbacks(pcb, extension_id, &kExtension);
   return ERR_OK;
 }
 void on_datagram(void*, udp_pcb* pcb, pbuf* data, const ip_addr_t* from, u16_t port) {
@@ -183,6 +189,7 @@ void set_up() {
     (void)interface->serve();
   }
   const NetCoreGuard core;
+  extension_id = tcp_ext_arg_alloc_id();
   // Sums of ICMP and IP headers would keep nearly every input out.
   for (std::size_t i = 0; i < std::size(devices); ++i) {
     netif& record = ethernet_interface(i)->record();
