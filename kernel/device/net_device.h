@@ -91,7 +91,13 @@ class NetDevice {
 
   // kENOBUFS: the queue is full; on_packets() reports when there is room again.
   virtual Result<void> transmit(std::size_t queue, const NetTransmit& packet) = 0;
-  virtual void kick(std::size_t queue) = 0;
+  // In two parts: publish() shows the device what was queued and is true if it is to be told by notify(), which may run
+  // beside anything else: it takes long, and no lock need be held so long.
+  virtual bool publish(std::size_t queue) = 0;
+  virtual void notify(std::size_t queue) = 0;
+  void kick(std::size_t queue) {
+    if (publish(queue)) notify(queue);
+  }
   virtual void reclaim(std::size_t queue) = 0;
 
   // Up to packets.size() packets, each the first piece of its chain; returns how many.

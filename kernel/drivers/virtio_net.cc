@@ -80,7 +80,8 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
 
   void attach(NetReceiver& receiver) override;
   Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
-  void kick(std::size_t queue) override;
+  bool publish(std::size_t queue) override { return pairs_[queue].transmit->publish(); }
+  void notify(std::size_t queue) override { pairs_[queue].transmit->notify(); }
   void reclaim(std::size_t queue) override;
   std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) override;
   bool rearm(std::size_t queue) override;
@@ -322,7 +323,6 @@ Result<void> VirtioNet::transmit(std::size_t queue, const NetTransmit& packet) {
   return queued;
 }
 
-void VirtioNet::kick(std::size_t queue) { pairs_[queue].transmit->kick(); }
 
 void VirtioNet::reclaim(std::size_t queue) {
   NetTransmitQueue& transmit = *pairs_[queue].transmit;

@@ -81,7 +81,7 @@ Result<void> NetTransmitQueue::transmit(const NetTransmit& packet) {
     Result<void> added = add_chain(packet);
     if (added.ok() || added.error() != Errno::kENOSPC) return added;
     // What waits for a kick would never make room.
-    kick();
+    if (publish()) notify();
     interrupts_on_ = true;
     waiting_.store(true, std::memory_order_release);
     if (queue_.rings.enable_interrupt()) {
@@ -92,10 +92,6 @@ Result<void> NetTransmitQueue::transmit(const NetTransmit& packet) {
     waiting_.store(false, std::memory_order_relaxed);
     reclaim();
   }
-}
-
-void NetTransmitQueue::kick() {
-  if (queue_.rings.publish()) transport_.notify(index_);
 }
 
 void NetTransmitQueue::reclaim() {

@@ -35,7 +35,8 @@ class NetTransmitQueue {
   // kENOBUFS: full; handle_interrupt() is going to say when to try again. kEINVAL: no segment, or
   // too many. kEIO: the device has broken the protocol.
   Result<void> transmit(const NetTransmit& packet);
-  void kick();
+  bool publish() { return queue_.rings.publish(); }
+  void notify() { transport_.notify(index_); }
   void reclaim();
   // The device has been reset: ends what it had.
   void abandon();

@@ -2,6 +2,7 @@
 #include "io/file.h"
 
 #include "io/record_lock.h"
+#include "sched/kick_batch.h"
 
 namespace mokapot {
 namespace {
@@ -40,6 +41,7 @@ void File::notify(PollEvents events) {
   // either is seen here or sees the change when it polls the file.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (watch_count_.load(std::memory_order_relaxed) == 0) return;
+  const KickBatch after_the_lock;
   IrqSpinGuard guard(watch_lock_);
   bool exclusive_served = false;
   for (FileWatch& watch : watches_) {

@@ -16,6 +16,18 @@ struct Citation {
 // Whose bytes tcp_write() is being given; core lock.
 constinit pbuf* owner_of_written = nullptr;
 
+void free_citation(pbuf* buffer);
+
+pbuf* cite(pbuf& owner, const void* bytes, u16_t size) {
+  auto* citation = new (std::nothrow) Citation{{}, &owner};
+  if (citation == nullptr) return nullptr;
+  citation->buffer.custom_free_function = &free_citation;
+  pbuf_ref(&owner);
+  // SAFETY: nobody writes to a buffer of this type, which says that the memory neither moves nor changes, so that devices
+  // may cite it, too.
+  return pbuf_alloced_custom(PBUF_RAW, size, PBUF_ROM, &citation->buffer, const_cast<void*>(bytes), size);
+}
+
 void free_citation(pbuf* buffer) {
   // SAFETY: the buffer is the first member of a Citation.
   const std::unique_ptr<Citation> citation(reinterpret_cast<Citation*>(buffer));
@@ -49,10 +61,11 @@ extern "C" pbuf* mokapot_tcp_cite(const void* bytes, u16_t size) NO_THREAD_SAFET
     if (buffer != nullptr) buffer->payload = const_cast<void*>(bytes);
     return buffer;
   }
-  auto* citation = new (std::nothrow) Citation{{}, owner_of_written};
-  if (citation == nullptr) return nullptr;
-  citation->buffer.custom_free_function = &free_citation;
-  pbuf_ref(owner_of_written);
-  // SAFETY: as above. The type says that the memory neither moves nor changes, so that devices may cite it, too.
-  return pbuf_alloced_custom(PBUF_RAW, size, PBUF_ROM, &citation->buffer, const_cast<void*>(bytes), size);
+  return cite(*owner_of_written, bytes, size);
+}
+
+extern "C" pbuf* mokapot_tcp_cite_rest(pbuf* buffer, u16_t offset) {
+  // SAFETY: only references to the owner are counted.
+  pbuf& owner = const_cast<pbuf&>(owner_of(*buffer));
+  return cite(owner, static_cast<const std::byte*>(buffer->payload) + offset, static_cast<u16_t>(buffer->len - offset));
 }

@@ -71,6 +71,7 @@ err_t EthernetInterface::initialise(netif* record) {
   u16_t sums = NETIF_CHECKSUM_ENABLE_ALL;
   if (interface.transmit_.leaves_checksums_to_device()) sums &= static_cast<u16_t>(~NETIF_CHECKSUM_GEN_TCP);
   record->chksum_flags = sums;
+  record->segmentation = interface.transmit_.segmentation();
   return ERR_OK;
 }
 
@@ -188,12 +189,14 @@ bool EthernetInterface::continue_segments(tcp_seg& segment, const tcp_pcb& pcb) 
   }
   if (!transmit_.continue_segments(segment.p, std::as_bytes(std::span(addresses, 2 * words)))) return false;
   // What IP would have done: the device numbers IPv4 packets on from the first one.
+  const u16_t size = segment.p->segment_size;
+  const auto packets = static_cast<u16_t>(size != 0 ? (segment.len + size - 1) / size : 1);
   pbuf_add_header(segment.p, ipv6 ? IP6_HLEN : IP_HLEN);
   if (ipv6) {
     IP6_STATS_INC(ip6.xmit);
     return true;
   }
-  (void)ip4_take_id();
+  ip4_take_ids(packets);
   MIB2_STATS_INC(mib2.ipoutrequests);
   IP_STATS_INC(ip.xmit);
   return true;

@@ -31,7 +31,9 @@ class EthernetInterface final : public NetReceiver {
   // What the interrupt noted: up to a batch of packets from each queue that has some, and a change of the link.
   // True if there is more to do at once. Network thread.
   bool serve() EXCLUDES(net_core_lock());
-  void flush() REQUIRES(net_core_lock()) { transmit_.flush(); }
+  [[nodiscard]] bool flush() REQUIRES(net_core_lock()) { return transmit_.flush(); }
+  // Tells the device, as flush() has asked for. No lock.
+  void notify() NO_THREAD_SAFETY_ANALYSIS { transmit_.notify(); }
   // Buffers of packets that have been sent are let go of at the latest here, since TCP waits for them.
   void reclaim() REQUIRES(net_core_lock());
 

@@ -87,16 +87,19 @@ void SegmentMerge::begin(std::span<const std::byte> headers, const TcpPacket& pa
   std::memcpy(headers_, headers.data(), headers.size());
   packet_ = packet;
   const std::byte* tcp = ip() + packet.ip_header;
-  total_payload_ = last_payload_ = packet.payload;
+  total_payload_ = packet.payload;
+  last_payload_ = packet.last_payload();
   next_sequence_ = load32(tcp + kTcpSequence) + packet.payload;
-  segments_ = 1;
+  segments_ = packet.segments();
   last_flags_ = byte_at(tcp + kTcpFlags) & (kPsh | kFin);
 }
 
 bool SegmentMerge::comes_next(const std::byte* tcp, const TcpPacket& packet) const {
   if (packet.ipv6 != packet_.ipv6 || packet.headers() != packet_.headers() || packet.payload == 0) return false;
   // A segment smaller than the first was the last; nothing follows the end of the stream.
-  if (last_payload_ != packet_.payload || packet.payload > packet_.payload || (last_flags_ & kFin) != 0) return false;
+  const std::uint32_t size = packet_.first_payload();
+  if (last_payload_ != size || packet.first_payload() > size || (last_flags_ & kFin) != 0) return false;
+  if (packet.cut != 0 && packet.cut != size) return false;
   if (packet_.headers() + total_payload_ + packet.payload > kMaxPacket) return false;
   const std::byte* first_tcp = ip() + packet_.ip_header;
   if (!same_tcp(first_tcp, tcp, packet_.tcp_header) || load32(tcp + kTcpSequence) != next_sequence_) return false;
@@ -123,10 +126,10 @@ void SegmentMerge::append(std::span<const std::byte> headers, const TcpPacket& p
 }
 
 void SegmentMerge::append_segment(std::span<const std::byte> tcp, const TcpPacket& packet) {
-  last_payload_ = packet.payload;
+  last_payload_ = packet.last_payload();
   total_payload_ += packet.payload;
   next_sequence_ += packet.payload;
-  ++segments_;
+  segments_ += packet.segments();
   last_flags_ |= byte_at(&tcp[kTcpFlags]) & (kPsh | kFin);
 }
 
@@ -139,7 +142,7 @@ NetOffload SegmentMerge::finish() {
   offload.checksum_offset = kTcpChecksum;
   if (segments_ > 1) {
     offload.segmentation = packet_.ipv6 ? NetOffload::Segmentation::kTcp6 : NetOffload::Segmentation::kTcp4;
-    offload.segment_size = static_cast<std::uint16_t>(packet_.payload);
+    offload.segment_size = static_cast<std::uint16_t>(packet_.first_payload());
     offload.header_length = static_cast<std::uint16_t>(kEthernetHeader + packet_.headers());
     tcp[kTcpFlags] |= std::byte{last_flags_};
     if (packet_.ipv6) {

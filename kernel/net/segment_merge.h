@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // TCP segments that follow each other, merged into one packet which the device cuts up again (segmentation
-// offload). Pure functions over the packets' headers; whoever uses it keeps the payloads. No locks, any context.
+// offload). Some are for the device to cut up from the start, and then are as many. Pure functions over the packets' headers; whoever uses it keeps the payloads. No locks, any context.
 //
 // Segments may be merged where the device would make the same ones again: one connection, consecutive sequence
 // numbers, all but the last of one size, and headers that differ only in what the device counts on. PSH and FIN
@@ -24,6 +24,10 @@ struct TcpPacket {
   bool ipv6 = false;
   std::uint16_t ip_header = 0, tcp_header = 0;
   std::uint32_t payload = 0;
+  std::uint16_t cut = 0;  // the payload of each segment that the device is to make of it; 0: it is one
+  std::uint32_t first_payload() const { return cut != 0 ? cut : payload; }
+  std::uint32_t last_payload() const { return cut != 0 ? (payload - 1) % cut + 1 : payload; }
+  std::size_t segments() const { return cut != 0 ? (payload + cut - 1) / cut : 1; }
   std::uint16_t headers() const { return static_cast<std::uint16_t>(ip_header + tcp_header); }
 };
 // `start`: the packet's first bytes, from its IP header on; `size`: of the whole packet.
@@ -58,7 +62,7 @@ class SegmentMerge {
   const std::byte* ip() const { return headers_ + kEthernetHeader; }
 
   alignas(4) std::byte headers_[kMaxHeaders];
-  TcpPacket packet_;                  // the first segment
+  TcpPacket packet_;                  // the first segment, or what is to be cut into the first ones
   std::uint32_t total_payload_ = 0, last_payload_ = 0, next_sequence_ = 0;
   std::size_t segments_ = 0;
   std::uint8_t last_flags_ = 0;       // PSH and FIN seen so far

@@ -2,6 +2,7 @@
 #include "net/stack.h"
 
 #include <atomic>
+#include <bit>
 
 #include "base/global.h"
 #include "net/ethernet_interface.h"
@@ -42,20 +43,24 @@ namespace {
 
 constinit PostedWork posted;
 
-// The end of what was done under the lock.
-void finish_batch() REQUIRES(net_core_lock()) {
+// The end of what was done under the lock. Which interfaces' devices are to be notified when it is free, one bit each.
+unsigned finish_batch() REQUIRES(net_core_lock()) {
   // Loopback first: what its packets give rise to may go out to a device, and the other way round it cannot be.
   netif_poll_all();
   posted.run_all();
-  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) interface->flush();
+  unsigned due = 0;
+  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i)
+    if (interface->flush()) due |= 1u << i;
+  return due;
 }
 
 // Leaves it to the lock's holder, if there is one: it looks again when it has let go.
 void serve_posted() NO_THREAD_SAFETY_ANALYSIS {
   while (posted.newest.load(std::memory_order_seq_cst) != nullptr) {
+    DeviceNotification devices;
     TryMutexGuard guard(net_core_lock());
     if (!guard.held()) return;
-    finish_batch();
+    devices.begin(finish_batch());
   }
 }
 
@@ -65,7 +70,21 @@ Mutex& net_core_lock() { return *core_lock; }
 
 NetCoreGuard::NetCoreGuard() : guard_(net_core_lock()) {}
 
-NetCoreGuard::~NetCoreGuard() { finish_batch(); }
+void DeviceNotification::begin(unsigned devices) {
+  devices_ = devices;
+  if (devices == 0) return;
+  stay_.emplace();
+  kicks_.emplace();
+}
+
+DeviceNotification::~DeviceNotification() {
+  if (devices_ == 0) return;
+  kicks_.reset();  // who waits for the lock goes on meanwhile
+  for (; devices_ != 0; devices_ &= devices_ - 1)
+    ethernet_interface(static_cast<std::size_t>(std::countr_zero(devices_)))->notify();
+}
+
+NetCoreGuard::~NetCoreGuard() { devices_.begin(finish_batch()); }
 
 // The mutex's release has a barrier between its store and its look for waiters, which comes before this look.
 NetCoreGuard::Latecomers::~Latecomers() { serve_posted(); }

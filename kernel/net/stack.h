@@ -11,10 +11,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/annotations.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "sched/kick_batch.h"
 #include "sched/mutex.h"
 
 namespace mokapot {
@@ -40,6 +42,22 @@ void run_in_net_core(NetCoreWork& work) EXCLUDES(net_core_lock());
 // For the holder itself: runs it when its batch is done.
 void run_after_batch(NetCoreWork& work) REQUIRES(net_core_lock());
 
+// Tells devices of what is in their rings once the core lock is free, since that takes long. From begin() on, with the
+// lock held, nobody else gets this CPU: others rely on the device's being told. Ends without the lock.
+class DeviceNotification {
+ public:
+  DeviceNotification() = default;
+  ~DeviceNotification();
+  DeviceNotification(const DeviceNotification&) = delete;
+  DeviceNotification& operator=(const DeviceNotification&) = delete;
+  void begin(unsigned devices);  // one bit for each interface
+
+ private:
+  unsigned devices_ = 0;
+  std::optional<PreemptGuard> stay_;
+  std::optional<KickBatch> kicks_;
+};
+
 class SCOPED_CAPABILITY NetCoreGuard {
  public:
   NetCoreGuard() ACQUIRE(net_core_lock());
@@ -52,7 +70,8 @@ class SCOPED_CAPABILITY NetCoreGuard {
   struct Latecomers {
     ~Latecomers();
   };
-  Latecomers latecomers_;  // before guard_, so that they are served after the lock is free
+  Latecomers latecomers_;        // before guard_, as the next, so that they come after: last,
+  DeviceNotification devices_;   // and first
   MutexGuard guard_;
 };
 

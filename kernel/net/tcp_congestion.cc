@@ -107,10 +107,10 @@ bool undo_mistake(tcp_pcb& pcb) {
   return true;
 }
 
-void note_sent_again(tcp_pcb& pcb, std::uint32_t bytes) {
+void note_sent_again(tcp_pcb& pcb, std::uint32_t bytes, std::uint32_t packets) {
   mokapot_tcp_recovery& state = pcb.recovery;
-  ++state.total_retransmitted;
-  ++state.data_segments_out;
+  state.total_retransmitted += packets;
+  state.data_segments_out += packets;
   state.bytes_sent += bytes;
   state.bytes_retransmitted += bytes;
   if (recovery_state(pcb) == TcpRecoveryState::kRecovery) state.loss_sent += bytes;

@@ -29,7 +29,7 @@ void end_episode(tcp_pcb& pcb) REQUIRES(net_core_lock());
 // For an acknowledgement that moved, before end_episode(). True: the episode is over.
 bool undo_mistake(tcp_pcb& pcb) REQUIRES(net_core_lock());
 // A segment was sent again.
-void note_sent_again(tcp_pcb& pcb, std::uint32_t bytes) REQUIRES(net_core_lock());
+void note_sent_again(tcp_pcb& pcb, std::uint32_t bytes, std::uint32_t packets) REQUIRES(net_core_lock());
 // A probe repaired a loss that nobody else noticed.
 void reduce_window(tcp_pcb& pcb) REQUIRES(net_core_lock());
 // After each acknowledgement, once the losses are known.

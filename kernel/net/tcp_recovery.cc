@@ -32,6 +32,11 @@ void clear(tcp_pcb& pcb, std::uint8_t flag) { pcb.recovery.flags &= static_cast<
 
 bool opening(const tcp_pcb& pcb) { return pcb.state == SYN_SENT || pcb.state == SYN_RCVD; }
 
+// From the segment's beginning on, of which a probe of the window may have been acknowledged.
+std::int64_t room_of_peer(const tcp_pcb& pcb, const tcp_seg& segment) {
+  return std::int64_t{pcb.snd_wnd} - static_cast<std::int32_t>(segment_begin(segment) - pcb.lastack);
+}
+
 void note_round_trip(mokapot_tcp_recovery& state, std::uint32_t sample) {
   if (state.round_trip == 0) {
     state.round_trip = state.least_round_trip = sample;
@@ -78,6 +83,17 @@ void set_timer(tcp_pcb& pcb, Instant time, TcpTimerWheel::Move move) REQUIRES(ne
 
 // --- Timers -------------------------------------------------------------------------------------------
 
+// The segment, of which as much as may go out at once stays in it. False: not now.
+bool send_again(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t now) REQUIRES(net_core_lock()) {
+  const std::uint32_t most = tcp_output_limit(&pcb, &segment);
+  if (most < segment.len && !split_segment(pcb, segment, most)) return false;
+  if (tcp_send_again(&pcb, &segment) != ERR_OK) return false;
+  segment.sent = now;
+  mark_segment(pcb, segment, static_cast<std::uint8_t>(segment.recovery | kAgain | kEverAgain));
+  note_sent_again(pcb, segment_size(segment), tcp_packets(&pcb, &segment));
+  return true;
+}
+
 void send_probe(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
   mokapot_tcp_recovery& state = pcb.recovery;
   set(pcb, kProbed);
@@ -85,18 +101,16 @@ void send_probe(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
   state.timeout_base = now;
   const std::uint32_t before = state.segments, window = pcb.cwnd;
   if (pcb.unsent != nullptr) {  // something new, if the receiver has room
-    pcb.cwnd = std::max(window, bytes_in_flight(pcb) + segment_size(*pcb.unsent));
+    pcb.cwnd = std::max(window, bytes_in_flight(pcb) + tcp_packet_payload(&pcb, pcb.unsent));
     tcp_output(&pcb);
     pcb.cwnd = window;
   }
   if (state.segments == before) {
-    tcp_seg& last = *pcb.unacked_last;
-    if (tcp_send_again(&pcb, &last) == ERR_OK) {
-      last.sent = now;
-      mark_segment(pcb, last, static_cast<std::uint8_t>(last.recovery | kAgain | kEverAgain));
-      note_sent_again(pcb, segment_size(last));
-      set(pcb, kProbeWasCopy);
-    }
+    // The last packet.
+    const std::uint32_t packet = tcp_packet_payload(&pcb, pcb.unacked_last);
+    if (pcb.unacked_last->len > packet)
+      (void)split_segment(pcb, *pcb.unacked_last, (pcb.unacked_last->len - 1) / packet * packet);
+    if (send_again(pcb, *pcb.unacked_last, now)) set(pcb, kProbeWasCopy);
   }
   state.probe_end = pcb.snd_nxt;
 }
@@ -162,11 +176,12 @@ void find_losses(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
     if (state.sacked != 0 || state.retransmitted_segments != 0 || state.state != 0) detect_losses(pcb, now);
     return;
   }
-  // RFC 6582: the third duplicate, and then each acknowledgement that leaves something, speak of the first segment.
+  // RFC 6582: the third duplicate, and then each acknowledgement that leaves something, speak of the first packet.
   tcp_seg& first = *pcb.unacked;
   const bool third = recovery_state(pcb) == TcpRecoveryState::kOpen && state.duplicates >= kDuplicateThreshold;
   const bool partial = recovery_state(pcb) == TcpRecoveryState::kRecovery && state.acknowledged != 0;
   if ((third || partial) && (first.recovery & (kLost | kAgain)) == 0) {
+    isolate_first_packet(pcb, first);
     mark_segment(pcb, first, static_cast<std::uint8_t>(first.recovery | kLost));
     ++state.total_lost;
   }
@@ -205,14 +220,16 @@ void mokapot_tcp_sent(tcp_pcb* pcb, tcp_seg* segment) NO_THREAD_SAFETY_ANALYSIS 
   segment->sent = microseconds(time);
   segment->recovery = 0;
   clear(*pcb, kNotSent);
-  if (state.segments++ == 0) {
+  const std::uint32_t packets = tcp_packets(pcb, segment);
+  if (state.segments == 0) {
     state.highest_delivered = pcb->lastack;
     state.newest_trip = 0;
     state.timeout_base = state.progress = segment->sent;
   }
+  state.segments += packets;
   state.in_flight += segment_size(*segment);
   state.bytes_sent += segment->len;
-  if (segment->len != 0) ++state.data_segments_out;
+  if (segment->len != 0) state.data_segments_out += packets;
   state.probe_base = state.last_sent = segment->sent;
   if (recovery_state(*pcb) == TcpRecoveryState::kRecovery) state.loss_sent += segment_size(*segment);
   if (state.timer_link == nullptr) set_timer(*pcb, time, TcpTimerWheel::Move::kNo);
@@ -235,29 +252,36 @@ void mokapot_tcp_retransmit(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {
   if (state.waiting_segments == 0) return;
   for (tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
     if ((segment->recovery & (kSacked | kLost | kAgain)) != kLost) continue;
-    const std::uint32_t flight = bytes_in_flight(*pcb), size = segment_size(*segment);
-    if (flight != 0 && flight + size > pcb->cwnd) break;
-    // A window that has shrunk meanwhile; the first segment asks whether that is so.
-    if (segment != pcb->unacked && segment_end(*segment) - pcb->lastack > pcb->snd_wnd) break;
-    if (tcp_send_again(pcb, segment) != ERR_OK) break;  // the time-out tries again
-    segment->sent = time;
-    mark_segment(*pcb, *segment, static_cast<std::uint8_t>(segment->recovery | kAgain | kEverAgain));
-    note_sent_again(*pcb, size);
+    // The first packet is sent whatever the windows say of it: if nothing is on its way, and if the receiver's window
+    // has shrunk meanwhile, since its acknowledgement says whether that is so.
+    const std::uint32_t flight = bytes_in_flight(*pcb), packet = tcp_packet_payload(pcb, segment);
+    const std::int64_t window = flight == 0 ? std::max(pcb->cwnd, packet) : std::int64_t{pcb->cwnd} - flight;
+    std::int64_t peer = room_of_peer(*pcb, *segment);
+    if (segment == pcb->unacked) peer = std::max<std::int64_t>(peer, packet);
+    const std::int64_t most = std::min(window, peer);
+    if (most < segment->len) {
+      if (most < packet || !split_segment(*pcb, *segment, static_cast<std::uint32_t>(most / packet * packet))) break;
+    }
+    if (!send_again(*pcb, *segment, time)) break;  // the time-out tries again
     if (segment == pcb->unacked) state.timeout_base = time;
   }
 }
 
-int mokapot_tcp_may_send(tcp_pcb* pcb, const tcp_seg* segment) NO_THREAD_SAFETY_ANALYSIS {
-  if (segment_begin(*segment) - pcb->lastack + segment->len > pcb->snd_wnd) return 0;
-  if (pcb->recovery.segments == 0) return 1;
-  if (opening(*pcb)) return 0;
+int mokapot_tcp_may_send(tcp_pcb* pcb, const tcp_seg* segment, std::uint16_t* payload) NO_THREAD_SAFETY_ANALYSIS {
+  const std::uint32_t packet = tcp_packet_payload(pcb, segment), least = std::min<std::uint32_t>(segment->len, packet);
+  const std::int64_t peer = room_of_peer(*pcb, *segment);
+  if (peer < least) return 0;
+  if (pcb->recovery.segments != 0 && opening(*pcb)) return 0;
   const std::uint32_t flight = bytes_in_flight(*pcb);
-  if (flight == 0 || flight + segment->len <= pcb->cwnd) return 1;
-  set(*pcb, kWindowLimited);
-  return 0;
+  const std::int64_t window = flight == 0 ? std::max(pcb->cwnd, least) : std::int64_t{pcb->cwnd} - flight;
+  if (window < std::min<std::int64_t>(segment->len, peer)) set(*pcb, kWindowLimited);
+  if (window < least) return 0;
+  const std::int64_t most = std::min(window, peer);
+  *payload = most >= segment->len ? segment->len : static_cast<std::uint16_t>(most / packet * packet);
+  return 1;
 }
 
-void mokapot_tcp_ack(tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const tcp_sack_range* blocks,
+std::uint32_t mokapot_tcp_ack(tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const tcp_sack_range* blocks,
                      uint8_t count, uint32_t echo) NO_THREAD_SAFETY_ANALYSIS {
   mokapot_tcp_recovery& state = pcb->recovery;
   const std::uint32_t time = microseconds(now());
@@ -269,14 +293,15 @@ void mokapot_tcp_ack(tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const t
   state.bytes_acknowledged += state.acknowledged;
   ++state.segments_in;
   state.last_acknowledgement = time;
-  if (state.acknowledged != 0) note_acknowledged(*pcb, acknowledged, time);
+  const std::uint32_t taken = state.acknowledged != 0 ? note_acknowledged(*pcb, acknowledged, time) : 0;
   if ((pcb->flags & TF_SACK) != 0) note_blocks(*pcb, acknowledged, blocks, count, time);
-  if (!duplicate) return;
+  if (!duplicate) return taken;
   set(*pcb, kDuplicateAck);
-  if ((pcb->flags & TF_SACK) != 0 || state.segments == 0) return;
+  if ((pcb->flags & TF_SACK) != 0 || state.segments == 0) return taken;
   if (state.duplicates < UINT8_MAX) ++state.duplicates;
   state.guessed = std::min(state.guessed + pcb->mss, state.in_flight);
   state.delivered += pcb->mss;
+  return taken;
 }
 
 void mokapot_tcp_acked(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {

@@ -2,6 +2,7 @@
 #include "net/tcp_scoreboard.h"
 
 #include <algorithm>
+#include <span>
 
 #include "lwip/sys.h"
 
@@ -25,33 +26,42 @@ bool sent_later(std::uint32_t sent, std::uint32_t end, std::uint32_t than, std::
 }
 
 // Adds or takes away what a segment with these marks counts.
-void count(mokapot_tcp_recovery& state, const tcp_seg& segment, std::uint8_t marks, std::uint32_t one) {
+void count(tcp_pcb& pcb, const tcp_seg& segment, std::uint8_t marks, std::uint32_t one) {
+  mokapot_tcp_recovery& state = pcb.recovery;
+  const std::uint32_t packets = tcp_packets(&pcb, &segment) * one;
   state.in_flight += in_flight(segment, marks) * one;
   if ((marks & kSacked) != 0) {
     state.sacked += segment_size(segment) * one;
-    state.sacked_segments += one;
+    state.sacked_segments += packets;
     return;
   }
-  if ((marks & kLost) != 0) state.lost_segments += one;
-  if ((marks & kAgain) != 0) state.retransmitted_segments += one;
-  if ((marks & (kLost | kAgain)) == kLost) state.waiting_segments += one;
+  if ((marks & kLost) != 0) state.lost_segments += packets;
+  if ((marks & kAgain) != 0) state.retransmitted_segments += packets;
+  if ((marks & (kLost | kAgain)) == kLost) state.waiting_segments += packets;
 }
 constexpr std::uint32_t kPlus = 1, kMinus = 0xffffffff;
+// And what it counts among the outstanding ones.
+void enter(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t one) {
+  count(pcb, segment, segment.recovery, one);
+  pcb.recovery.segments += tcp_packets(&pcb, &segment) * one;
+}
 
 // Of a segment that was sent again, which copy came? The timestamp tells if it is the one that moved the
 // acknowledgement, since what comes out of order is not echoed: an echo older than the second copy is the first's
 // (RFC 3522). Else only what is faster than the path ever was must be the first.
 enum class How : std::uint8_t { kMoved, kCovered };
 
-void note_delivered(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t now, How how) {
+// `end`, `bytes`, `packets`: of what has been delivered, which may be a part of the segment.
+void note_delivered(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t end, std::uint32_t bytes, std::uint32_t packets,
+                    std::uint32_t now, How how) {
   mokapot_tcp_recovery& state = pcb.recovery;
-  const std::uint32_t end = segment_end(segment), took = std::max(now - segment.sent, 1u);
+  const std::uint32_t took = std::max(now - segment.sent, 1u);
   const bool again = (segment.recovery & kEverAgain) != 0;
   const bool late = again && how == How::kMoved && state.echo != 0 &&
                     TCP_SEQ_LT(state.echo, sys_now() - (now - segment.sent) / 1000);
   if (late) ++state.reordering_seen;
-  state.delivered += segment_size(segment);
-  ++state.delivered_segments;
+  state.delivered += bytes;
+  state.delivered_segments += packets;
   if (!again) {
     if (state.sample == 0 || TCP_SEQ_GT(segment.sent, state.sample_sent)) {
       state.sample = took;
@@ -68,6 +78,24 @@ void note_delivered(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t now, How
   }
 }
 
+void note_delivered(tcp_pcb& pcb, const tcp_seg& segment, std::uint32_t now, How how) {
+  note_delivered(pcb, segment, segment_end(segment), segment_size(segment), tcp_packets(&pcb, &segment), now, how);
+}
+
+// The first of a segment's packets that are wholly within a block, as offsets; begin == end: there are none.
+struct Covered {
+  std::uint32_t begin = 0, end = 0;
+};
+Covered covered_by(const tcp_pcb& pcb, const tcp_seg& segment, const tcp_sack_range& block) {
+  const std::uint32_t begin = segment_begin(segment), size = segment_size(segment), end = begin + size;
+  if (TCP_SEQ_LEQ(block.left, begin) && TCP_SEQ_LEQ(end, block.right)) return {0, size};
+  if (TCP_SEQ_LEQ(block.right, begin) || TCP_SEQ_LEQ(end, block.left)) return {};
+  const std::uint32_t packet = tcp_packet_payload(&pcb, &segment);
+  const std::uint32_t left = TCP_SEQ_GT(block.left, begin) ? (block.left - begin + packet - 1) / packet * packet : 0;
+  const std::uint32_t right = TCP_SEQ_LEQ(end, block.right) ? size : (block.right - begin) / packet * packet;
+  return left < right ? Covered{left, right} : Covered{};
+}
+
 std::uint32_t reordering_window(const mokapot_tcp_recovery& state) {
   if (state.reordering_seen == 0 && (state.state != 0 || state.sacked_segments >= kDuplicateThreshold)) return 0;
   return std::min(state.least_round_trip / 4 * (1 + state.reorder_steps), state.round_trip);
@@ -76,23 +104,56 @@ std::uint32_t reordering_window(const mokapot_tcp_recovery& state) {
 }  // namespace
 
 void mark_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint8_t marks) {
-  count(pcb.recovery, segment, segment.recovery, kMinus);
+  count(pcb, segment, segment.recovery, kMinus);
   segment.recovery = marks;
-  count(pcb.recovery, segment, marks, kPlus);
+  count(pcb, segment, marks, kPlus);
 }
 
-void forget_segment(tcp_pcb& pcb, tcp_seg& segment) {
-  count(pcb.recovery, segment, segment.recovery, kMinus);
-  --pcb.recovery.segments;
+void forget_segment(tcp_pcb& pcb, tcp_seg& segment) { enter(pcb, segment, kMinus); }
+
+bool split_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t payload) {
+  if (payload == 0 || payload >= segment.len) return false;
+  enter(pcb, segment, kMinus);
+  const bool done = tcp_split_seg(&pcb, &segment, static_cast<u16_t>(payload)) == ERR_OK;
+  enter(pcb, segment, kPlus);
+  if (!done) return false;
+  tcp_seg& rest = *segment.next;
+  rest.recovery = segment.recovery;
+  rest.sent = segment.sent;
+  enter(pcb, rest, kPlus);
+  if (pcb.unacked_last == &segment) pcb.unacked_last = &rest;
+  return true;
 }
 
-void note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) {
+namespace {
+
+// What an acknowledgement covers of a segment that it does not cover, in whole packets, so that what is left is cut as
+// it was before.
+std::uint32_t shorten_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t acknowledged, std::uint32_t now, How how)
+    REQUIRES(net_core_lock()) {
+  const std::uint32_t begin = segment_begin(segment), packet = tcp_packet_payload(&pcb, &segment);
+  if (TCP_SEQ_LT(acknowledged, begin + packet)) return 0;
+  const std::uint32_t packets = (acknowledged - begin) / packet, bytes = packets * packet;
+  if (bytes >= segment.len) return 0;
+  enter(pcb, segment, kMinus);
+  const bool done = tcp_trim_seg(&pcb, &segment, static_cast<u16_t>(bytes)) != 0;
+  enter(pcb, segment, kPlus);
+  if (!done) return 0;
+  if ((segment.recovery & kSacked) == 0) note_delivered(pcb, segment, begin + bytes, bytes, packets, now, how);
+  return bytes;
+}
+
+}  // namespace
+
+std::uint32_t note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) {
   for (tcp_seg* segment = pcb.unacked; segment != nullptr; segment = segment->next) {
-    if (TCP_SEQ_GT(segment_end(*segment), acknowledged)) break;
+    if (TCP_SEQ_GT(segment_end(*segment), acknowledged))
+      return shorten_segment(pcb, *segment, acknowledged, now, segment == pcb.unacked ? How::kMoved : How::kCovered);
     if ((segment->recovery & kSacked) == 0)
       note_delivered(pcb, *segment, now, segment == pcb.unacked ? How::kMoved : How::kCovered);
     forget_segment(pcb, *segment);
   }
+  return 0;
 }
 
 void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range* blocks, std::size_t count,
@@ -110,15 +171,26 @@ void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range*
   std::uint32_t highest = acknowledged;
   for (std::size_t i = 0; i < count; ++i)
     if (TCP_SEQ_LEQ(blocks[i].right, pcb.snd_nxt) && TCP_SEQ_GT(blocks[i].right, highest)) highest = blocks[i].right;
+  const auto means_something = [&](const tcp_sack_range& block) {
+    return TCP_SEQ_LEQ(block.right, pcb.snd_nxt) && TCP_SEQ_GEQ(block.left, acknowledged);
+  };
   for (tcp_seg* segment = pcb.unacked; segment != nullptr; segment = segment->next) {
-    const std::uint32_t begin = segment_begin(*segment), end = segment_end(*segment);
-    if (TCP_SEQ_GT(end, highest)) break;
-    if (TCP_SEQ_LEQ(end, acknowledged) || (segment->recovery & kSacked) != 0) continue;
-    const bool has = std::any_of(blocks, blocks + count, [&](const tcp_sack_range& block) {
-      return TCP_SEQ_LEQ(block.left, begin) && TCP_SEQ_LEQ(end, block.right) && TCP_SEQ_LEQ(block.right, pcb.snd_nxt) &&
-             TCP_SEQ_GEQ(block.left, acknowledged);
-    });
-    if (!has) continue;
+    if (TCP_SEQ_GEQ(segment_begin(*segment), highest)) break;
+    if (TCP_SEQ_LEQ(segment_end(*segment), acknowledged) || (segment->recovery & kSacked) != 0) continue;
+    Covered covered;
+    for (const tcp_sack_range& block : std::span(blocks, count)) {
+      if (!means_something(block)) continue;
+      const Covered by = covered_by(pcb, *segment, block);
+      if (by.begin == by.end || (covered.begin != covered.end && by.begin > covered.begin)) continue;
+      if (by.begin < covered.begin || by.end > covered.end || covered.begin == covered.end) covered = by;
+    }
+    if (covered.begin == covered.end) continue;
+    // What is missing in front stays a segment; the next round is about what lies behind it.
+    if (covered.begin != 0) {
+      (void)split_segment(pcb, *segment, covered.begin);
+      continue;
+    }
+    if (covered.end != segment_size(*segment) && !split_segment(pcb, *segment, covered.end)) continue;
     note_delivered(pcb, *segment, now, How::kCovered);
     mark_segment(pcb, *segment, kSacked | (segment->recovery & kEverAgain));
   }
@@ -135,7 +207,7 @@ void detect_losses(tcp_pcb& pcb, std::uint32_t now) {
     if (!sent_later(state.newest_sent, state.newest_end, segment->sent, segment_end(*segment))) continue;
     if (now - segment->sent >= patience) {
       mark_segment(pcb, *segment, static_cast<std::uint8_t>((marks | kLost) & ~kAgain));
-      ++state.total_lost;
+      state.total_lost += tcp_packets(&pcb, segment);
       continue;
     }
     const std::uint32_t due = segment->sent + patience;
@@ -150,7 +222,7 @@ void mark_all_lost(tcp_pcb& pcb) {
   for (tcp_seg* segment = pcb.unacked; segment != nullptr; segment = segment->next) {
     const std::uint8_t marks = segment->recovery;
     if (believed && (marks & kSacked) != 0) continue;
-    if ((marks & kLost) == 0 || (marks & kAgain) != 0) ++pcb.recovery.total_lost;
+    if ((marks & kLost) == 0 || (marks & kAgain) != 0) pcb.recovery.total_lost += tcp_packets(&pcb, segment);
     mark_segment(pcb, *segment, static_cast<std::uint8_t>((marks & kEverAgain) | kLost));
   }
 }

@@ -6,6 +6,9 @@
 // path has been seen to reorder. With RFC 6675's three segments above it the little more is nothing, while the path
 // has not been seen to reorder.
 //
+// A segment is one packet on the wire, or as many as a device cuts it into (tcp_packets()), which come and are lost each
+// on its own: a segment that the receiver has a part of is split or shortened, in whole packets. Counts are of packets.
+//
 // Lock: core lock. Contexts: thread.
 #pragma once
 
@@ -43,12 +46,19 @@ inline std::uint32_t segment_end(const tcp_seg& segment) { return segment_begin(
 inline std::uint32_t microseconds(Instant time) { return static_cast<std::uint32_t>(time.nanoseconds() / 1000); }
 
 void mark_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint8_t marks) REQUIRES(net_core_lock());
+// Makes two of an unacknowledged segment, the first with so many bytes of its payload. False where that is not possible
+// now, and where one of them would have none.
+bool split_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t payload) REQUIRES(net_core_lock());
+// Splits it so that it is a single packet.
+inline void isolate_first_packet(tcp_pcb& pcb, tcp_seg& segment) REQUIRES(net_core_lock()) {
+  (void)split_segment(pcb, segment, tcp_packet_payload(&pcb, &segment));
+}
 // The segment leaves the queue: it has been acknowledged.
 void forget_segment(tcp_pcb& pcb, tcp_seg& segment) REQUIRES(net_core_lock());
 
 // Notes what has arrived below `acknowledged` and in blocks. Blocks that are not above it and below what was sent
-// count for nothing.
-void note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) REQUIRES(net_core_lock());
+// count for nothing. note_acknowledged() returns the bytes that it has taken off the first segment that stays.
+std::uint32_t note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) REQUIRES(net_core_lock());
 void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range* blocks, std::size_t count,
                  std::uint32_t now) REQUIRES(net_core_lock());
 

@@ -132,6 +132,7 @@ err_t StackTcpEndpoint::on_sent(void* self, tcp_pcb*, u16_t bytes) {
 // What TCP_CORK has held back goes out after a while all the same.
 err_t StackTcpEndpoint::on_poll(void*, tcp_pcb* pcb) {
   tcp_poll(pcb, nullptr, 0);
+  tcp_clear_flags(pcb, TF_MORE);
   tcp_output(pcb);
   return ERR_OK;
 }
@@ -225,14 +226,15 @@ Result<pbuf*> StackTcpEndpoint::transmit(pbuf* data, More more) {
   return data;
 }
 
-// Held-back bytes wait for a full segment.
+// Held-back bytes wait for a full packet.
 void StackTcpEndpoint::output(More more) {
-  const bool full = pcb_->unsent != nullptr && (pcb_->unsent->next != nullptr || pcb_->unsent->len >= pcb_->mss);
-  if (more == More::kNo || full) {
-    tcp_output(pcb_);
+  if (more == More::kNo) {
+    tcp_clear_flags(pcb_, TF_MORE);
   } else {
+    tcp_set_flags(pcb_, TF_MORE);
     tcp_poll(pcb_, &on_poll, 1);
   }
+  tcp_output(pcb_);
 }
 
 // lwIP knows no urgent pointer: the byte goes along with the others, as a receiver with SO_OOBINLINE has it.
@@ -246,7 +248,9 @@ void StackTcpEndpoint::transmit_urgent(std::uint8_t byte) {
 
 void StackTcpEndpoint::push() {
   const NetCoreGuard core;
-  if (pcb_ != nullptr) tcp_output(pcb_);
+  if (pcb_ == nullptr) return;
+  tcp_clear_flags(pcb_, TF_MORE);
+  tcp_output(pcb_);
 }
 
 void StackTcpEndpoint::end_sending() {

@@ -5,17 +5,18 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "memory/frames.h"
 #include "memory/heap.h"
 #include "net/cited_buffer.h"
 
+#include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
 namespace mokapot {
 namespace {
 
-constexpr std::size_t kQueue = 0;
 // Frames up to this size are copied whole: cheaper than a descriptor and a reference.
 constexpr std::size_t kSmallFrame = 256;
 
@@ -130,6 +131,12 @@ Result<void> TransmitPath::try_transmit(Frame& frame) {
   return {};
 }
 
+std::uint8_t TransmitPath::segmentation() const {
+  if (!capabilities_.checksum) return 0;
+  return static_cast<std::uint8_t>((capabilities_.tcp4_segmentation ? NETIF_SEGMENTATION_TCP4 : 0) |
+                                   (capabilities_.tcp6_segmentation ? NETIF_SEGMENTATION_TCP6 : 0));
+}
+
 bool TransmitPath::may_merge(const TcpPacket& tcp) const {
   return tcp.payload > 0 && (tcp.ipv6 ? capabilities_.tcp6_segmentation : capabilities_.tcp4_segmentation);
 }
@@ -170,6 +177,7 @@ bool TransmitPath::continue_segments(pbuf* segment, std::span<const std::byte> a
   packet.ip_header = packet.ipv6 ? kIpv6Header : kIpv4Header;
   packet.tcp_header = tcp_header_size(tcp);
   packet.payload = static_cast<std::uint32_t>(segment->tot_len - packet.tcp_header);
+  packet.cut = segment->segment_size;
   if (1 + merged_count_ + count_pieces(segment, packet.tcp_header) > most_segments_) return false;
   if (must_be_copied(segment) || !merge_.can_append_segment(addresses, tcp, packet)) return false;
   merge_.append_segment(tcp, packet);
@@ -181,6 +189,7 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
   const bool small = kEthernetHeader + packet->tot_len <= kSmallFrame;
   std::optional<TcpPacket> tcp;
   if (capabilities_.checksum) tcp = parse_tcp_packet(bytes_of(*packet), packet->tot_len);
+  if (tcp) tcp->cut = packet->segment_size;
 
   if (small && (!tcp || tcp->payload == 0)) {
     TRY(flush_merged());
@@ -217,11 +226,9 @@ Result<void> TransmitPath::send(std::span<const std::byte, kEthernetHeader> ethe
   return submit(ethernet, NetOffload(), {pieces, count}, 1, kEthernetHeader + packet->tot_len);
 }
 
-void TransmitPath::flush() {
+bool TransmitPath::flush() {
   (void)flush_merged().ok();  // a frame that finds no memory is counted, and TCP sends it again
-  if (!kick_due_) return;
-  kick_due_ = false;
-  device_.kick(kQueue);
+  return std::exchange(kick_due_, false) && device_.publish(kQueue);
 }
 
 void TransmitPath::resume() {

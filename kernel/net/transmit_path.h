@@ -34,14 +34,17 @@ class TransmitPath {
   TransmitPath& operator=(const TransmitPath&) = delete;
 
   bool leaves_checksums_to_device() const { return capabilities_.checksum; }
+  // As netif.segmentation: for which IP versions a TCP packet may be longer than the MTU.
+  std::uint8_t segmentation() const;
 
   // Takes references of its own to the packet's buffers. kENOMEM: dropped.
   Result<void> send(std::span<const std::byte, kEthernetHeader> ethernet, pbuf* packet) REQUIRES(net_core_lock());
   // Takes a segment, from its TCP header on, behind those of its connection that wait to be merged: false where none
   // does, or the device could not make this one of them.
   bool continue_segments(pbuf* segment, std::span<const std::byte> addresses) REQUIRES(net_core_lock());
-  // The end of a batch: sends what was held back for merging and notifies the device.
-  void flush() REQUIRES(net_core_lock());
+  // The end of a batch: sends what was held back for merging. True if notify() is to follow, when the lock is free.
+  [[nodiscard]] bool flush() REQUIRES(net_core_lock());
+  void notify() { device_.notify(kQueue); }
   // The device has room again.
   void resume() REQUIRES(net_core_lock());
   bool has_backlog() const REQUIRES(net_core_lock()) { return backlog_first_ != nullptr; }
@@ -53,6 +56,7 @@ class TransmitPath {
   const Counters& counters() const REQUIRES(net_core_lock()) { return counters_; }
 
  private:
+  static constexpr std::size_t kQueue = 0;          // the device's
   static constexpr std::size_t kMaxSegments = 64;  // of a frame: its header and its pieces
   static constexpr std::size_t kMaxBacklog = 1000;  // frames; Linux's txqueuelen
   struct Piece {

@@ -11,8 +11,10 @@
 // its queue all the time; others by kRescheduleVector, at most one under way for each CPU.
 
 #include <bit>
+#include <utility>
 
 #include "irq/irq.h"
+#include "sched/kick_batch.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 
@@ -110,7 +112,28 @@ void Scheduler::kick(CpuId target, Kick kick) {
 
 void Scheduler::send_kick(CpuId target) {
   if (of(target).kick_under_way.exchange(true, std::memory_order_acq_rel)) return;
-  cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
+  if (SchedulerCpu& here = mine(); here.kick_batches != 0) here.kicks_due |= cpu_bit(target);
+  else cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
+}
+
+void Scheduler::end_kick_batch() {
+  SchedulerCpu& here = mine();
+  if (--here.kick_batches != 0) return;
+  for (CpuMask due = std::exchange(here.kicks_due, 0); due != 0; due &= due - 1)
+    cpu_interrupt_controller().send_to_cpu(first_of(due), kRescheduleVector);
+}
+
+KickBatch::KickBatch() {
+  arch::preempt_disable();
+  ++Scheduler::mine().kick_batches;  // an interrupt in the middle leaves the number as it was
+}
+
+KickBatch::~KickBatch() {
+  {
+    InterruptGuard stay;
+    Scheduler::end_kick_batch();
+  }
+  preempt_enable_and_check();
 }
 
 void Scheduler::notify_running(Thread& thread) {

@@ -44,6 +44,10 @@ struct SchedulerCpu {
   std::atomic<bool> kick_under_way{false};
   std::atomic<bool> preemption_requested{false};
 
+  // This CPU: KickBatches that are open, and to which CPUs their end sends interrupts.
+  unsigned kick_batches = 0;
+  CpuMask kicks_due = 0;
+
   SchedulerCpu();
 };
 
@@ -81,6 +85,7 @@ class Scheduler {
   static void kick(CpuId target, Kick kick);
   // If the thread runs on another CPU, makes that pass through the kernel, where it looks for signals.
   static void notify_running(Thread& thread);
+  static void end_kick_batch();         // interrupts off
   static void handle_kick();            // kRescheduleVector
   static void handle_tick();
   static bool steal_for(CpuId thief);   // one waiting thread from the longest queue

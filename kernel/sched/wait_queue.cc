@@ -4,6 +4,8 @@
 
 #include "sched/wait_queue.h"
 
+#include "sched/kick_batch.h"
+
 namespace mokapot {
 namespace {
 
@@ -57,6 +59,7 @@ void WaitQueue::wake_one() {
   if (!has_waiters()) return;
   if (arch::in_interrupt() || arch::preempt_count() != 0) {
     // A reference must not be let go here, so the thread is kept by its place on the queue.
+    const KickBatch after_the_lock;
     IrqSpinGuard guard(lock_);
     if (Thread* thread = choose_locked()) thread->wake();
     return;
@@ -73,6 +76,7 @@ void WaitQueue::wake_one() {
 
 void WaitQueue::wake_all() {
   if (!has_waiters()) return;
+  const KickBatch after_the_lock;
   IrqSpinGuard guard(lock_);
   for (Waiter& waiter : waiters_) waiter.callback_(waiter);
 }

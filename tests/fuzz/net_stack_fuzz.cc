@@ -74,7 +74,8 @@ class Device final : public NetDevice {
     pending_.push_back({packet.done, packet.context});
     return {};
   }
-  void kick(std::size_t) override {}
+  bool publish(std::size_t) override { return true; }
+  void notify(std::size_t) override {}
   void reclaim(std::size_t) override {
     for (; !pending_.empty(); pending_.pop_front()) pending_.front().done(pending_.front().context);
   }
@@ -154,12 +155,18 @@ err_t on_received(void*, tcp_pcb* pcb, pbuf* data, err_t) {
   return ERR_OK;
 }
 void on_error(void* pcb, err_t) { forget(static_cast<tcp_pcb*>(pcb)); }
+// A connection that both sides have closed is freed without an error: in TIME_WAIT a new SYN may do it.
+void on_freed(u8_t, void* pcb) { forget(static_cast<tcp_pcb*>(pcb)); }
+constexpr tcp_ext_arg_callbacks kExtension = {on_freed, nullptr};
+u8_t extension_id = 0;
 err_t on_accept(void*, tcp_pcb* pcb, err_t error) {
   if (error != ERR_OK || pcb == nullptr) return ERR_VAL;
   connections.push_back(pcb);
   tcp_arg(pcb, pcb);
   tcp_recv(pcb, on_received);
   tcp_err(pcb, on_error);
+  tcp_ext_arg_set(pcb, extension_id, pcb);
+  tcp_ext_arg_set_callbacks(pcb, extension_id, &kExtension);
   return ERR_OK;
 }
 void on_datagram(void*, udp_pcb* pcb, pbuf* data, const ip_addr_t* from, u16_t port) {
@@ -182,6 +189,7 @@ void set_up() {
     (void)interface->serve();
   }
   const NetCoreGuard core;
+  extension_id = tcp_ext_arg_alloc_id();
   // Sums of ICMP and IP headers would keep nearly every input out.
   for (std::size_t i = 0; i < std::size(devices); ++i) {
     netif& record = ethernet_interface(i)->record();
@@ -227,7 +235,8 @@ void check_sums() {
   for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) {
     std::uint32_t flight = 0, sacked = 0, segments = 0;
     for (const tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
-      ++segments;
+      segments += tcp_packets(pcb, segment);
+      require(pbuf_clen(segment->p) != 0 && segment->p->tot_len >= segment->len);
       require((segment->next == nullptr) == (segment == pcb->unacked_last));
       if ((segment->recovery & segment_mark::kSacked) != 0) sacked += segment_size(*segment);
       else if ((segment->recovery & segment_mark::kLost) == 0) flight += segment_size(*segment);
@@ -279,7 +288,7 @@ void deliver_segment(std::span<const std::uint8_t> choices, std::span<const std:
 void act(std::uint8_t what) {
   const NetCoreGuard core;
   tcp_pcb* pcb = connections.empty() ? nullptr : connections[what / 8 % connections.size()];
-  static char text[4000];
+  static char text[60'000];
   switch (what % 8) {
     case 0:
       reading = !reading;
@@ -289,8 +298,9 @@ void act(std::uint8_t what) {
       unread.clear();
       break;
     case 2:
-      if (pcb != nullptr) (void)tcp_write(pcb, text, sizeof(text), TCP_WRITE_FLAG_COPY);
-      if (pcb != nullptr) tcp_output(pcb);
+      if (pcb == nullptr) break;
+      (void)tcp_write(pcb, text, (what & 0x80) != 0 ? sizeof(text) : 4000, (what & 0x40) != 0 ? TCP_WRITE_FLAG_COPY : 0);
+      tcp_output(pcb);
       break;
     case 3:
       if (pcb != nullptr) (void)tcp_shutdown(pcb, 0, 1);

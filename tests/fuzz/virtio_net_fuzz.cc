@@ -58,7 +58,8 @@ class Device final : public NetDevice {
   Capabilities capabilities() const override { return {}; }
   void attach(NetReceiver&) override {}
   Result<void> transmit(std::size_t, const NetTransmit&) override { return Errno::kEIO; }
-  void kick(std::size_t) override {}
+  bool publish(std::size_t) override { return true; }
+  void notify(std::size_t) override {}
   void reclaim(std::size_t) override {}
   std::size_t poll(std::size_t, std::span<NetBuffer*>) override { return 0; }
   bool rearm(std::size_t) override { return true; }

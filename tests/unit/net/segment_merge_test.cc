@@ -21,6 +21,7 @@ struct Segment {
   std::uint16_t window = 500, source_port = 8080;
   std::uint8_t flags = kAck, type_of_service = 0;
   std::size_t payload = 1448;
+  std::uint16_t cut = 0;
   std::uint32_t timestamp = 5;  // an option of 12 bytes
 };
 
@@ -70,7 +71,9 @@ std::vector<std::byte> frame_of(const Segment& segment) {
 TcpPacket parsed(const std::vector<std::byte>& frame, const Segment& segment) {
   const auto packet = parse_tcp_packet(std::span(frame).subspan(kEthernetHeader), frame.size() - kEthernetHeader + segment.payload);
   EXPECT_TRUE(packet.has_value());
-  return packet.value_or(TcpPacket());
+  TcpPacket found = packet.value_or(TcpPacket());
+  found.cut = segment.cut;
+  return found;
 }
 
 struct Merger {
@@ -188,6 +191,43 @@ TEST(SegmentMerge, StaysWithinAnIpPacket) {
   std::size_t count = 1;
   for (segment = after(segment); merger.add(segment); segment = after(segment)) ++count;
   EXPECT_EQ(count, (65535 - 52) / 1448u);
+}
+
+// What the device is to cut up from the start is as many segments.
+TEST(SegmentMerge, ALargeSegmentIsAsManyAsItIsCutInto) {
+  for (const bool ipv6 : {false, true}) {
+    Segment first;
+    first.ipv6 = ipv6;
+    first.cut = 1448;
+    first.payload = 3 * 1448;
+    Segment second = after(first);
+    second.payload = 2 * 1448 + 7;
+    Merger merger(first);
+    EXPECT_EQ(merger.merge.segments(), 3u);
+    ASSERT_TRUE(merger.add(second));
+    EXPECT_EQ(merger.merge.segments(), 6u);
+    EXPECT_FALSE(merger.add(after(second))) << "the last one was short";
+    const NetOffload offload = merger.merge.finish();
+    EXPECT_EQ(offload.segmentation, ipv6 ? NetOffload::Segmentation::kTcp6 : NetOffload::Segmentation::kTcp4);
+    EXPECT_EQ(offload.segment_size, 1448);
+
+    Segment alone = first;
+    alone.payload = 1448 + 1;
+    EXPECT_EQ(Merger(alone).merge.finish().segmentation, offload.segmentation);
+    Segment other = after(first);
+    other.cut = 1000;
+    EXPECT_FALSE(Merger(first).add(other)) << "cut otherwise";
+    Segment small = after(first);
+    small.cut = 0;
+    small.payload = 10;
+    EXPECT_TRUE(Merger(first).add(small));
+    Segment whole;
+    whole.ipv6 = ipv6;
+    Segment larger = after(whole);
+    larger.payload = 2000;
+    larger.cut = 1448;
+    EXPECT_TRUE(Merger(whole).add(larger));
+  }
 }
 
 TEST(ParseTcpPacket, RefusesWhatItDoesNotUnderstand) {

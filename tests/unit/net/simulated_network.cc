@@ -8,10 +8,14 @@
 #include "base/assert.h"
 #include "fakes/clock.h"
 #include "net/address_configuration.h"
+#include "net/checksum.h"
 #include "net/cited_buffer.h"
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
+#include "net/one_thread.h"
 #include "time/clock.h"
+
+#include "lwip/prot/tcp.h"
 
 extern "C" std::uint32_t mokapot_tcp_receive_window, mokapot_tcp_send_buffer;
 
@@ -44,6 +48,35 @@ pbuf* pattern_buffer(std::size_t from, std::size_t size) {
   return pbuf_alloced_custom(PBUF_RAW, length, PBUF_REF, &memory->buffer, memory->bytes.data(), length);
 }
 
+void store16(std::uint8_t* at, std::size_t value) {
+  at[0] = static_cast<std::uint8_t>(value >> 8);
+  at[1] = static_cast<std::uint8_t>(value);
+}
+
+// TCP over IPv4, as virtio's device does it. TCP's sums are nobody's business here.
+void cut_up(const Frame& frame, const NetOffload& offload, const std::function<void(Frame)>& each) {
+  constexpr std::uint8_t kFinAndPush = 0x09;
+  constexpr std::size_t kIp = 14, kTcp = 34;
+  const std::uint32_t sequence = load32(&frame[kTcp + 4]);
+  const std::size_t headers = offload.header_length, identification = std::size_t{frame[kIp + 4]} << 8 | frame[kIp + 5];
+  std::size_t number = 0;
+  for (std::size_t at = headers; at < frame.size(); at += offload.segment_size, ++number) {
+    const std::size_t size = std::min<std::size_t>(offload.segment_size, frame.size() - at);
+    Frame one(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(headers));
+    one.insert(one.end(), frame.begin() + static_cast<std::ptrdiff_t>(at), frame.begin() + static_cast<std::ptrdiff_t>(at + size));
+    store16(&one[kIp + 2], one.size() - kIp);
+    store16(&one[kIp + 4], identification + number);
+    store16(&one[kIp + 10], 0);
+    const auto sum = static_cast<std::uint16_t>(~internet_sum(&one[kIp], 20));
+    std::memcpy(&one[kIp + 10], &sum, sizeof(sum));
+    const auto begin = static_cast<std::uint32_t>(sequence + (at - headers));
+    store16(&one[kTcp + 4], begin >> 16);
+    store16(&one[kTcp + 6], begin & 0xffff);
+    if (at + size < frame.size()) one[kTcp + 13] &= static_cast<std::uint8_t>(~kFinAndPush);
+    each(std::move(one));
+  }
+}
+
 }  // namespace
 
 // --- Device -------------------------------------------------------------------------------------------
@@ -52,8 +85,13 @@ Result<void> Device::transmit(std::size_t, const NetTransmit& packet) {
   reclaim(0);
   if (ring_.size() + sent_.size() >= ring_size) return Errno::kENOBUFS;
   most_pieces = std::max(most_pieces, packet.segments.size());
-  ring_.push_back({{packet.segments.begin(), packet.segments.end()}, packet.done, packet.context});
+  ring_.push_back({{packet.segments.begin(), packet.segments.end()}, packet.offload, packet.done, packet.context});
   return {};
+}
+
+void Device::notify(std::size_t) {
+  ASSERT(!holds_a_lock());  // it may take as long as it likes
+  send();
 }
 
 void Device::send() {
@@ -63,8 +101,11 @@ void Device::send() {
       const auto* bytes = reinterpret_cast<const std::uint8_t*>(segment.address.value());
       frame.insert(frame.end(), bytes, bytes + segment.size);
     }
+    const NetOffload offload = ring_.front().offload;
     sent_.push_back(std::move(ring_.front()));
-    if (on_sent) on_sent(std::move(frame));
+    if (!on_sent) continue;
+    if (cuts && offload.segmentation == NetOffload::Segmentation::kTcp4) cut_up(frame, offload, on_sent);
+    else on_sent(std::move(frame));
   }
 }
 
@@ -154,9 +195,19 @@ void Network::reset(const LinkSettings& wanted, std::uint32_t seed) {
   frames_sent[0] = frames_sent[1] = 0;
 }
 
+void Network::let_devices_cut(bool they_may) {
+  const NetCoreGuard core;
+  for (std::size_t i = 0; EthernetInterface* interface = ethernet_interface(i); ++i) {
+    devices_[i].cuts = true;
+    interface->record().segmentation = they_may ? NETIF_SEGMENTATION_TCP4 : 0;
+  }
+}
+
 void Network::take_sent(std::size_t from, Frame frame) {
   ++frames_sent[from];
   if (look) look(from, frame);
+  // RFC 9293, 3.10.7.4: a receiver drops what acknowledges nothing. lwIP takes it.
+  if (const Segment segment = segment_of(frame); segment.payload > 0 && (segment.flags & (TCP_ACK | TCP_SYN)) == 0) return;
   const auto chance = [this](double probability) {
     return probability > 0 && std::uniform_real_distribution<double>(0, 1)(random_) < probability;
   };

@@ -41,7 +41,8 @@ class Device final : public NetDevice {
   Capabilities capabilities() const override { return {true, offers_segmentation, offers_segmentation, 63}; }
   void attach(NetReceiver& receiver) override { receiver_ = &receiver; }
   Result<void> transmit(std::size_t queue, const NetTransmit& packet) override;
-  void kick(std::size_t) override { send(); }
+  bool publish(std::size_t) override { return true; }
+  void notify(std::size_t) override;
   void reclaim(std::size_t) override;
   std::size_t poll(std::size_t queue, std::span<NetBuffer*> packets) override;
   bool rearm(std::size_t) override { return received_.empty(); }
@@ -49,8 +50,9 @@ class Device final : public NetDevice {
 
   void deliver(const Frame& frame);
 
-  // Of all devices, before there are any. The other end gets what was not cut, as from a device with large receive.
+  // Of all devices, before there are any.
   static inline bool offers_segmentation = false;
+  bool cuts = false;           // else the other end gets what was not cut, as from a device with large receive
   std::size_t most_pieces = 0;  // of a frame so far
   bool stalled = false;        // frames stay in the ring unread
   std::size_t ring_size = 256;
@@ -62,6 +64,7 @@ class Device final : public NetDevice {
  private:
   struct Entry {
     std::vector<PhysSegment> segments;
+    NetOffload offload;
     void (*done)(void*);
     void* context;
   };
@@ -79,6 +82,8 @@ class Network {
 
   // A link without faults and history, and a clock that goes on.
   void reset(const LinkSettings& settings, std::uint32_t seed);
+  // Whether TCP may give the devices segments of many packets, which they cut up. They offer it.
+  void let_devices_cut(bool they_may);
   Device& device(std::size_t index) { return devices_[index]; }
   LinkSettings settings;
   // Asked for every frame that is sent: true drops it. After the random losses.

@@ -32,13 +32,16 @@ u16_t mokapot_check_syn_cookie(const ip_addr_t* local, u16_t local_port, const i
 // A buffer that cites bytes given to tcp_write(), which holds who owns them (net/cited_buffer.h). NULL: no memory.
 struct pbuf* mokapot_tcp_cite(const void* bytes, u16_t size);
 #define LWIP_HOOK_TCP_CITE mokapot_tcp_cite
+// The same for what lies behind `offset` in a buffer that has been written.
+struct pbuf* mokapot_tcp_cite_rest(struct pbuf* buffer, u16_t offset);
+#define LWIP_HOOK_TCP_CITE_REST mokapot_tcp_cite_rest
 
 // Whether the port has taken a segment, whose TCP header but for the sum is there, behind others of its connection that
 // wait for the device (net/transmit_path.h). Then it needs no headers of its own below TCP.
 int mokapot_tcp_continues(struct tcp_seg* segment, const struct tcp_pcb* pcb, const struct netif* netif);
 #define LWIP_HOOK_TCP_CONTINUES mokapot_tcp_continues
-// Of IPv4 packets: the next identification.
-u16_t ip4_take_id(void);
+// Of IPv4 packets: the next identifications.
+void ip4_take_ids(u16_t count);
 
 // The firewall's word on a packet that no socket wants; nonzero: drop it without an answer.
 int mokapot_nobody_listens(struct netif* from, u8_t protocol);

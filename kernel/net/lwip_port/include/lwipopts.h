@@ -25,6 +25,8 @@
 #define MEM_ALIGNMENT 8
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_PBUF_REF_T u32_t  // one application page may be cited by many segments
+// The payload of each packet that a device makes of this one; 0: it is one.
+#define LWIP_PBUF_CUSTOM_DATA u16_t segment_size;
 #define PBUF_POOL_SIZE 0
 #define PBUF_POOL_BUFSIZE 1600
 

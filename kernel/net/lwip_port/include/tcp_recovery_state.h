@@ -43,6 +43,7 @@ struct mokapot_tcp_recovery {
   uint32_t probe_end;          // with kProbed
   uint32_t in_flight;          // bytes: RFC 6675's pipe
   uint32_t sacked;             // bytes above the acknowledgement that the receiver has
+  // Packets, as the device cuts segments into them.
   uint32_t sacked_segments, lost_segments, retransmitted_segments, waiting_segments, segments;  // waiting: to be sent again
   uint32_t guessed;            // bytes that duplicates say have arrived, of a receiver without SACK
   uint32_t delivered;          // bytes, by the current acknowledgement
@@ -72,10 +73,11 @@ void mokapot_tcp_sent(struct tcp_pcb* pcb, struct tcp_seg* segment);
 void mokapot_tcp_not_sent(struct tcp_pcb* pcb);
 // Sends again what is lost, as far as the windows allow.
 void mokapot_tcp_retransmit(struct tcp_pcb* pcb);
-// Whether the windows have room for the first unsent segment.
-int mokapot_tcp_may_send(struct tcp_pcb* pcb, const struct tcp_seg* segment);
+// Whether the windows have room for the first unsent segment, and for how much of its payload: all, or full packets.
+int mokapot_tcp_may_send(struct tcp_pcb* pcb, const struct tcp_seg* segment, uint16_t* payload);
 // An acknowledgement, before the segments that it covers are freed, and after. `echo`: of its timestamp; 0: none.
-void mokapot_tcp_ack(struct tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const struct tcp_sack_range* blocks,
+// Returns how many bytes it has taken off a segment that it covers in part.
+uint32_t mokapot_tcp_ack(struct tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const struct tcp_sack_range* blocks,
                      uint8_t count, uint32_t echo);
 void mokapot_tcp_acked(struct tcp_pcb* pcb);
 // The SYN has been acknowledged by a SYN.
