@@ -40,7 +40,7 @@ void cancel_block() {}
 WakeReason block(Instant, Interruptible) { return WakeReason::kInterrupted; }
 void wake_network_thread() {}
 
-bool is_managed(PhysAddr) { return true; }
+bool is_readable_by_devices(PhysAddr) { return true; }
 PhysAddr from_direct_map(const void* pointer) { return PhysAddr(reinterpret_cast<std::uint64_t>(pointer)); }
 
 }  // namespace mokapot

@@ -189,24 +189,32 @@ TEST(udp_multicast_on_loopback) {
   close(y);
 }
 
-TEST(icmp_echo) {
-  int s = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
-  VALUE(socket(AF_INET, SOCK_RAW, 0));
+// Whether an echo request to `address` has its reply, from there.
+static int echoes(int s, const char* address) {
   struct icmphdr echo = {.type = ICMP_ECHO, .checksum = 0};
   echo.un.echo.id = htons(77);
   unsigned sum = htons(ICMP_ECHO << 8) + echo.un.echo.id;
   echo.checksum = ~((sum & 0xffff) + (sum >> 16));
-  struct sockaddr_in to = at_loopback(0);
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {inet_addr(address)}}, from;
+  VALUE(sendto(s, &echo, sizeof echo, 0, (struct sockaddr*)&to, sizeof to));
+  for (int i = 0; i < 4; ++i) {
+    unsigned char packet[128];
+    socklen_t length = sizeof from;
+    ssize_t n = recvfrom(s, packet, sizeof packet, 0, (struct sockaddr*)&from, &length);
+    if (n == 28 && packet[0] == 0x45 && packet[20] == ICMP_ECHOREPLY && packet[25] == 77)
+      return from.sin_addr.s_addr == to.sin_addr.s_addr;
+  }
+  return 0;
+}
+
+TEST(icmp_echo) {
+  int s = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+  VALUE(socket(AF_INET, SOCK_RAW, 0));
   struct timeval limit = {1, 0};
   setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  VALUE(sendto(s, &echo, sizeof echo, 0, (struct sockaddr*)&to, sizeof to));
-  int replied = 0;
-  for (int i = 0; i < 4 && !replied; ++i) {
-    unsigned char packet[128];
-    ssize_t n = recv(s, packet, sizeof packet, 0);
-    replied = n == 28 && packet[0] == 0x45 && packet[20] == ICMP_ECHOREPLY && packet[25] == 77;
-  }
-  TRUTH(replied);
+  TRUTH(echoes(s, "127.0.0.1"));
+  TRUTH(echoes(s, "127.0.0.2"));
+  TRUTH(echoes(s, "127.99.1.3"));
   close(s);
 }
 
