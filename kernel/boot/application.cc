@@ -166,7 +166,7 @@ void mount_layers(const Configuration& configuration) {
   for (std::string_view serial : configuration.layers) {
     BlockDevice* device = find_layer(serial);
     if (device == nullptr)
-      give_up("no virtio disk is or holds \"%.*s\"", static_cast<int>(serial.size()), serial.data());
+      give_up("no disk is or holds \"%.*s\"", static_cast<int>(serial.size()), serial.data());
     if (!layers.push_back(device).ok()) give_up("no memory to mount the root");
   }
   const auto mounted = mount_root(layers.span());

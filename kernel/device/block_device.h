@@ -52,8 +52,8 @@ class BlockDevice {
   virtual std::uint32_t sector_size() const = 0;
   virtual bool read_only() const = 0;
   virtual std::size_t max_segments() const = 0;
-  // Where all of its bytes lie in memory for good, to be read and mapped there (the direct map covers it, no Frame
-  // belongs to it); null: nowhere.
+  // Where all of its bytes lie in memory for good, from the beginning of a page on, to be read and mapped there (the
+  // direct map covers it, no Frame belongs to it); null: nowhere.
   virtual PhysAddr memory() const { return PhysAddr(); }
   // Queues the request; blocks while the device's queue is full. Thread context.
   virtual void submit(BlockRequest& request) = 0;

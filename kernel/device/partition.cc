@@ -31,7 +31,10 @@ class Partition final : public BlockDevice {
   std::uint32_t sector_size() const override { return disk_.sector_size(); }
   bool read_only() const override { return disk_.read_only(); }
   std::size_t max_segments() const override { return disk_.max_segments(); }
-  PhysAddr memory() const override { return disk_.memory().is_null() ? PhysAddr() : disk_.memory() + begin_; }
+  PhysAddr memory() const override {
+    const bool has_whole_pages = !disk_.memory().is_null() && is_aligned(begin_, kPageSize);
+    return has_whole_pages ? disk_.memory() + begin_ : PhysAddr();
+  }
   void submit(BlockRequest& request) override {
     std::uint64_t total = 0;
     for (const PhysSegment& segment : request.segments) total += segment.size;

@@ -4,19 +4,20 @@
 // interpreter: the package \_S5_ (sleep types of power-off), devices whose _HID is "LNRO0005"
 // (virtio-mmio), each with a _CRS of one memory range and one interrupt, and a PCI host bridge's
 // _CBA and _CRS. Firmware of virtual machines writes all of them in exactly one way. A wrong find
-// costs a probe of a wrong address, which then does not hold virtio's magic number.
+// of a device costs a probe of a wrong address, which then does not hold virtio's magic number; a bridge
+// is believed only where no other table says where its registers are.
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
 #include "drivers/acpi_tables.h"
+#include "memory/frames.h"
 
 namespace mokapot::acpi {
 namespace {
 
 constexpr std::size_t kNotFound = SIZE_MAX;
-constexpr std::uint64_t kMaxPhysical = std::uint64_t{1} << 46;  // what the direct map has room for
 
 std::size_t find(Bytes bytes, std::size_t from, const void* pattern, std::size_t size) {
   // SAFETY: any object may be looked at as bytes.
@@ -147,7 +148,7 @@ void parse_host_bridge(Bytes resources, Platform& platform) {
     std::optional<AddressRange> range;
     if (tag == kDwordAddress) range = dword_address(body);
     if (tag == kQwordAddress) range = qword_address(body);
-    if (!range || range->begin == 0 || range->size > kMaxPhysical || range->begin > kMaxPhysical - range->size) return;
+    if (!range || range->begin == 0 || range->size > kDirectMapSize || range->begin > kDirectMapSize - range->size) return;
     platform.pci_windows.add({PhysAddr(range->begin), range->size});
   });
 }
@@ -184,6 +185,7 @@ void scan_virtio_mmio(Bytes table, Platform& platform) {
 void scan_host_bridge(Bytes table, Platform& platform) {
   constexpr char kBridge[] = "PNP0A08";
   constexpr std::uint8_t kReturn = 0xa4, kDwordPrefix = 0x0c, kQwordPrefix = 0x0e, kLastBus = 0xff;
+  constexpr std::uint64_t kEcamSize = std::uint64_t{256} << 20;
   const std::size_t bridge = find(table, kHeaderSize, kBridge, sizeof(kBridge));
   if (bridge == kNotFound) return;
   const std::size_t name = find(table, bridge, "_CBA", 4);
@@ -193,8 +195,9 @@ void scan_host_bridge(Bytes table, Platform& platform) {
   std::uint64_t registers = 0;
   if (body[2] == kDwordPrefix) registers = load32(body, 3);
   if (body[2] == kQwordPrefix) std::memcpy(&registers, body.data() + 3, sizeof(registers));
-  if (registers == 0 || registers >= kMaxPhysical || !is_aligned(registers, kPageSize)) return;
-  if (platform.ecam.size() == 0) platform.ecam.add({PhysAddr(registers), 0, kLastBus});
+  if (registers == 0 || registers > kDirectMapSize - kEcamSize || !is_aligned(registers, kPageSize)) return;
+  if (platform.ecam.size() > 0) return;
+  platform.ecam.add({PhysAddr(registers), 0, kLastBus});
   parse_host_bridge(resources_of(body), platform);
 }
 

@@ -73,7 +73,6 @@ const MappedDiskDescription* description_of(PciAddress function, const Platform&
 
 Result<void> start(PciAddress function, const MappedDiskDescription& description, const Platform& platform) {
   const PciMemory memory = TRY(place_memory_bar(function, kMemoryBar, platform));
-  enable_pci_function(function);
   // Readers take pages by the direct map, as they take those of frames.
   TRY(map_kernel_range(VirtAddr(direct_map(memory.begin)), memory.begin, memory.size,
                        {.write = false, .execute = false, .cache = arch::CacheMode::kWriteBack, .global = true}));

@@ -21,7 +21,6 @@ bool direct_map_covers(PhysAddr begin, PhysAddr end) {
 }  // namespace
 
 Result<std::span<const std::uint8_t>> physical_window(PhysAddr address, std::uint64_t size) {
-  constexpr std::uint64_t kDirectMapSize = std::uint64_t{1} << 46;
   if (address.value() >= kDirectMapSize || size >= kDirectMapSize) return Errno::kEINVAL;
   const PhysAddr end = address + size;
   // SAFETY: covered by the direct map, or mapped just below; firmware's tables do not change.

@@ -45,9 +45,13 @@ void start_driver(std::unique_ptr<VirtioTransport> transport) {
   }
 }
 
+struct PciProbe {
+  const Platform& platform;
+};
+
 void probe_pci_function(PciAddress function, void* context) {
-  // SAFETY: probe_devices() below passes its platform.
-  start_mapped_disk(function, *static_cast<const Platform*>(context));
+  // SAFETY: probe_devices() below passes one.
+  start_mapped_disk(function, static_cast<PciProbe*>(context)->platform);
   auto transport = open_virtio_pci(function);
   if (transport.ok()) start_driver(transport.take());
 }
@@ -80,7 +84,8 @@ void probe_devices(const Platform& platform) {
   start_serial_port(platform);
   for (const VirtioMmioDescription& description : platform.virtio_mmio) probe_mmio(description);
   if (initialise_pci(platform)) {
-    for_each_pci_function(&probe_pci_function, const_cast<Platform*>(&platform));
+    PciProbe probe{platform};
+    for_each_pci_function(&probe_pci_function, &probe);
   } else if (platform.virtio_mmio.size() == 0) {
     probe_fixed_window(platform);
   }

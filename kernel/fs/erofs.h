@@ -78,6 +78,7 @@ class ErofsData final : public PageBacking {
   Result<void> fill_page(std::uint64_t index, void* page) override;
   BlockDevice& device() override { return volume_->device(); }
   PhysAddr device_memory() override { return volume_->device_memory(); }
+  bool may_change() const override { return false; }
 
  private:
   friend class ErofsInode;

@@ -26,6 +26,7 @@ class ErofsClusters final : public PageBacking {
   Result<void> fill_page(std::uint64_t, void*) override { return Errno::kEIO; }
   Result<void> fill_cluster(std::uint64_t first, std::span<std::byte> buffer) override;
   BlockDevice& device() override { return volume_->device(); }
+  bool may_change() const override { return false; }
 
  private:
   template <typename T, typename... Args>

@@ -24,6 +24,7 @@ class VolumeBacking final : public PageBacking {
   Result<void> fill_page(std::uint64_t, void*) override { return Errno::kEIO; }
   BlockDevice& device() override { return device_; }
   PhysAddr device_memory() override { return device_.memory(); }
+  bool may_change() const override { return false; }
 
  private:
   BlockDevice& device_;

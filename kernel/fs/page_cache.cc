@@ -10,6 +10,7 @@
 
 #include "arch/memory_copy.h"
 #include "base/format.h"
+#include "device/block_device.h"
 #include "memory/frames.h"
 #include "vm/pressure.h"
 
@@ -22,6 +23,7 @@ PageHold::~PageHold() {
 PhysAddr PageHold::release() {
   const PhysAddr page = address();
   frame_ = nullptr;
+  device_page_ = PhysAddr();
   return page;
 }
 
@@ -34,6 +36,7 @@ FileCache::FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQ
                      Pages pages)
     : backing_(std::move(backing)),
       device_memory_(backing_ ? backing_->device_memory() : PhysAddr()),
+      device_memory_end_(device_memory_.is_null() ? PhysAddr() : device_memory_ + backing_->device().size()),
       lower_(std::move(lower)),
       quota_(quota),
       huge_tlb_(pages == Pages::kHugeTlb),
@@ -261,8 +264,8 @@ Result<PhysAddr> FileCache::cached_frame_for_mapping(std::uint64_t index) {
 }
 
 void FileCache::release_frame(PhysAddr frame, bool) {
-  // No frame: a page of the device's memory.
-  if (device_memory_.is_null() || is_managed(frame)) drop_page_reference(frame_at(frame));
+  if (frame >= device_memory_ && frame < device_memory_end_) return;  // the device's own
+  drop_page_reference(frame_at(frame));
 }
 
 void FileCache::set_path(std::string_view path) {

@@ -7,8 +7,8 @@
 //
 // A page is a Frame: owner is the FileCache, index its number, references counts the tree (one), mappings
 // and users. The one that takes it to zero frees the frame, so a page cut from the file lives on as long as somebody
-// looks at it. Where a device shows its disk as memory (drivers/mapped_disk.cc), pages are the device's own: in no tree,
-// without a Frame, never read and never dropped. Frame::flags are the PageFlag bits, always changed atomically: disk completions
+// looks at it. Where a device shows its disk as memory (drivers/mapped_disk.cc), pages are the device's own: in no
+// tree, without a Frame, never read and never dropped. Frame::flags are the PageFlag bits, always changed atomically: disk completions
 // (interrupt context) end kBusy.
 //
 // Locks: tree_lock_ (spinlock, kPageList) for the tree and the size; the recency lists have one spinlock
@@ -73,6 +73,8 @@ class PageBacking : public RefCounted<PageBacking> {
   virtual BlockDevice& device() = 0;
   // Where the device's bytes lie in memory (BlockDevice::memory): whole pages of kDevice extents are used there.
   virtual PhysAddr device_memory() { return PhysAddr(); }
+  // Whether the contents may become others (FileCache::renew).
+  virtual bool may_change() const { return true; }
 };
 
 inline constexpr std::uint64_t kPagesOfBlock = kHugePageSize / kPageSize;
@@ -113,7 +115,10 @@ class PageHold {
   PhysAddr release();  // the caller owns the reference now
 
  private:
-  PhysAddr address() const { return frame_ != nullptr ? address_of(*frame_) : device_page_; }
+  PhysAddr address() const {
+    DASSERT(*this);
+    return frame_ != nullptr ? address_of(*frame_) : device_page_;
+  }
 
   Frame* frame_ = nullptr;
   PhysAddr device_page_;
@@ -162,6 +167,7 @@ class FileCache final : public PageSource {
   Result<PhysAddr> frame_for_mapping(std::uint64_t index, bool for_write) override;
   Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) override;
   void release_frame(PhysAddr frame, bool dirty) override;
+  bool may_change() const override { return !backing_ || backing_->may_change(); }
   bool writable() const override { return writable_.load(std::memory_order_relaxed); }
   Identity identity() const override { return identity_; }
   std::size_t describe(char* buffer, std::size_t size) const override;
@@ -226,7 +232,7 @@ class FileCache final : public PageSource {
   std::atomic<std::uint64_t> size_{0};
   std::atomic<std::uint64_t> resident_{0};  // pages in the tree; a hint outside tree_lock_
   const RefPtr<PageBacking> backing_;       // disk files
-  const PhysAddr device_memory_;            // backing's
+  const PhysAddr device_memory_, device_memory_end_;  // backing's
   const RefPtr<FileCache> lower_;           // memory files that changed a disk file
   // Pages below this show lower's contents where the tree has none. Only falls; under tree_lock_.
   std::uint64_t lower_pages_ GUARDED_BY(tree_lock_) = 0;

@@ -3,6 +3,10 @@
 // What /proc and /sys tell of disks and interrupts: diskstats, partitions, interrupts, /sys/block. The formats are those
 // of Linux's Documentation/admin-guide/iostats.rst and of proc(5).
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/assert.h"
 #include "base/format.h"
 #include "device/block_device.h"
 #include "linux/proc_nodes_internal.h"
@@ -33,8 +37,9 @@ DiskName name_of(std::size_t index) {
   const std::string_view prefix = disk.name_prefix();
   unsigned place = 0;
   for (std::size_t other = 0; other < index; ++other) place += block_device(other)->name_prefix() == prefix ? 1 : 0;
-  const DiskKind* kind = std::begin(kDiskKinds);
-  while (kind->prefix != prefix) ++kind;
+  const auto* kind = std::find_if(std::begin(kDiskKinds), std::end(kDiskKinds),
+                                  [&](const DiskKind& known) { return known.prefix == prefix; });
+  ASSERT(kind != std::end(kDiskKinds));
   DiskName name{{}, kind->major, place * kind->minors_of_disk};
   if (!kind->has_letters) {
     format_to(name.text, sizeof name.text, "%s%u", disk.name_prefix(), place);

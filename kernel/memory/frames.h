@@ -69,7 +69,8 @@ Frame& frame_at(PhysAddr address);
 PhysAddr address_of(const Frame& frame);
 bool is_managed(PhysAddr address);  // has a Frame record
 
-// Read-only memory of a device that the direct map has, too. Boot only, before it is used; kENOSPC past kMostDeviceRanges.
+// Read-only memory of a device that the direct map has, too. Boot only, before anybody cites that memory. kENOSPC past
+// kMostDeviceRanges.
 inline constexpr std::size_t kMostDeviceRanges = 8;
 Result<void> add_device_memory(MemoryRange range);
 // Whether what lies there in the direct map has a physical address by which devices can read it.
@@ -77,6 +78,7 @@ bool is_readable_by_devices(PhysAddr address);
 
 // Direct map.
 inline constexpr std::uint64_t kDirectMapBase = 0xffff'8000'0000'0000;
+inline constexpr std::uint64_t kDirectMapSize = std::uint64_t{1} << 46;  // of physical addresses, up to the kernel's area
 #ifdef MOKAPOT_HOST_TEST
 void* direct_map(PhysAddr address);
 PhysAddr from_direct_map(const void* pointer);

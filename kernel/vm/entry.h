@@ -33,7 +33,8 @@ class Entry {
   // The frame is anonymous memory that this entry owns; otherwise it is its page source's.
   bool owned() const { return withdrawn() ? (raw_ & kWithdrawnOwned) != 0 : hardware().owned(); }
   bool dirty() const { return withdrawn() ? (raw_ & kWithdrawnDirty) != 0 : hardware().dirty(); }
-  // Unless it is, no TLB has the entry: a processor marks what it takes up, before (Intel's manual, volume 3, 4.10.2.3).
+  // Unless it is, no TLB has the entry: a processor marks what it takes up, before (Intel's manual, volume 3, "Details of
+  // TLB Use"; AMD's, volume 2, "Page-Translation-Table Entry Fields").
   // An entry that takes the place of another without a flush between must say no less than that did.
   bool accessed() const { return !withdrawn() && hardware().accessed(); }
   Entry with_accessed() const { return withdrawn() ? *this : Entry(hardware().with_accessed().raw()); }
@@ -67,7 +68,7 @@ class Entry {
     };
     return Entry(hardware().with_protection(rights, level).raw());
   }
-  // The entry for one of the 512 pages of a 2 MiB page.
+  // The entry for one of the 512 pages of a 2 MiB page; marked, since TLBs may have the whole.
   Entry part(std::uint64_t index, Protection protection) const {
     return make(frame() + (index << kPageShift), owned(), true, protection, 0).with_accessed();
   }

@@ -45,14 +45,11 @@ bool FaultHandler::populate_huge_from_source(PageTableSlot& upper) {
 // A source's 2 MiB page whose rights are not the region's any more: the next look maps it anew.
 std::optional<FaultOutcome> FaultHandler::take_out_huge(PageTableSlot& upper) {
   TlbGather gather;
-  Entry taken(0);
-  {
-    SourceLock lock(region_.source.get());
-    const Entry now(upper);
-    // With the source's lock held nobody else takes it out; other faults only change its rights.
-    if (!now.page(1) || now.owned()) return std::nullopt;
-    taken = Entry(upper.exchange(0, std::memory_order_acq_rel));
-  }
+  SourceLock lock(region_.source.get());
+  const Entry now(upper);
+  // With the source's lock held nobody else takes it out; other faults only change its rights.
+  if (!now.page(1) || now.owned()) return std::nullopt;
+  const Entry taken(upper.exchange(0, std::memory_order_acq_rel));
   gather.take_page(VirtAddr(align_down(page_.value(), kHugePageSize)), taken, 1, region_.source.get());
   return std::nullopt;
 }
@@ -125,12 +122,12 @@ std::optional<FaultOutcome> FaultHandler::install_copy(PhysAddr copy) {
 }
 
 // A writer that works its way up through a private mapping (HotSpot relocates its archives so) gets copies of what comes
-// next, as many as it has just written to in a row.
+// next, as many as there are private copies in a row before.
 void FaultHandler::copy_ahead() {
   constexpr std::int64_t kMost = 15;
   constexpr std::uint64_t kEighth = 8;  // of memory stays free of guesses
   // What others may write to is to be copied at the write and no sooner.
-  if (region_.source->writable() || access_ != FaultAccess::kWrite) return;
+  if (region_.source->may_change() || access_ != FaultAccess::kWrite) return;
   const auto index = static_cast<std::int64_t>(arch::table_index(page_, 0));
   std::int64_t written = 0;
   for (VirtAddr at = page_; written < kMost && written < index && at > region_.begin(); at = at - kPageSize) {
@@ -148,6 +145,8 @@ void FaultHandler::copy_ahead() {
 bool FaultHandler::copy_unused(PageTableSlot& slot, VirtAddr at) {
   const Entry present(slot);
   if (present.withdrawn() || present.owned() || present.accessed() || is_patched(at)) return false;
+  // Nothing: another thread may be about to flush what was there.
+  if (present.empty()) return false;
   PageSource& source = *region_.source;
   seen_unmaps_ = unmap_count();
   const Result<PhysAddr> original = source.cached_frame_for_mapping(region_.source_page(at));
@@ -161,18 +160,17 @@ bool FaultHandler::copy_unused(PageTableSlot& slot, VirtAddr at) {
   bool installed = false;
   {
     SourceLock lock(&source);
-    // Fails where a processor has marked the entry meanwhile.
-    installed = unmap_count() == seen_unmaps_ &&
+    // Fails where a processor has marked the entry meanwhile. Declines where it may have taken the place of one whose
+    // flush is still to come.
+    installed = unmap_count() == seen_unmaps_ && !TlbGather::is_any_pending() &&
                 slot.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel);
   }
   if (!installed) {
     free_frame(copy.value());
     return false;
   }
-  if (!present.empty()) {
-    count_resident(resident_kind(present.frame(), false), -1);
-    source.release_frame(present.frame(), false);
-  }
+  count_resident(resident_kind(present.frame(), false), -1);
+  source.release_frame(present.frame(), false);
   count_resident(ResidentKind::kAnonymous, 1);
   return true;
 }
@@ -219,7 +217,7 @@ std::optional<FaultOutcome> FaultHandler::make_writable(Entry present) {
 
 // Removes the entry from the table and from every TLB. False if it has changed.
 bool FaultHandler::take_out(Entry present) {
-  TlbGather gather;
+  TlbGather gather;  // flushes as it goes
   std::uint64_t expected = present.raw();
   {
     SourceLock lock(region_.source.get());
@@ -228,9 +226,9 @@ bool FaultHandler::take_out(Entry present) {
       const Entry now(expected);
       if (!now.mapped(0) || now.owned() || now.frame() != present.frame()) return false;
     }
+    gather.take_page(page_, Entry(expected), 0, region_.source.get());
   }
-  gather.take_page(page_, Entry(expected), 0, region_.source.get());
-  return true;  // the gather flushes as it goes
+  return true;
 }
 
 // Maps what the cache holds around a page that was read: the next fault is likely to be there.

@@ -59,6 +59,8 @@ class PageSource : public RefCounted<PageSource> {
 
   // MAP_SHARED and PROT_WRITE together permitted? (read-only file systems, descriptors opened for reading)
   virtual bool writable() const = 0;
+  // Whether anybody may change the contents, now or later.
+  virtual bool may_change() const { return true; }
   // "/path" for /proc/self/maps; device and inode numbers likewise.
   struct Identity { std::uint64_t device; std::uint64_t inode; };
   virtual Identity identity() const = 0;

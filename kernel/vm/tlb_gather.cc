@@ -15,7 +15,10 @@
 
 namespace mokapot {
 
+constinit std::atomic<std::uint32_t> TlbGather::pending_{0};
+
 void TlbGather::invalidate(VirtAddr address) {
+  if (address_count_ == 0) pending_.fetch_add(1, std::memory_order_acq_rel);
   if (address_count_ < kMaxAddresses) addresses_[address_count_] = address.value();
   if (address_count_ <= kMaxAddresses) ++address_count_;
 }
@@ -29,8 +32,11 @@ void TlbGather::invalidate_range(VirtAddr begin, VirtAddr end) {
 void TlbGather::free_after_flush(PhysAddr block) { blocks_.push_back(frame_at(block)); }
 
 void TlbGather::take_page(VirtAddr address, Entry entry, int level, PageSource* source) {
-  // A source takes pages without the address space's lock, so the flush of what withdrew this one may be still to come.
-  if (entry.accessed() || (entry.withdrawn() && !entry.owned())) invalidate(address);
+  // A source takes pages without the address space's lock, so the flush of what withdrew this one, or of what was here
+  // before it, may be still to come.
+  const bool unsure = source != nullptr && (entry.withdrawn() || is_any_pending());
+  if (entry.accessed() || unsure) invalidate(address);
+  if (source != nullptr) took_from_source_ = true;
   const std::int64_t pages = level == 0 ? 1 : static_cast<std::int64_t>(arch::kEntriesPerTable);
   taken_[static_cast<std::size_t>(resident_kind(entry.frame(), entry.owned()))] += pages;
   if (entry.owned()) {
@@ -52,6 +58,13 @@ void TlbGather::flush_this_cpu(void* argument) {
 }
 
 void TlbGather::flush() {
+  const bool has_addresses = address_count_ > 0;
+  // A page of a source may have been moved by somebody who has not flushed its old address yet (mremap).
+  if (took_from_source_ && pending_.load(std::memory_order_acquire) > (has_addresses ? 1 : 0)) {
+    if (!has_addresses) pending_.fetch_add(1, std::memory_order_acq_rel);
+    address_count_ = kMaxAddresses + 1;
+  }
+  took_from_source_ = false;
   if (address_count_ > 0) {
     const CpuMask online = online_cpus();
     if (std::has_single_bit(online)) {
@@ -63,6 +76,7 @@ void TlbGather::flush() {
     }
     address_count_ = 0;
     idle_cpus_too_ = false;
+    pending_.fetch_sub(1, std::memory_order_acq_rel);
   }
   for (std::size_t kind = 0; kind < std::size(taken_); ++kind) {
     const std::int64_t pages = std::exchange(taken_[kind], 0);

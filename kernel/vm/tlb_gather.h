@@ -8,6 +8,7 @@
 // other CPUs. It is a no-op if nothing was gathered, and runs at destruction at the latest.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "base/intrusive.h"
@@ -37,6 +38,9 @@ class TlbGather {
   // be room(): the reference goes back to source, which must outlive the flush.
   void take_page(VirtAddr address, Entry entry, int level, PageSource* source);
   bool room() const { return source_pages_ < kMaxSourcePages; }
+  // Whether anybody's flush is still to come. Of a source's pages this is known under its lock: they are taken and moved
+  // under it, and counted before it is dropped.
+  static bool is_any_pending() { return pending_.load(std::memory_order_acquire) > 0; }
 
   void flush();
 
@@ -51,8 +55,12 @@ class TlbGather {
 
   static void flush_this_cpu(void* gather);
 
+  // Objects that have gathered addresses and not flushed yet.
+  static std::atomic<std::uint32_t> pending_;
+
   std::uint64_t addresses_[kMaxAddresses];
   bool idle_cpus_too_ = false;
+  bool took_from_source_ = false;
   std::size_t address_count_ = 0;  // above kMaxAddresses: flush all
   std::int64_t taken_[static_cast<std::size_t>(ResidentKind::kCount)] = {};  // pages, to be discounted
   SourcePage pages_[kMaxSourcePages];

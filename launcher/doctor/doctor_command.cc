@@ -141,7 +141,9 @@ Finding cache() {
 Finding shared_images() {
   const std::string qemu = find_program("qemu-system-x86_64");
   const Result<ImageCache> opened = ImageCache::open();
-  const bool is_there = opened && !qemu.empty() && offers_memory_layers(opened.value(), qemu);
+  if (!opened || qemu.empty())
+    return {State::kOptional, "ivshmem", "without QEMU or a cache nobody can tell"};
+  const bool is_there = offers_memory_layers(opened.value(), qemu);
   return {is_there ? State::kGood : State::kOptional, "ivshmem",
           is_there ? "VMs share the memory of their images"
                    : "this QEMU was built without it; each VM reads its images into its own memory"};

@@ -76,14 +76,16 @@ std::string record_of_digest(const std::string& image) {
   return text && text.value().size() >= kDigestDigits ? text.value() : std::string();
 }
 
-// A page of 2 MiB at least, which is what the kernel maps it by.
-Result<void> grow_to_power_of_two(const std::string& image) {
-  constexpr std::uint64_t kLeast = std::uint64_t{2} << 20;
-  std::error_code error;
+// The kernel maps it by pages of 2 MiB.
+constexpr std::uint64_t kLeastMemory = std::uint64_t{2} << 20;
+
+// Stays as it is where that cannot be: without holes it would take twice the room.
+void grow_to_power_of_two(const std::string& image) {
+  std::error_code error, ignored;
   const std::uint64_t size = std::filesystem::file_size(image, error);
-  if (!error) std::filesystem::resize_file(image, std::bit_ceil(std::max(size, kLeast)), error);
-  if (error) return Error{"cannot write " + image + ": " + error.message()};
-  return {};
+  if (error) return;
+  std::filesystem::resize_file(image, std::bit_ceil(std::max(size, kLeastMemory)), error);
+  if (error) std::filesystem::resize_file(image, size, ignored);
 }
 
 // When an image was last used: the time of its digest's file, since its own must not change.
@@ -94,6 +96,12 @@ std::int64_t last_use_of(const std::string& image, const struct stat& status) {
 }
 
 }  // namespace
+
+bool has_size_of_memory(const std::string& image) {
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(image, error);
+  return !error && size >= kLeastMemory && std::has_single_bit(size);
+}
 
 Result<ImageCache> ImageCache::open() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -176,7 +184,7 @@ Result<void> ImageCache::write(const TreePlan& plan, const std::string& image, F
     return Error{"mkfs.erofs is not installed: install it (Debian: erofs-utils)"};
   if (outcome.status != 0)
     return Error{"mkfs.erofs could not build " + image + ": " + std::string(trim(outcome.output))};
-  if (form.extent == Extent::kMemory) MOKA_TRY(grow_to_power_of_two(unfinished));
+  if (form.extent == Extent::kMemory) grow_to_power_of_two(unfinished);
   const std::string digest = MOKA_TRY(sha256_of_file(unfinished));
   MOKA_TRY(write_file_atomically(digest_file(image), digest, 0600));
   if (::rename(unfinished.c_str(), image.c_str()) != 0)

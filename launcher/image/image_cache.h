@@ -23,8 +23,9 @@ namespace moka {
 enum class Compression { kNone, kLz4 };
 
 // kMemory: the file goes on as a hole up to a power of two, the size that memory has which a device
-// shows (qemu/qemu_command.h).
+// shows (qemu/qemu_command.h), if the file system has room for that.
 enum class Extent { kFileSystem, kMemory };
+bool has_size_of_memory(const std::string& image);
 
 class ImageCache {
  public:

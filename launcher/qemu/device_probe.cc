@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include "elf/elf_file.h"
 #include "image/kept_result.h"
 #include "support/command.h"
 
@@ -25,17 +24,29 @@ std::string identity_of(const std::string& program) {
   return text;
 }
 
+// What QEMU says of a kind of thing; the status is 0 for what it does not know as well.
+std::string help_of(const std::string& qemu, const char* option, const char* kind) {
+  return run_command({qemu, "-nodefaults", "-machine", "none", option, std::string(kind) + ",help"})
+      .output;
+}
+
+bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+// Fails, and so is asked again another time, where QEMU says neither.
+Result<std::string> ask(const std::string& qemu) {
+  const std::string device = help_of(qemu, "-device", "ivshmem-plain");
+  const std::string backend = help_of(qemu, "-object", "memory-backend-file");
+  // Read-only backends are there from QEMU 6.0 on.
+  if (has(device, "memdev=") && has(backend, "readonly=")) return std::string(kOffered);
+  if (has(device, "ivshmem-plain") || has(backend, "mem-path=")) return std::string();
+  return Error{qemu + " does not say what devices it has"};
+}
+
 }  // namespace
 
 bool offers_memory_layers(const ImageCache& cache, const std::string& qemu) {
-  if (!looks_like_elf(qemu)) return true;
   const Result<std::string> answer =
-      kept_result(cache, "ivshmem " + identity_of(qemu), [&]() -> Result<std::string> {
-        const CommandOutcome outcome =
-            run_command({qemu, "-nodefaults", "-machine", "none", "-device", "ivshmem-plain,help"});
-            // The status is 0 for a device that is not there, too.
-        return std::string(outcome.output.find("memdev=") != std::string::npos ? kOffered : "");
-      });
+      kept_result(cache, "memory layers " + identity_of(qemu), [&] { return ask(qemu); });
   return answer && answer.value() == kOffered;
 }
 

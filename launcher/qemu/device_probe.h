@@ -9,8 +9,8 @@
 
 namespace moka {
 
-// Whether it offers ivshmem, by which layers are shown as memory. Asked once for each QEMU, and
-// remembered. A script that stands for QEMU is not asked: it may do anything.
+// Whether it offers ivshmem and read-only memory of a file, by which layers are shown as memory.
+// Asked once for each QEMU, and remembered.
 bool offers_memory_layers(const ImageCache& cache, const std::string& qemu);
 
 }  // namespace moka

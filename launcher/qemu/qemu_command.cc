@@ -80,8 +80,9 @@ class Builder {
     if (is_mmio_) add({"-global", "virtio-mmio.force-legacy=false"});
     if (spec_.accelerator == Accelerator::kKvm) {
       // Some hypervisors below refuse to set IA32_ARCH_CAPABILITIES, on which QEMU aborts; it only
-      // describes flaws.
-      add({"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
+      // describes flaws. QEMU puts PCI's memory at the top of the physical addresses, of which the
+      // kernel maps 2^46 bytes.
+      add({"-accel", "kvm", "-cpu", "host,-arch-capabilities,host-phys-bits-limit=46"});
     } else {
       add({"-accel", "tcg,thread=multi", "-cpu", "max"});
     }

@@ -98,13 +98,16 @@ Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache
   const TreePlan application = MOKA_TRY(plan_application(files));
   // The runtime's times mean nothing to anyone; an application may look at those of its own files,
   // and class-data archives check them.
-  const bool is_memory = offers_memory_layers(cache, qemu);
+  // What stands in for QEMU (find_qemu) is not asked: it may do anything when it is started.
+  const char* stand_in = std::getenv("MOKA_QEMU");
+  const bool offers_memory =
+      (stand_in != nullptr && *stand_in != '\0') || offers_memory_layers(cache, qemu);
   const auto layer = [&](const TreePlan& plan, const char* serial,
                          FileTimes times) -> Result<Layer> {
     const std::string image =
         MOKA_TRY(cache.image_of(plan, serial, times, Compression::kNone,
-                                is_memory ? Extent::kMemory : Extent::kFileSystem));
-    return Layer{serial, image, DiskFormat::kRaw, is_memory};
+                                offers_memory ? Extent::kMemory : Extent::kFileSystem));
+    return Layer{serial, image, DiskFormat::kRaw, offers_memory && has_size_of_memory(image)};
   };
   return std::vector<Layer>{MOKA_TRY(layer(runtime, kRuntimeSerial, FileTimes::kZero)),
                             MOKA_TRY(layer(application, kApplicationSerial, FileTimes::kKept))};

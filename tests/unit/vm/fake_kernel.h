@@ -34,7 +34,8 @@ class TestFile final : public PageSource {
   Result<PhysAddr> frame_for_mapping(std::uint64_t index, bool for_write) override;
   Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) override;
   void release_frame(PhysAddr frame, bool dirty) override;
-  bool writable() const override { return is_writable; }
+  bool writable() const override { return true; }
+  bool may_change() const override { return changes; }
   Identity identity() const override { return {1, 2}; }
   std::size_t describe(char*, std::size_t) const override { return 0; }
   Result<void> punch_hole(std::uint64_t first, std::uint64_t count) override;
@@ -44,7 +45,7 @@ class TestFile final : public PageSource {
   void evict(std::uint64_t first, std::uint64_t count);
   std::uint64_t mapped_references() const;
 
-  bool is_writable = true;
+  bool changes = true;
   std::uint64_t write_requests = 0;
   std::uint64_t reads = 0;
   // Called inside frame_for_mapping, before it returns: for races.

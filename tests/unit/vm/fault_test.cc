@@ -15,6 +15,7 @@
 
 #include "vm/address_space_fixture.h"
 #include "vm/pressure.h"
+#include "vm/tlb_gather.h"
 
 namespace mokapot {
 namespace {
@@ -67,7 +68,7 @@ class CopyAheadTest : public AddressSpaceTest {
     AddressSpaceTest::SetUp();
     fake::set_online_cpus(3);
     file_ = make_file(kPages);
-    file_->is_writable = false;
+    file_->changes = false;
     for (std::uint64_t i = 0; i < kPages; ++i) file_->release_frame(file_->frame_for_mapping(i, false).take(), false);
     map_file(kBase, file_, kPages, Sharing::kPrivate);
   }
@@ -117,10 +118,22 @@ TEST_F(CopyAheadTest, APageThatWasLookedAtIsCopiedAtItsOwnWrite) {
   EXPECT_EQ(copies(), 8u);
 }
 
-TEST_F(CopyAheadTest, WhatOthersMayWriteToIsNotCopiedAhead) {
-  file_->is_writable = true;
+TEST_F(CopyAheadTest, WhatOthersMayChangeIsNotCopiedAhead) {
+  file_->changes = true;
   for (std::uint64_t i = 0; i < 16; ++i) (void)faults_of_write(i, 7);
   EXPECT_EQ(copies(), 16u);
+}
+
+// Whoever has taken something out, of whatever address, may still have to flush what the entry stood for before.
+TEST_F(CopyAheadTest, NothingIsCopiedAheadWhileAFlushIsToCome) {
+  (void)value_at(kBase);
+  TlbGather pending;
+  pending.invalidate(kBase + 60 * kPageSize);
+  for (std::uint64_t i = 0; i < 8; ++i) (void)faults_of_write(i, 7);
+  EXPECT_EQ(copies(), 8u);
+  pending.flush();
+  for (std::uint64_t i = 8; i < 10; ++i) (void)faults_of_write(i, 7);
+  EXPECT_GT(copies(), 10u);
 }
 
 TEST_F(CopyAheadTest, TheEndOfTheMappingIsTheEnd) {
@@ -146,6 +159,22 @@ TEST_F(AddressSpaceTest, PagesThatNobodyLookedAtGoWithoutAFlush) {
   EXPECT_EQ(fake::cross_calls(), calls);
   ASSERT_TRUE(space().protect(kBase + kMiB, kPageSize, Protection::kNone).ok());
   EXPECT_EQ(fake::cross_calls(), calls + 1);
+}
+
+// A source takes pages at any time; while the flush of something else is to come it does not rely on marks, and flushes all.
+TEST_F(AddressSpaceTest, ASourceThatTakesPagesWhileAFlushIsToComeFlushesAsWell) {
+  fake::set_online_cpus(3);
+  RefPtr<TestFile> file = make_file(16);
+  for (int i = 0; i < 16; ++i) file->release_frame(file->frame_for_mapping(i, false).take(), false);
+  map_file(kBase, file, 16, Sharing::kShared);
+  EXPECT_EQ(value_at(kBase), 100u);
+  TlbGather pending;
+  pending.invalidate(kBase + kMiB);
+  const std::uint64_t calls = fake::cross_calls();
+  file->truncate(8);  // pages that nobody has looked at
+  EXPECT_EQ(fake::cross_calls(), calls + 1);
+  pending.flush();
+  EXPECT_FALSE(TlbGather::is_any_pending());
 }
 
 // Each part of a 2 MiB page that is broken up may be in a TLB, as a part of the whole.

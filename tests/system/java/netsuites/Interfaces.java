@@ -7,6 +7,7 @@ import java.net.NetworkInterface;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.concurrent.TimeUnit;
 
 /** What Java knows of the machine's network interfaces. */
 final class Interfaces implements Library {
@@ -22,6 +23,7 @@ final class Interfaces implements Library {
 
     @Override
     public void alone(Report report) throws Exception {
+        awaitRouter();
         var all = Collections.list(NetworkInterface.getNetworkInterfaces());
         all.sort(Comparator.comparing(NetworkInterface::getName));
         for (NetworkInterface one : all) {
@@ -48,6 +50,16 @@ final class Interfaces implements Library {
         report.attempt("a name that is nobody's", () -> NetworkInterface.getByName("eth77"));
         report.attempt("reached", () -> InetAddress.getByName("127.0.0.1").isReachable(5000)
             + " " + InetAddress.getByName("::1").isReachable(5000));
+    }
+
+    /** An IPv6 address beyond the link comes with a router's advertisement, a moment after the machine has started. */
+    private static void awaitRouter() throws Exception {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (System.nanoTime() < end && NetworkInterface.networkInterfaces().flatMap(NetworkInterface::inetAddresses)
+                .noneMatch(address -> address instanceof Inet6Address && !address.isLoopbackAddress()
+                    && !address.isLinkLocalAddress())) {
+            Thread.sleep(20);
+        }
     }
 
     /** The half of an IPv6 address that comes from the hardware's is the machine's own. */

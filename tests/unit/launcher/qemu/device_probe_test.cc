@@ -13,7 +13,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <fstream>
+#include <iterator>
 
 namespace moka {
 namespace {
@@ -23,17 +26,44 @@ class DeviceProbe : public testing::Test {
   ImageCache cache_ = ImageCache::open_at(testing::TempDir() + "/device_probe").value();
 };
 
-TEST_F(DeviceProbe, AProgramThatDoesNotKnowTheDeviceHasItNot) {
-  EXPECT_FALSE(offers_memory_layers(cache_, "/bin/true"));
-  EXPECT_FALSE(offers_memory_layers(cache_, "/bin/true"));  // from memory
+// A stand-in for QEMU that answers both questions, and counts how often it was asked.
+std::string stand_in(const std::string& name, const std::string& device, const std::string& backend) {
+  const std::string script = testing::TempDir() + "/" + name;
+  std::remove((script + ".asked").c_str());
+  std::ofstream(script) << "#!/bin/sh\necho >> " << script << ".asked\ncase \"$*\" in\n*ivshmem*) echo '" << device
+                        << "';;\n*) echo '" << backend << "';;\nesac\n";
+  EXPECT_EQ(::chmod(script.c_str(), 0755), 0);
+  return script;
 }
 
-TEST_F(DeviceProbe, AStandInIsNotAsked) {
-  const std::string script = testing::TempDir() + "/stand-in";
-  std::ofstream(script) << "#!/bin/sh\ntouch " << script << ".was-run\n";
-  ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
-  EXPECT_TRUE(offers_memory_layers(cache_, script));
-  EXPECT_FALSE(std::ifstream(script + ".was-run").good());
+std::size_t times_asked(const std::string& script) {
+  std::ifstream asked(script + ".asked");
+  return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(asked), {}, '\n'));
+}
+
+constexpr const char* kDevice = "ivshmem-plain options:\n  memdev=<link<memory-backend>>";
+constexpr const char* kBackend = "memory-backend-file options:\n  mem-path=<string>\n  readonly=<bool>";
+
+TEST_F(DeviceProbe, AsksOnce) {
+  const std::string qemu = stand_in("whole", kDevice, kBackend);
+  EXPECT_TRUE(offers_memory_layers(cache_, qemu));
+  const std::size_t asked = times_asked(qemu);
+  EXPECT_TRUE(offers_memory_layers(cache_, qemu));
+  EXPECT_EQ(times_asked(qemu), asked);
+}
+
+TEST_F(DeviceProbe, NeedsBothDeviceAndReadOnlyBackend) {
+  EXPECT_FALSE(offers_memory_layers(
+      cache_, stand_in("without", "Device 'ivshmem-plain' not found", kBackend)));
+  EXPECT_FALSE(offers_memory_layers(cache_, stand_in("old", kDevice, "  mem-path=<string>")));
+}
+
+TEST_F(DeviceProbe, AnAnswerThatSaysNothingIsNotKept) {
+  const std::string qemu = stand_in("broken", "", "");
+  EXPECT_FALSE(offers_memory_layers(cache_, qemu));
+  const std::size_t asked = times_asked(qemu);
+  EXPECT_FALSE(offers_memory_layers(cache_, qemu));
+  EXPECT_GT(times_asked(qemu), asked);
 }
 
 TEST_F(DeviceProbe, DebiansQemuHasIt) {
