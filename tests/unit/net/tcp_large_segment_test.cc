@@ -147,6 +147,57 @@ TEST_F(TcpLargeSegment, ReportsOfPartsOfPacketsMeanNothing) {
   EXPECT_TRUE(arrives(kMebibyte + 100 * kPacket));
 }
 
+// All is acknowledged at once but the FIN, which lies behind full packets.
+TEST_F(TcpLargeSegment, AFinAloneIsSentAgain) {
+  warm();
+  bool lost = true;
+  network.drop = [&, end = client().snd_nxt + 21 * kPacket](std::size_t from, const Frame& frame) {
+    return from == Network::kSecond && TCP_SEQ_LT(segment_of(frame).acknowledged, end);
+  };
+  each_sent([&](const Segment&, Frame& frame) {
+    if (lost) frame[34 + 13] &= static_cast<std::uint8_t>(~TCP_FIN);
+  });
+  send_with_fin(20);
+  network.run(Duration::seconds(1));
+  EXPECT_EQ(connection->received, kMebibyte + 21 * kPacket);
+  EXPECT_EQ(client().state, FIN_WAIT_1);
+  lost = false;
+  network.run(Duration::seconds(5));
+  EXPECT_EQ(client().state, FIN_WAIT_2);
+}
+
+// Somebody has the segment's headers while the acknowledgement of a part comes, and no more when the time-out does.
+TEST_F(TcpLargeSegment, WhatCouldNotBeTakenOffIsNotSentAgain) {
+  for (const bool cut : {true, false}) {
+    warm();
+    network.drop = [&, count = std::size_t{0}](std::size_t from, const Frame& frame) mutable {
+      return from == Network::kFirst && segment_of(frame).payload > 0 && ++count > 20;
+    };
+    const std::uint32_t begin = client().snd_nxt, room = client().snd_buf;
+    narrow(100);
+    connection->write(40 * kPacket);
+    pbuf* const held = client().unacked->p;
+    pbuf_ref(held);
+    network.run(Duration::milliseconds(3));
+    EXPECT_EQ(client().lastack, begin + 20 * kPacket);
+    EXPECT_EQ(segment_begin(*client().unacked), begin);
+    pbuf_free(held);
+    network.let_devices_cut(cut);
+    network.run(Duration::seconds(1));
+    network.drop = nullptr;
+    std::size_t below = 0;
+    each_sent([&](const Segment& segment, Frame&) {
+      if (TCP_SEQ_LT(segment.sequence, begin + 20 * kPacket)) ++below;
+    });
+    EXPECT_TRUE(arrives(kMebibyte + 40 * kPacket)) << cut;
+    EXPECT_EQ(below, 0u) << cut;
+    network.run(Duration::seconds(1));
+    EXPECT_EQ(client().unacked, nullptr);
+    EXPECT_EQ(client().snd_buf, room);
+    network.let_devices_cut(true);
+  }
+}
+
 // Writes of all sizes, with and without Nagle's algorithm, over a link that does everything wrong.
 TEST_F(TcpLargeSegment, EverythingAtOnceArrivesWhole) {
   std::mt19937 random(7);
