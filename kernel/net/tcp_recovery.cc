@@ -186,7 +186,7 @@ void find_losses(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
     take_off_acknowledged(pcb);
     isolate_first_packet(pcb, first);
     mark_segment(pcb, first, static_cast<std::uint8_t>(first.recovery | kLost));
-    ++state.total_lost;
+    state.total_lost += tcp_packets(&pcb, &first);
   }
 }
 

@@ -198,6 +198,30 @@ TEST_F(TcpLargeSegment, WhatCouldNotBeTakenOffIsNotSentAgain) {
   }
 }
 
+// Without SACK the third duplicate speaks of one packet; where that cannot be taken apart all are sent again.
+TEST_F(TcpLargeSegment, ASegmentThatCannotBeSplitIsLostWhole) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  connection->write(10 * kPacket);
+  pbuf* const held = client().unacked->p;
+  pbuf_ref(held);
+  {
+    const NetCoreGuard core;
+    tcp_pcb& pcb = client();
+    tcp_clear_flags(&pcb, TF_SACK);
+    const std::uint32_t before = pcb.recovery.total_lost;
+    for (int i = 0; i < 3; ++i) {
+      mokapot_tcp_ack(&pcb, pcb.lastack, 1, nullptr, 0, 0);
+      mokapot_tcp_acked(&pcb);
+    }
+    EXPECT_EQ(pcb.recovery.lost_segments, 10u);
+    EXPECT_EQ(pcb.recovery.total_lost - before, 10u);
+  }
+  pbuf_free(held);
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
 // Writes of all sizes, with and without Nagle's algorithm, over a link that does everything wrong.
 TEST_F(TcpLargeSegment, EverythingAtOnceArrivesWhole) {
   std::mt19937 random(7);
