@@ -92,7 +92,10 @@ Covered covered_by(const tcp_pcb& pcb, const tcp_seg& segment, const tcp_sack_ra
   if (TCP_SEQ_LEQ(block.right, begin) || TCP_SEQ_LEQ(end, block.left)) return {};
   const std::uint32_t packet = tcp_packet_payload(&pcb, &segment);
   const std::uint32_t left = TCP_SEQ_GT(block.left, begin) ? (block.left - begin + packet - 1) / packet * packet : 0;
-  const std::uint32_t right = TCP_SEQ_LEQ(end, block.right) ? size : (block.right - begin) / packet * packet;
+  // The last packet has the FIN, which a block may leave out.
+  const std::uint32_t right = TCP_SEQ_LEQ(end, block.right)
+                                  ? size
+                                  : std::min((block.right - begin) / packet, (segment.len - 1) / packet) * packet;
   return left < right ? Covered{left, right} : Covered{};
 }
 

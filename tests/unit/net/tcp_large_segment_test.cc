@@ -222,6 +222,23 @@ TEST_F(TcpLargeSegment, ASegmentThatCannotBeSplitIsLostWhole) {
   EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
 }
 
+// The packets below the one with the FIN are the receiver's.
+TEST_F(TcpLargeSegment, AReportUpToTheFinCountsForWhatIsBelow) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  send_with_fin(20);
+  {
+    const NetCoreGuard core;
+    const std::uint32_t base = client().lastack;
+    const tcp_sack_range blocks[] = {{base + 5 * kPacket, base + 21 * kPacket}};
+    note_blocks(client(), base, blocks, 1, microseconds(now()));
+    EXPECT_EQ(client().recovery.sacked, 15 * kPacket);
+    tcp_free_ooseq(connection->server);
+  }
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 21 * kPacket));
+}
+
 // Writes of all sizes, with and without Nagle's algorithm, over a link that does everything wrong.
 TEST_F(TcpLargeSegment, EverythingAtOnceArrivesWhole) {
   std::mt19937 random(7);
