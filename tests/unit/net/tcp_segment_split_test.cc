@@ -221,5 +221,33 @@ TEST_F(TcpSegmentSplit, APeerMayTakeVeryShortPackets) {
   EXPECT_EQ(largest, 36u);
 }
 
+// An acknowledgement that is due goes out without the data that would have carried it.
+TEST_F(TcpSegmentSplit, AnAcknowledgementDoesNotWaitForASegmentThatCannotBeSplit) {
+  warm();
+  std::size_t empty = 0;
+  network.look = [&](std::size_t from, Frame& frame) {
+    const Segment segment = segment_of(frame);
+    if (from == Network::kFirst && segment.payload == 0 && (segment.flags & TCP_ACK) != 0) ++empty;
+  };
+  {
+    const NetCoreGuard core;
+    client().snd_wnd = 0;
+  }
+  connection->write(10 * kPacket);
+  {
+    const NetCoreGuard core;
+    ASSERT_NE(client().unsent, nullptr);
+    pbuf_ref(client().unsent->p);
+    client().snd_wnd = 3 * kPacket;
+    tcp_ack_now(&client());
+    EXPECT_EQ(tcp_output(&client()), ERR_MEM);
+    EXPECT_EQ(client().flags & TF_ACK_NOW, 0);
+  }
+  network.run(Duration::microseconds(10));
+  EXPECT_EQ(empty, 1u);
+  pbuf_free(client().unsent->p);
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
 }  // namespace
 }  // namespace mokapot
