@@ -112,6 +112,10 @@ void send_probe(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
     const std::uint32_t packet = tcp_packet_payload(&pcb, pcb.unacked_last);
     if (pcb.unacked_last->len > packet)
       (void)split_segment(pcb, *pcb.unacked_last, (pcb.unacked_last->len - 1) / packet * packet);
+    // The MTU may have become less, where the interface does not cut: still the end, since its report tells most.
+    const std::uint32_t most = tcp_output_limit(&pcb, pcb.unacked_last);
+    if (pcb.unacked_last->len > most)
+      (void)split_segment(pcb, *pcb.unacked_last, (pcb.unacked_last->len - 1) / most * most);
     if (send_again(pcb, *pcb.unacked_last, now)) set(pcb, kProbeWasCopy);
   }
   state.probe_end = pcb.snd_nxt;

@@ -249,5 +249,26 @@ TEST_F(TcpSegmentSplit, AnAcknowledgementDoesNotWaitForASegmentThatCannotBeSplit
   EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
 }
 
+// On an interface that does not cut, whose MTU has become smaller than the packets that are out.
+TEST_F(TcpSegmentSplit, AProbeIsTheTailWhateverTheMtu) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  connection->write(10 * kPacket);
+  network.run(Duration::microseconds(10));
+  set_mtu(700);
+  network.let_devices_cut(false);
+  std::uint32_t end = 0;
+  std::size_t largest = 0;
+  each_sent([&](const Segment& segment, Frame& frame) {
+    if (end == 0) end = segment.sequence + static_cast<std::uint32_t>(segment.payload);
+    largest = std::max(largest, frame.size());
+  });
+  network.run(Duration::milliseconds(100));
+  EXPECT_EQ(end, client().snd_nxt);
+  EXPECT_LE(largest, 714u);
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
 }  // namespace
 }  // namespace mokapot
