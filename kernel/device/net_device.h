@@ -6,8 +6,8 @@
 // interrupts of that queue switched off. The receiver's thread then calls poll() until it returns fewer
 // packets than asked for, and rearm(); rearm() is false when packets came meanwhile, and polling goes on.
 //
-// Transmit: transmit() queues any number of packets of one queue; kick() tells the device, once for all of
-// them. A packet's done() runs in the thread that next calls transmit() or reclaim() on that queue after the device
+// Transmit: transmit() queues any number of packets of one queue; publish() and notify() tell the device, once for all
+// of them. A packet's done() runs in the thread that next calls transmit() or reclaim() on that queue after the device
 // has sent it; reclaim() with every round of polling keeps memory from being held for long. Nothing interrupts for it.
 //
 // Contexts: thread, but on_packets(). Calls on different queues may run at once; calls on one queue are
@@ -95,9 +95,6 @@ class NetDevice {
   // beside anything else: it takes long, and no lock need be held so long.
   virtual bool publish(std::size_t queue) = 0;
   virtual void notify(std::size_t queue) = 0;
-  void kick(std::size_t queue) {
-    if (publish(queue)) notify(queue);
-  }
   virtual void reclaim(std::size_t queue) = 0;
 
   // Up to packets.size() packets, each the first piece of its chain; returns how many.

@@ -5,7 +5,7 @@
 // descriptors (VIRTIO_F_INDIRECT_DESC), of which there is a smaller number.
 //
 // Lock: none; the callers serialise all but handle_interrupt(), which touches the atomic flag
-// alone.
+// alone, and notify(), which only tells the device and may run beside anything else.
 // Invariant: a slot is free or belongs to one chain that the device has. Interrupts are asked for
 // only while a caller waits for room.
 #pragma once

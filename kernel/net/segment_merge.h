@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // TCP segments that follow each other, merged into one packet which the device cuts up again (segmentation
-// offload). Some are for the device to cut up from the start, and then are as many. Pure functions over the packets' headers; whoever uses it keeps the payloads. No locks, any context.
+// offload). Some are for the device to cut up from the start, and then are as many. Pure functions over the packets'
+// headers; whoever uses it keeps the payloads. No locks, any context.
 //
 // Segments may be merged where the device would make the same ones again: one connection, consecutive sequence
 // numbers, all but the last of one size, and headers that differ only in what the device counts on. PSH and FIN

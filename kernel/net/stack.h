@@ -50,7 +50,7 @@ class DeviceNotification {
   ~DeviceNotification();
   DeviceNotification(const DeviceNotification&) = delete;
   DeviceNotification& operator=(const DeviceNotification&) = delete;
-  void begin(unsigned devices);  // one bit for each interface
+  void begin(unsigned devices) REQUIRES(net_core_lock());  // one bit for each interface
 
  private:
   unsigned devices_ = 0;

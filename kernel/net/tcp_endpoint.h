@@ -102,7 +102,7 @@ class TcpEndpoint : public RefCounted<TcpEndpoint> {
   virtual void transmit_urgent(std::uint8_t byte) = 0;
   virtual void end_sending() = 0;  // SHUT_WR: a FIN after what is queued
   virtual void apply(const TcpSettings& settings) = 0;
-  virtual void push() {}  // send what TCP_CORK and MSG_MORE have held back
+  virtual void push() {}  // send what TCP_CORK, MSG_MORE and a lack of room have held back
   virtual TcpFigures figures() = 0;
   virtual std::size_t unsent() = 0;  // SIOCOUTQ: queued and not acknowledged
 

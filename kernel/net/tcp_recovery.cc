@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "net/tcp_congestion.h"
 #include "net/tcp_timer_wheel.h"
@@ -107,9 +108,14 @@ void send_probe(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
   }
   if (state.segments == before) {
     // The last packet.
+    take_off_acknowledged(pcb);
     const std::uint32_t packet = tcp_packet_payload(&pcb, pcb.unacked_last);
     if (pcb.unacked_last->len > packet)
       (void)split_segment(pcb, *pcb.unacked_last, (pcb.unacked_last->len - 1) / packet * packet);
+    // The MTU may have become less, where the interface does not cut: still the end, since its report tells most.
+    const std::uint32_t most = tcp_output_limit(&pcb, pcb.unacked_last);
+    if (pcb.unacked_last->len > most)
+      (void)split_segment(pcb, *pcb.unacked_last, (pcb.unacked_last->len - 1) / most * most);
     if (send_again(pcb, *pcb.unacked_last, now)) set(pcb, kProbeWasCopy);
   }
   state.probe_end = pcb.snd_nxt;
@@ -181,9 +187,10 @@ void find_losses(tcp_pcb& pcb, std::uint32_t now) REQUIRES(net_core_lock()) {
   const bool third = recovery_state(pcb) == TcpRecoveryState::kOpen && state.duplicates >= kDuplicateThreshold;
   const bool partial = recovery_state(pcb) == TcpRecoveryState::kRecovery && state.acknowledged != 0;
   if ((third || partial) && (first.recovery & (kLost | kAgain)) == 0) {
+    take_off_acknowledged(pcb);
     isolate_first_packet(pcb, first);
     mark_segment(pcb, first, static_cast<std::uint8_t>(first.recovery | kLost));
-    ++state.total_lost;
+    state.total_lost += tcp_packets(&pcb, &first);
   }
 }
 
@@ -250,6 +257,7 @@ void mokapot_tcp_retransmit(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {
       time - state.last_sent > retransmission_timeout_us(*pcb))
     forget_window(*pcb);
   if (state.waiting_segments == 0) return;
+  take_off_acknowledged(*pcb);
   for (tcp_seg* segment = pcb->unacked; segment != nullptr; segment = segment->next) {
     if ((segment->recovery & (kSacked | kLost | kAgain)) != kLost) continue;
     // The first packet is sent whatever the windows say of it: if nothing is on its way, and if the receiver's window
@@ -293,7 +301,8 @@ std::uint32_t mokapot_tcp_ack(tcp_pcb* pcb, uint32_t acknowledged, int duplicate
   state.bytes_acknowledged += state.acknowledged;
   ++state.segments_in;
   state.last_acknowledgement = time;
-  const std::uint32_t taken = state.acknowledged != 0 ? note_acknowledged(*pcb, acknowledged, time) : 0;
+  const std::uint32_t taken =
+      state.acknowledged != 0 ? std::exchange(state.taken_off, 0) + note_acknowledged(*pcb, acknowledged, time) : 0;
   if ((pcb->flags & TF_SACK) != 0) note_blocks(*pcb, acknowledged, blocks, count, time);
   if (!duplicate) return taken;
   set(*pcb, kDuplicateAck);
@@ -353,7 +362,7 @@ int mokapot_tcp_given_up(tcp_pcb* pcb) {
 void mokapot_tcp_forget(tcp_pcb* pcb) NO_THREAD_SAFETY_ANALYSIS {
   mokapot_tcp_recovery& state = pcb->recovery;
   wheel.disarm(*pcb);
-  state.segments = state.in_flight = state.sacked = state.guessed = 0;
+  state.segments = state.in_flight = state.sacked = state.guessed = state.taken_off = 0;
   state.sacked_segments = state.lost_segments = state.retransmitted_segments = state.waiting_segments = 0;
   state.flags = state.state = state.backoff = state.duplicates = 0;
 }

@@ -92,7 +92,10 @@ Covered covered_by(const tcp_pcb& pcb, const tcp_seg& segment, const tcp_sack_ra
   if (TCP_SEQ_LEQ(block.right, begin) || TCP_SEQ_LEQ(end, block.left)) return {};
   const std::uint32_t packet = tcp_packet_payload(&pcb, &segment);
   const std::uint32_t left = TCP_SEQ_GT(block.left, begin) ? (block.left - begin + packet - 1) / packet * packet : 0;
-  const std::uint32_t right = TCP_SEQ_LEQ(end, block.right) ? size : (block.right - begin) / packet * packet;
+  // The last packet has the FIN, which a block may leave out.
+  const std::uint32_t right = TCP_SEQ_LEQ(end, block.right)
+                                  ? size
+                                  : std::min((block.right - begin) / packet, (segment.len - 1) / packet) * packet;
   return left < right ? Covered{left, right} : Covered{};
 }
 
@@ -127,19 +130,25 @@ bool split_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t payload) {
 
 namespace {
 
-// What an acknowledgement covers of a segment that it does not cover, in whole packets, so that what is left is cut as
-// it was before.
-std::uint32_t shorten_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t acknowledged, std::uint32_t now, How how)
-    REQUIRES(net_core_lock()) {
+// Takes off what has been acknowledged of a segment that is not as a whole, in packets, so that what is left is cut as
+// it was before. A packet stays, since it has the FIN if there is one. The packets; 0 also if somebody has its headers.
+std::uint32_t shorten_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t acknowledged) REQUIRES(net_core_lock()) {
   const std::uint32_t begin = segment_begin(segment), packet = tcp_packet_payload(&pcb, &segment);
-  if (TCP_SEQ_LT(acknowledged, begin + packet)) return 0;
-  const std::uint32_t packets = (acknowledged - begin) / packet, bytes = packets * packet;
-  if (bytes >= segment.len) return 0;
+  if (segment.len == 0 || TCP_SEQ_LT(acknowledged, begin + packet)) return 0;
+  const std::uint32_t packets = std::min((acknowledged - begin) / packet, (segment.len - 1) / packet);
+  if (packets == 0) return 0;
   enter(pcb, segment, kMinus);
-  const bool done = tcp_trim_seg(&pcb, &segment, static_cast<u16_t>(bytes)) != 0;
+  const bool done = tcp_trim_seg(&pcb, &segment, static_cast<u16_t>(packets * packet)) != 0;
   enter(pcb, segment, kPlus);
-  if (!done) return 0;
-  if ((segment.recovery & kSacked) == 0) note_delivered(pcb, segment, begin + bytes, bytes, packets, now, how);
+  return done ? packets : 0;
+}
+
+std::uint32_t note_part(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t acknowledged, std::uint32_t now, How how)
+    REQUIRES(net_core_lock()) {
+  const std::uint32_t packets = shorten_segment(pcb, segment, acknowledged);
+  if (packets == 0) return 0;
+  const std::uint32_t bytes = packets * tcp_packet_payload(&pcb, &segment);
+  if ((segment.recovery & kSacked) == 0) note_delivered(pcb, segment, segment_begin(segment), bytes, packets, now, how);
   return bytes;
 }
 
@@ -148,12 +157,18 @@ std::uint32_t shorten_segment(tcp_pcb& pcb, tcp_seg& segment, std::uint32_t ackn
 std::uint32_t note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) {
   for (tcp_seg* segment = pcb.unacked; segment != nullptr; segment = segment->next) {
     if (TCP_SEQ_GT(segment_end(*segment), acknowledged))
-      return shorten_segment(pcb, *segment, acknowledged, now, segment == pcb.unacked ? How::kMoved : How::kCovered);
+      return note_part(pcb, *segment, acknowledged, now, segment == pcb.unacked ? How::kMoved : How::kCovered);
     if ((segment->recovery & kSacked) == 0)
       note_delivered(pcb, *segment, now, segment == pcb.unacked ? How::kMoved : How::kCovered);
     forget_segment(pcb, *segment);
   }
   return 0;
+}
+
+void take_off_acknowledged(tcp_pcb& pcb) {
+  if (pcb.unacked == nullptr) return;
+  const std::uint32_t packet = tcp_packet_payload(&pcb, pcb.unacked);
+  pcb.recovery.taken_off += shorten_segment(pcb, *pcb.unacked, pcb.lastack) * packet;
 }
 
 void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range* blocks, std::size_t count,

@@ -59,6 +59,9 @@ void forget_segment(tcp_pcb& pcb, tcp_seg& segment) REQUIRES(net_core_lock());
 // Notes what has arrived below `acknowledged` and in blocks. Blocks that are not above it and below what was sent
 // count for nothing. note_acknowledged() returns the bytes that it has taken off the first segment that stays.
 std::uint32_t note_acknowledged(tcp_pcb& pcb, std::uint32_t acknowledged, std::uint32_t now) REQUIRES(net_core_lock());
+// Takes off the first segment what was acknowledged while somebody had its headers. Before it is split or sent again,
+// or what the receiver has would be sent for good. The next acknowledgement tells lwIP (taken_off).
+void take_off_acknowledged(tcp_pcb& pcb) REQUIRES(net_core_lock());
 void note_blocks(tcp_pcb& pcb, std::uint32_t acknowledged, const tcp_sack_range* blocks, std::size_t count,
                  std::uint32_t now) REQUIRES(net_core_lock());
 

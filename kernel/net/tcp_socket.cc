@@ -83,6 +83,10 @@ void TcpSocket::option_changed(Option option) {
       if (!options_.on(option)) connection->push();
       break;
     case Option::kNoDelay:
+      connection->apply(settings());
+      // tcp(7): each time that it is set, and though TCP_CORK is.
+      if (options_.on(option) && connection->unsent() != 0) connection->push();
+      break;
     case Option::kKeepAlive:
     case Option::kKeepIdle:
     case Option::kKeepInterval:

@@ -293,7 +293,6 @@ void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
   wanted_limit_ = settings.send_limit;
   update_limit();
   if (pcb_ == nullptr) return;
-  const bool nagle_ends = settings.no_delay && !tcp_nagle_disabled(pcb_);
   if (settings.no_delay) tcp_nagle_disable(pcb_);
   if (!settings.no_delay) tcp_nagle_enable(pcb_);
   if (settings.keep_alive) ip_set_option(pcb_, SOF_KEEPALIVE);
@@ -306,7 +305,6 @@ void StackTcpEndpoint::apply_locked(const TcpSettings& settings) {
   window_step_.store(TCP_WND_MAX(pcb_) / kWindowParts, std::memory_order_relaxed);
   pcb_->tos = settings.type_of_service;
   pcb_->ttl = settings.time_to_live;
-  if (nagle_ends && pcb_->state == ESTABLISHED) tcp_output(pcb_);
 }
 
 void StackTcpEndpoint::consumed(std::size_t bytes) {

@@ -51,7 +51,8 @@ Result<RefPtr<TcpEndpoint>> TcpSocket::connected_endpoint(std::uint32_t message_
   return to;
 }
 
-// Moves what there is room for.
+// Moves what there is room for. What is left waits for room, which may take long: nothing that was moved waits for it,
+// though it was written with more to follow.
 Result<std::size_t> TcpSocket::move_out(TcpEndpoint& to, IoBuffer& from, TcpEndpoint::More more) {
   MutexGuard guard(send_mutex_);
   std::size_t total = 0;
@@ -74,6 +75,7 @@ Result<std::size_t> TcpSocket::move_out(TcpEndpoint& to, IoBuffer& from, TcpEndp
     total += moved;
     if (moved < size) break;  // a fault: what was read of the memory counts
   }
+  if (total != 0 && from.remaining() > 0 && more == TcpEndpoint::More::kNo) to.push();
   return total;
 }
 

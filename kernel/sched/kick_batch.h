@@ -5,7 +5,8 @@
 // has left it), and those who are woken want the locks first of all.
 //
 // A stretch without preemption, which may be nested and begin with a lock held or in an interrupt; declared before the
-// guards of the locks, it ends after them. What an interrupt handler of this CPU wakes meanwhile is put off as well.
+// guards of the locks, it ends after them. What an interrupt handler of this CPU wakes meanwhile is put off as well;
+// what another CPU wakes is not.
 // No lock. Contexts: any but NMI.
 #pragma once
 

@@ -111,16 +111,19 @@ void Scheduler::kick(CpuId target, Kick kick) {
 }
 
 void Scheduler::send_kick(CpuId target) {
+  if (SchedulerCpu& here = mine(); here.kick_batches != 0) {
+    here.kicks_due |= cpu_bit(target);  // not under way yet: others' kicks to it are not to wait for this CPU
+    return;
+  }
   if (of(target).kick_under_way.exchange(true, std::memory_order_acq_rel)) return;
-  if (SchedulerCpu& here = mine(); here.kick_batches != 0) here.kicks_due |= cpu_bit(target);
-  else cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
+  cpu_interrupt_controller().send_to_cpu(target, kRescheduleVector);
 }
 
 void Scheduler::end_kick_batch() {
   SchedulerCpu& here = mine();
   if (--here.kick_batches != 0) return;
   for (CpuMask due = std::exchange(here.kicks_due, 0); due != 0; due &= due - 1)
-    cpu_interrupt_controller().send_to_cpu(first_of(due), kRescheduleVector);
+    send_kick(first_of(due));
 }
 
 KickBatch::KickBatch() {

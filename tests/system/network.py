@@ -165,6 +165,34 @@ def low_port(jdk):
     return ""
 
 
+# --- Sends ----------------------------------------------------------------------------------------
+
+def short_sends(jdk):
+    """What a send had no room for keeps nothing back of what it had."""
+    port = free_port()
+    with Vm(["--jdk", jdk, "-c", "1", "-m", "256", "-cp", JAR, "ShortSends", str(port)]) as vm:
+        try:
+            vm.published(port)
+            took = []
+            with socket.create_connection(("127.0.0.1", port), 20) as connection:
+                for turn in range(15):
+                    begin = time.monotonic()
+                    connection.sendall(b"!")
+                    left = int(vm.line("sent ", turn).split()[1])
+                    want(0 < left < 1_000_000, f"{left} bytes were taken")
+                    while left:
+                        chunk = connection.recv(min(left, 65536))
+                        want(chunk, f"the connection ended {left} bytes early")
+                        left -= len(chunk)
+                    took.append(time.monotonic() - begin)
+            # Bytes that are held back for more to come wait for up to 100 ms.
+            want(sorted(took)[7] < 0.05, f"the end comes late: {took}")
+            want(vm.finish() == 0, f"ended with {vm.process.returncode}")
+        except (Failure, OSError) as problem:
+            return f"{type(problem).__name__}: {problem}\n{vm.evidence()}"
+    return ""
+
+
 # --- The JDK's own server and client --------------------------------------------------------------
 
 def get(port, path, address="127.0.0.1"):
@@ -244,6 +272,7 @@ CASES = (  # title, JDK, test, when
     ("published ports", 17, ports, "test"),
     ("published ports", 25, ports, "soak"),
     ("a port below 1024 without privilege", 17, low_port, "test"),
+    ("sends without room for all", 17, short_sends, "test"),
     ("the JDK's web server and client", 25, web_server, "test"),
     ("the JDK's web server and client", 17, web_server, "soak"),
 )

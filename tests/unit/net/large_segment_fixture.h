@@ -46,6 +46,18 @@ class LargeSegmentTest : public testing::Test {
     const NetCoreGuard core;
     client().cwnd = client().ssthresh = packets * kPacket;
   }
+  // One packet is on its way, and behind it a segment of so many full ones and the FIN.
+  void send_with_fin(std::uint32_t packets) {
+    narrow(1);
+    connection->write(kPacket);
+    connection->write(packets * kPacket);
+    const NetCoreGuard core;
+    EXPECT_EQ(tcp_shutdown(&client(), 0, 1), ERR_OK);
+    client().cwnd = 100 * kPacket;
+    tcp_output(&client());
+    EXPECT_EQ(client().unacked_last->len, packets * kPacket);
+    EXPECT_EQ(segment_size(*client().unacked_last), packets * kPacket + 1);
+  }
   tcp_pcb& client() { return *connection->client; }
   std::size_t segments() {
     std::size_t count = 0;

@@ -147,6 +147,98 @@ TEST_F(TcpLargeSegment, ReportsOfPartsOfPacketsMeanNothing) {
   EXPECT_TRUE(arrives(kMebibyte + 100 * kPacket));
 }
 
+// All is acknowledged at once but the FIN, which lies behind full packets.
+TEST_F(TcpLargeSegment, AFinAloneIsSentAgain) {
+  warm();
+  bool lost = true;
+  network.drop = [&, end = client().snd_nxt + 21 * kPacket](std::size_t from, const Frame& frame) {
+    return from == Network::kSecond && TCP_SEQ_LT(segment_of(frame).acknowledged, end);
+  };
+  each_sent([&](const Segment&, Frame& frame) {
+    if (lost) frame[34 + 13] &= static_cast<std::uint8_t>(~TCP_FIN);
+  });
+  send_with_fin(20);
+  network.run(Duration::seconds(1));
+  EXPECT_EQ(connection->received, kMebibyte + 21 * kPacket);
+  EXPECT_EQ(client().state, FIN_WAIT_1);
+  lost = false;
+  network.run(Duration::seconds(5));
+  EXPECT_EQ(client().state, FIN_WAIT_2);
+}
+
+// Somebody has the segment's headers while the acknowledgement of a part comes, and no more when the time-out does.
+TEST_F(TcpLargeSegment, WhatCouldNotBeTakenOffIsNotSentAgain) {
+  for (const bool cut : {true, false}) {
+    warm();
+    network.drop = [&, count = std::size_t{0}](std::size_t from, const Frame& frame) mutable {
+      return from == Network::kFirst && segment_of(frame).payload > 0 && ++count > 20;
+    };
+    const std::uint32_t begin = client().snd_nxt, room = client().snd_buf;
+    narrow(100);
+    connection->write(40 * kPacket);
+    pbuf* const held = client().unacked->p;
+    pbuf_ref(held);
+    network.run(Duration::milliseconds(3));
+    EXPECT_EQ(client().lastack, begin + 20 * kPacket);
+    EXPECT_EQ(segment_begin(*client().unacked), begin);
+    pbuf_free(held);
+    network.let_devices_cut(cut);
+    network.run(Duration::seconds(1));
+    network.drop = nullptr;
+    std::size_t below = 0;
+    each_sent([&](const Segment& segment, Frame&) {
+      if (TCP_SEQ_LT(segment.sequence, begin + 20 * kPacket)) ++below;
+    });
+    EXPECT_TRUE(arrives(kMebibyte + 40 * kPacket)) << cut;
+    EXPECT_EQ(below, 0u) << cut;
+    network.run(Duration::seconds(1));
+    EXPECT_EQ(client().unacked, nullptr);
+    EXPECT_EQ(client().snd_buf, room);
+    network.let_devices_cut(true);
+  }
+}
+
+// Without SACK the third duplicate speaks of one packet; where that cannot be taken apart all are sent again.
+TEST_F(TcpLargeSegment, ASegmentThatCannotBeSplitIsLostWhole) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  connection->write(10 * kPacket);
+  pbuf* const held = client().unacked->p;
+  pbuf_ref(held);
+  {
+    const NetCoreGuard core;
+    tcp_pcb& pcb = client();
+    tcp_clear_flags(&pcb, TF_SACK);
+    const std::uint32_t before = pcb.recovery.total_lost;
+    for (int i = 0; i < 3; ++i) {
+      mokapot_tcp_ack(&pcb, pcb.lastack, 1, nullptr, 0, 0);
+      mokapot_tcp_acked(&pcb);
+    }
+    EXPECT_EQ(pcb.recovery.lost_segments, 10u);
+    EXPECT_EQ(pcb.recovery.total_lost - before, 10u);
+  }
+  pbuf_free(held);
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
+// The packets below the one with the FIN are the receiver's.
+TEST_F(TcpLargeSegment, AReportUpToTheFinCountsForWhatIsBelow) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  send_with_fin(20);
+  {
+    const NetCoreGuard core;
+    const std::uint32_t base = client().lastack;
+    const tcp_sack_range blocks[] = {{base + 5 * kPacket, base + 21 * kPacket}};
+    note_blocks(client(), base, blocks, 1, microseconds(now()));
+    EXPECT_EQ(client().recovery.sacked, 15 * kPacket);
+    tcp_free_ooseq(connection->server);
+  }
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 21 * kPacket));
+}
+
 // Writes of all sizes, with and without Nagle's algorithm, over a link that does everything wrong.
 TEST_F(TcpLargeSegment, EverythingAtOnceArrivesWhole) {
   std::mt19937 random(7);

@@ -221,5 +221,54 @@ TEST_F(TcpSegmentSplit, APeerMayTakeVeryShortPackets) {
   EXPECT_EQ(largest, 36u);
 }
 
+// An acknowledgement that is due goes out without the data that would have carried it.
+TEST_F(TcpSegmentSplit, AnAcknowledgementDoesNotWaitForASegmentThatCannotBeSplit) {
+  warm();
+  std::size_t empty = 0;
+  network.look = [&](std::size_t from, Frame& frame) {
+    const Segment segment = segment_of(frame);
+    if (from == Network::kFirst && segment.payload == 0 && (segment.flags & TCP_ACK) != 0) ++empty;
+  };
+  {
+    const NetCoreGuard core;
+    client().snd_wnd = 0;
+  }
+  connection->write(10 * kPacket);
+  {
+    const NetCoreGuard core;
+    ASSERT_NE(client().unsent, nullptr);
+    pbuf_ref(client().unsent->p);
+    client().snd_wnd = 3 * kPacket;
+    tcp_ack_now(&client());
+    EXPECT_EQ(tcp_output(&client()), ERR_MEM);
+    EXPECT_EQ(client().flags & TF_ACK_NOW, 0);
+  }
+  network.run(Duration::microseconds(10));
+  EXPECT_EQ(empty, 1u);
+  pbuf_free(client().unsent->p);
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
+// On an interface that does not cut, whose MTU has become smaller than the packets that are out.
+TEST_F(TcpSegmentSplit, AProbeIsTheTailWhateverTheMtu) {
+  warm();
+  network.drop = [](std::size_t, const Frame&) { return true; };
+  connection->write(10 * kPacket);
+  network.run(Duration::microseconds(10));
+  set_mtu(700);
+  network.let_devices_cut(false);
+  std::uint32_t end = 0;
+  std::size_t largest = 0;
+  each_sent([&](const Segment& segment, Frame& frame) {
+    if (end == 0) end = segment.sequence + static_cast<std::uint32_t>(segment.payload);
+    largest = std::max(largest, frame.size());
+  });
+  network.run(Duration::milliseconds(100));
+  EXPECT_EQ(end, client().snd_nxt);
+  EXPECT_LE(largest, 714u);
+  network.drop = nullptr;
+  EXPECT_TRUE(arrives(kMebibyte + 10 * kPacket));
+}
+
 }  // namespace
 }  // namespace mokapot

@@ -50,6 +50,7 @@ struct mokapot_tcp_recovery {
   uint32_t acknowledged;       // cumulatively
   uint32_t sample;             // round trip that the current acknowledgement measured; 0: none
   uint32_t sample_sent;
+  uint32_t taken_off;          // bytes of the first segment that were acknowledged, and that lwIP was not told of yet
   uint32_t loss_flight;        // PRR: outstanding bytes when the losses were noticed,
   uint32_t loss_delivered;     //   delivered since,
   uint32_t loss_sent;          //   and sent
@@ -76,7 +77,7 @@ void mokapot_tcp_retransmit(struct tcp_pcb* pcb);
 // Whether the windows have room for the first unsent segment, and for how much of its payload: all, or full packets.
 int mokapot_tcp_may_send(struct tcp_pcb* pcb, const struct tcp_seg* segment, uint16_t* payload);
 // An acknowledgement, before the segments that it covers are freed, and after. `echo`: of its timestamp; 0: none.
-// Returns how many bytes it has taken off a segment that it covers in part.
+// Returns how many bytes have been taken off a segment that it covers in part.
 uint32_t mokapot_tcp_ack(struct tcp_pcb* pcb, uint32_t acknowledged, int duplicate, const struct tcp_sack_range* blocks,
                      uint8_t count, uint32_t echo);
 void mokapot_tcp_acked(struct tcp_pcb* pcb);
