@@ -87,7 +87,7 @@ TEST(QemuCommand, GivesPcMachinesModernPciDevices) {
   EXPECT_TRUE(has(command, "-machine q35 "));
   EXPECT_TRUE(has(command, "-device virtio-blk-pci,disable-legacy=on,drive=runtime,"));
   EXPECT_FALSE(has(command, "virtio-mmio"));
-  EXPECT_TRUE(has(command, "-accel kvm -cpu host,-arch-capabilities "));
+  EXPECT_TRUE(has(command, "-accel kvm -cpu host,-arch-capabilities,host-phys-bits-limit=46 "));
   EXPECT_TRUE(has(command, "-append mokapot.verbose "));
 }
 
