@@ -9,8 +9,8 @@
 //     secrets travel there and never on a command line. The file is a sequence of records, each
 //     `key=value` and ended by one NUL; a value may hold any byte but NUL. Keys: kKey... below;
 //   * read-only EROFS images on disks (or in memory that a device shows, kOptionMappedDisk), found by
-//     the disk's serial, or as a partition of any disk by its GUID, and stacked in the order of the kKeyLayer records (lowest first) under a writable
-//     overlay in memory;
+//     the disk's serial, or as a partition of any disk by its GUID, and stacked in the order of the
+//     kKeyLayer records (lowest first) under a writable overlay in memory;
 //   * virtio-console ports found by name (kPort...), and a 16550 serial port for the kernel's voice;
 //   * a virtio-net device at most, configured by DHCP and router advertisements unless the command
 //     line has addresses; its MTU is the device's own (VIRTIO_NET_F_MTU);

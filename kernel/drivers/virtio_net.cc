@@ -323,7 +323,6 @@ Result<void> VirtioNet::transmit(std::size_t queue, const NetTransmit& packet) {
   return queued;
 }
 
-
 void VirtioNet::reclaim(std::size_t queue) {
   NetTransmitQueue& transmit = *pairs_[queue].transmit;
   if (stopped_.load(std::memory_order_acquire)) return transmit.abandon();

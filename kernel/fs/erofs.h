@@ -41,7 +41,6 @@ class ErofsVolume : public RefCounted<ErofsVolume> {
   Result<void> read_metadata(std::uint64_t offset, void* to, std::uint64_t size);
   const erofs::SuperBlock& super() const { return super_; }
   BlockDevice& device() { return device_; }
-  PhysAddr device_memory() const;
   std::uint64_t size() const { return size_; }  // bytes, whole blocks
   unsigned number() const { return number_; }
   std::uint64_t shown_device() const { return shown_device_; }
@@ -77,7 +76,7 @@ class ErofsData final : public PageBacking {
   Result<Extent> locate(std::uint64_t index, std::uint64_t count) override;
   Result<void> fill_page(std::uint64_t index, void* page) override;
   BlockDevice& device() override { return volume_->device(); }
-  PhysAddr device_memory() override { return volume_->device_memory(); }
+  PhysAddr device_memory() override;
   bool may_change() const override { return false; }
 
  private:

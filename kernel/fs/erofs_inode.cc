@@ -126,6 +126,8 @@ Result<void> ErofsInode::read_layout(unsigned layout, std::uint32_t data, std::u
   return {};
 }
 
+PhysAddr ErofsData::device_memory() { return volume_->device().memory(); }
+
 Result<PageBacking::Extent> ErofsData::locate(std::uint64_t index, std::uint64_t count) {
   if (chunk_table_ != 0) return locate_chunk(index, count);
   if (index >= whole_pages_) return Extent{Extent::Kind::kComputed, 0, 1};

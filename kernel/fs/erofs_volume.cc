@@ -114,8 +114,6 @@ Result<void> ErofsVolume::read_super() {
   return {};
 }
 
-PhysAddr ErofsVolume::device_memory() const { return device_.memory(); }
-
 Result<void> ErofsVolume::read_metadata(std::uint64_t offset, void* to, std::uint64_t size) {
   if (offset > size_ || size > size_ - offset) return Errno::kEUCLEAN;
   auto* out = static_cast<std::byte*>(to);

@@ -8,8 +8,8 @@
 // A page is a Frame: owner is the FileCache, index its number, references counts the tree (one), mappings
 // and users. The one that takes it to zero frees the frame, so a page cut from the file lives on as long as somebody
 // looks at it. Where a device shows its disk as memory (drivers/mapped_disk.cc), pages are the device's own: in no
-// tree, without a Frame, never read and never dropped. Frame::flags are the PageFlag bits, always changed atomically: disk completions
-// (interrupt context) end kBusy.
+// tree, without a Frame, never read and never dropped. Frame::flags are the PageFlag bits, always changed atomically:
+// disk completions (interrupt context) end kBusy.
 //
 // Locks: tree_lock_ (spinlock, kPageList) for the tree and the size; the recency lists have one spinlock
 // (kPageRecency) inside it. Nothing is held while the application's memory is touched or while waiting for the disk.

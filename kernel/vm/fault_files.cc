@@ -144,9 +144,8 @@ void FaultHandler::copy_ahead() {
 
 bool FaultHandler::copy_unused(PageTableSlot& slot, VirtAddr at) {
   const Entry present(slot);
-  if (present.withdrawn() || present.owned() || present.accessed() || is_patched(at)) return false;
-  // Nothing: another thread may be about to flush what was there.
-  if (present.empty()) return false;
+  // Empty: another thread may be about to flush what was there.
+  if (!present.mapped(0) || present.owned() || present.accessed() || is_patched(at)) return false;
   PageSource& source = *region_.source;
   seen_unmaps_ = unmap_count();
   const Result<PhysAddr> original = source.cached_frame_for_mapping(region_.source_page(at));

@@ -58,14 +58,7 @@ std::string identity_of(const std::string& image) {
   struct stat status {};
   if (::stat(image.c_str(), &status) != 0) return {};
   if (std::time(nullptr) - status.st_ctim.tv_sec < kClockStep) return {};
-  std::string text;
-  for (const auto number :
-       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
-        static_cast<std::int64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec},
-        std::int64_t{status.st_mtim.tv_nsec}, std::int64_t{status.st_ctim.tv_sec},
-        std::int64_t{status.st_ctim.tv_nsec}})
-    text += " " + std::to_string(number);
-  return text;
+  return identity_text(status);
 }
 
 constexpr std::size_t kDigestDigits = 64;

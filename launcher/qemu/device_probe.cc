@@ -5,23 +5,17 @@
 
 #include "image/kept_result.h"
 #include "support/command.h"
+#include "support/files.h"
 
 namespace moka {
 namespace {
 
 constexpr const char* kOffered = "offered";
 
-// Which program that is: an update of QEMU is another one.
+// An update of QEMU is another one.
 std::string identity_of(const std::string& program) {
   struct stat status {};
-  if (::stat(program.c_str(), &status) != 0) return program;
-  std::string text = program;
-  for (const auto number :
-       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
-        static_cast<std::int64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec},
-        std::int64_t{status.st_mtim.tv_nsec}})
-    text += " " + std::to_string(number);
-  return text;
+  return ::stat(program.c_str(), &status) == 0 ? program + identity_text(status) : program;
 }
 
 // What QEMU says of a kind of thing; the status is 0 for what it does not know as well.

@@ -76,7 +76,7 @@ bool shows_log(const RunOptions& options) {
   return options.is_verbose || !options.trace.empty();
 }
 
-std::string kernel_options(const RunOptions& options) {
+std::string kernel_options(const RunOptions& options, const std::vector<Layer>& layers) {
   namespace contract = mokapot::contract;
   std::string text;
   const auto add = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
@@ -84,6 +84,7 @@ std::string kernel_options(const RunOptions& options) {
   if (!options.trace.empty()) add(std::string(contract::kOptionTrace) + "=" + options.trace);
   if (options.forgoes_direct_calls) add(std::string(contract::kOptionDirectCalls) + "=off");
   for (const std::string& word : address_words(options.network)) add(word);
+  for (const std::string& word : memory_layer_words(layers)) add(word);
   if (const char* more = std::getenv("MOKA_KERNEL_OPTIONS"); more != nullptr && *more != '\0')
     add(more);
   return text;
@@ -207,9 +208,7 @@ Result<Prepared> prepare(const RunOptions& options, const Terminal& terminal,
 
   QemuSpec& qemu = prepared.qemu;
   const ImageCache cache = MOKA_TRY(ImageCache::open());
-  qemu.kernel_options = kernel_options(options);
-  for (const std::string& word : memory_layer_words(qemu.layers))
-    qemu.kernel_options += (qemu.kernel_options.empty() ? "" : " ") + word;
+  qemu.kernel_options = kernel_options(options, qemu.layers);
   qemu.machine = options.machine;
   qemu.memory_mib = memory.mib;
   qemu.cpus = options.cpus.value_or(std::min(usable_cpus(), kMostDefaultCpus));

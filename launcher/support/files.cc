@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -66,6 +65,17 @@ void send_what_fits(int socket, std::string& unsent) {
     }
     unsent.erase(0, static_cast<std::size_t>(count));
   }
+}
+
+std::string identity_text(const struct stat& status) {
+  std::string text;
+  for (const auto number :
+       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+        static_cast<std::int64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec},
+        std::int64_t{status.st_mtim.tv_nsec}, std::int64_t{status.st_ctim.tv_sec},
+        std::int64_t{status.st_ctim.tv_nsec}})
+    text += " " + std::to_string(number);
+  return text;
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode) {

@@ -3,6 +3,7 @@
 // Small helpers on files, shared by the parsers and the image builders. All block.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -32,6 +33,10 @@ bool write_fully(int fd, std::string_view data);
 // Sends of `unsent` what the socket takes at once, and removes that; all of it where nobody is
 // there any more.
 void send_what_fits(int socket, std::string& unsent);
+
+// Which file that is, and in which state: device, number, size and times, each after a blank. Nobody can set back the time
+// of the last change (ctime), so a file with the same text has the same contents.
+std::string identity_text(const struct stat& status);
 
 // Writes a file under another name and renames it, so that a reader sees the old or the new whole.
 Result<void> write_file_atomically(const std::string& path, std::string_view data, mode_t mode);

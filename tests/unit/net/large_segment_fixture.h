@@ -41,6 +41,9 @@ class LargeSegmentTest : public testing::Test {
     network.look = nullptr;
     network.drop = nullptr;
   }
+  void lose_everything() {
+    network.drop = [](std::size_t, const Frame&) { return true; };
+  }
   // So that some of what is written waits.
   void narrow(std::uint32_t packets) {
     const NetCoreGuard core;

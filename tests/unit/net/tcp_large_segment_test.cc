@@ -98,7 +98,7 @@ TEST_F(TcpLargeSegment, AnAcknowledgementOfAPartFreesThatPart) {
 // After a time-out one packet goes out, not one segment.
 TEST_F(TcpLargeSegment, ATimeOutSendsOnePacketAgain) {
   warm();
-  network.drop = [](std::size_t, const Frame&) { return true; };
+  lose_everything();
   connection->write(60 * kPacket);
   network.run(Duration::milliseconds(50));
   std::vector<std::size_t> sent;
@@ -115,7 +115,7 @@ TEST_F(TcpLargeSegment, ATimeOutSendsOnePacketAgain) {
 // cover a packet, and all is well afterwards.
 TEST_F(TcpLargeSegment, ReportsOfPartsOfPacketsMeanNothing) {
   warm();
-  network.drop = [](std::size_t, const Frame&) { return true; };
+  lose_everything();
   connection->write(100 * kPacket);
   {
     const NetCoreGuard core;
@@ -201,7 +201,7 @@ TEST_F(TcpLargeSegment, WhatCouldNotBeTakenOffIsNotSentAgain) {
 // Without SACK the third duplicate speaks of one packet; where that cannot be taken apart all are sent again.
 TEST_F(TcpLargeSegment, ASegmentThatCannotBeSplitIsLostWhole) {
   warm();
-  network.drop = [](std::size_t, const Frame&) { return true; };
+  lose_everything();
   connection->write(10 * kPacket);
   pbuf* const held = client().unacked->p;
   pbuf_ref(held);
@@ -225,7 +225,7 @@ TEST_F(TcpLargeSegment, ASegmentThatCannotBeSplitIsLostWhole) {
 // The packets below the one with the FIN are the receiver's.
 TEST_F(TcpLargeSegment, AReportUpToTheFinCountsForWhatIsBelow) {
   warm();
-  network.drop = [](std::size_t, const Frame&) { return true; };
+  lose_everything();
   send_with_fin(20);
   {
     const NetCoreGuard core;

@@ -252,7 +252,7 @@ TEST_F(TcpSegmentSplit, AnAcknowledgementDoesNotWaitForASegmentThatCannotBeSplit
 // On an interface that does not cut, whose MTU has become smaller than the packets that are out.
 TEST_F(TcpSegmentSplit, AProbeIsTheTailWhateverTheMtu) {
   warm();
-  network.drop = [](std::size_t, const Frame&) { return true; };
+  lose_everything();
   connection->write(10 * kPacket);
   network.run(Duration::microseconds(10));
   set_mtu(700);
