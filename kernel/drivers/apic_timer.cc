@@ -46,7 +46,7 @@ void ApicTimer::arm(Instant deadline) {
   const std::int64_t nanoseconds =
       std::clamp<std::int64_t>(left, 0, Duration::seconds(3600).nanoseconds());
   const std::uint64_t ticks =
-      ticks_per_nanosecond_.apply(static_cast<std::uint64_t>(nanoseconds)) + 1;
+      ticks_per_nanosecond_.load(std::memory_order_relaxed).apply(static_cast<std::uint64_t>(nanoseconds)) + 1;
   if (tsc_deadline_)
     arch::write_msr(kTscDeadlineMsr, arch::cycle_counter() + ticks);
   else

@@ -10,7 +10,7 @@ namespace mokapot {
 
 inline constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
-struct ClockScale {
+struct alignas(8) ClockScale {
   std::uint32_t multiplier = 0;
   std::uint32_t shift = 0;
 
