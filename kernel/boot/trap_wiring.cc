@@ -80,6 +80,8 @@ bool on_kernel_page_fault(VirtAddr address, arch::MemoryAccess access) {
 }
 
 void on_application_exception(arch::TrapFrame& frame, arch::ApplicationException exception) {
+  // A single step that was none of the program's own.
+  if (exception == arch::ApplicationException::kDebug && enters_trampoline(frame)) return;
   remember_fault(frame, 0);
   leave_trampoline(frame);
   const std::uint64_t instruction = frame.instruction_pointer().value();

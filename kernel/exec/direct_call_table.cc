@@ -148,6 +148,10 @@ void DirectCallTable::take_jumps(std::uint64_t page, std::byte* contents, VirtAd
   }
 }
 
+bool DirectCallTable::begins_trampoline(std::uint64_t code_place) const {
+  return std::binary_search(code_places_.begin(), code_places_.end(), code_place);
+}
+
 std::uint64_t DirectCallTable::original_place(std::uint64_t code_place) const {
   const auto after = std::upper_bound(code_places_.begin(), code_places_.end(), code_place);
   ASSERT(after != code_places_.begin());

@@ -34,6 +34,7 @@ class DirectCallTable {
   void put_jumps(std::uint64_t page, std::byte* contents, VirtAddr code, VirtAddr text) const;
   void take_jumps(std::uint64_t page, std::byte* contents, VirtAddr code, VirtAddr text) const;
 
+  bool begins_trampoline(std::uint64_t code_place) const;
   // The place in the text of the original of the instruction at this place in the code.
   std::uint64_t original_place(std::uint64_t code_place) const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/direct_calls.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -38,6 +39,7 @@ class Module final : public TextPatch {
   void revert(VirtAddr page, std::byte* contents) const override { table_.take_jumps(page - text_, contents, code_, text_); }
 
   bool runs_at(VirtAddr address) const { return address >= code_ && address < code_ + table_.code_size(); }
+  bool begins_trampoline(VirtAddr address) const { return runs_at(address) && table_.begins_trampoline(address - code_); }
   VirtAddr original_of(VirtAddr address) const { return text_ + table_.original_place(address - code_); }
 
   ListHook hook;  // modules
@@ -140,6 +142,13 @@ void leave_trampoline(arch::TrapFrame& frame) {
     frame.set_instruction_pointer(module.original_of(address));
     return;
   }
+}
+
+bool enters_trampoline(const arch::TrapFrame& frame) {
+  if (!allowed) return false;
+  SpinGuard guard(modules->lock);
+  return std::any_of(modules->list.begin(), modules->list.end(),
+                     [&](const Module& module) { return module.begins_trampoline(frame.instruction_pointer()); });
 }
 
 }  // namespace mokapot

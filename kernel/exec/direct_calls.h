@@ -25,4 +25,7 @@ void install_direct_calls(File& file, VirtAddr place, std::uint64_t size, std::u
 // still there, and are what signals and debuggers are to see. For frames that somebody looks into.
 void leave_trampoline(arch::TrapFrame& frame);
 
+// Whether the application has come to a trampoline, by the jump that its own text does not have, and done nothing there.
+bool enters_trampoline(const arch::TrapFrame& frame);
+
 }  // namespace mokapot

@@ -11,16 +11,30 @@
 #include "trace/log.h"
 
 namespace mokapot {
-namespace {
 
-template <typename T>
-T from_register(std::uint64_t value) {
-  if constexpr (std::is_same_v<T, VirtAddr>) return VirtAddr(value);
-  else if constexpr (std::is_same_v<T, Path>) return Path{VirtAddr(value)};
-  else if constexpr (std::is_same_v<T, Flags>) return Flags{value};
-  else if constexpr (std::is_same_v<T, Descriptor>) return Descriptor{static_cast<std::int32_t>(value)};
-  else return static_cast<T>(value);
-}
+// The same functions under the type that the stub calls: the linker knows each by its plain name.
+namespace as_words {
+#define ENTRY(name) \
+  SyscallResult name(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t) asm("sys_" #name);
+#define SYSCALL0(number, name) ENTRY(name)
+#define SYSCALL1(number, name, ...) ENTRY(name)
+#define SYSCALL2(number, name, ...) ENTRY(name)
+#define SYSCALL3(number, name, ...) ENTRY(name)
+#define SYSCALL4(number, name, ...) ENTRY(name)
+#define SYSCALL5(number, name, ...) ENTRY(name)
+#define SYSCALL6(number, name, ...) ENTRY(name)
+#include "linux/syscalls.def"
+#undef SYSCALL0
+#undef SYSCALL1
+#undef SYSCALL2
+#undef SYSCALL3
+#undef SYSCALL4
+#undef SYSCALL5
+#undef SYSCALL6
+#undef ENTRY
+}  // namespace as_words
+
+namespace {
 
 template <typename T>
 constexpr ArgumentKind kind_of() {
@@ -33,35 +47,14 @@ constexpr ArgumentKind kind_of() {
   else return ArgumentKind::kUnsigned;
 }
 
-using Word = std::uint64_t;
-
-template <std::size_t index>
-constexpr Word word([[maybe_unused]] Word a, [[maybe_unused]] Word b, [[maybe_unused]] Word c, [[maybe_unused]] Word d,
-                    [[maybe_unused]] Word e, [[maybe_unused]] Word f) {
-  if constexpr (index == 0) return a;
-  else if constexpr (index == 1) return b;
-  else if constexpr (index == 2) return c;
-  else if constexpr (index == 3) return d;
-  else if constexpr (index == 4) return e;
-  else return f;
+// The stub calls each function with six words in the registers where it looks for its arguments: a type of at least
+// 32 bits is its register's lower part, and what a function has no use for it does not see.
+template <typename... Args>
+constexpr bool takes_words(SyscallResult (*)(Args...)) {
+  return ((std::is_trivially_copyable_v<Args> && (sizeof(Args) == 4 || sizeof(Args) == 8)) && ...);
 }
 
-// One wrapper a call, made from the types of its prototype. The words are where the function looks for its arguments, so
-// the compiler makes most of them a single jump.
-template <auto function, typename Signature = decltype(function)>
-struct Call;
-template <auto function, typename... Args>
-struct Call<function, SyscallResult (*)(Args...)> {
-  static SyscallResult invoke(Word a, Word b, Word c, Word d, Word e, Word f) {
-    return invoke_with(std::index_sequence_for<Args...>{}, a, b, c, d, e, f);
-  }
-  template <std::size_t... I>
-  static SyscallResult invoke_with(std::index_sequence<I...>, [[maybe_unused]] Word a, [[maybe_unused]] Word b,
-                                   [[maybe_unused]] Word c, [[maybe_unused]] Word d, [[maybe_unused]] Word e,
-                                   [[maybe_unused]] Word f) {
-    return function(from_register<Args>(word<I>(a, b, c, d, e, f))...);
-  }
-};
+using Word = std::uint64_t;
 
 constexpr std::size_t kSlots = arch::kSystemCallSlots;
 
@@ -75,7 +68,8 @@ struct Table {
     for (arch::SystemCall& call : calls) call = unknown_call;
 #define ROW(number, name, ...)                                       \
   static_assert(number < kSlots - 1, "the last slot is for numbers that are too high"); \
-  calls[number] = &Call<&sys_##name>::invoke;               \
+  static_assert(takes_words(&sys_##name)); \
+  calls[number] = &as_words::name;               \
   descriptions[number] = {#name, sizeof((ArgumentKind[]){__VA_ARGS__}) / sizeof(ArgumentKind) - 1, \
                           {__VA_ARGS__}};
 #define SYSCALL0(number, name) ROW(number, name, ArgumentKind::kNone)

@@ -33,16 +33,17 @@ constexpr bool is_huge_page_size(std::uint64_t flags) {
   return shift == 0 || shift == kHugePageShift;
 }
 
-#define SYSCALL0(number, name) SyscallResult sys_##name();
-#define SYSCALL1(number, name, t1, a1) SyscallResult sys_##name(t1 a1);
-#define SYSCALL2(number, name, t1, a1, t2, a2) SyscallResult sys_##name(t1 a1, t2 a2);
-#define SYSCALL3(number, name, t1, a1, t2, a2, t3, a3) SyscallResult sys_##name(t1 a1, t2 a2, t3 a3);
-#define SYSCALL4(number, name, t1, a1, t2, a2, t3, a3, t4, a4) \
-  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4);
+// Each is called as a function of six words (dispatch.cc), so its name for the linker is the plain one.
+#define PROTOTYPE(name, ...) SyscallResult sys_##name(__VA_ARGS__) asm("sys_" #name);
+#define SYSCALL0(number, name) PROTOTYPE(name)
+#define SYSCALL1(number, name, t1, a1) PROTOTYPE(name, t1 a1)
+#define SYSCALL2(number, name, t1, a1, t2, a2) PROTOTYPE(name, t1 a1, t2 a2)
+#define SYSCALL3(number, name, t1, a1, t2, a2, t3, a3) PROTOTYPE(name, t1 a1, t2 a2, t3 a3)
+#define SYSCALL4(number, name, t1, a1, t2, a2, t3, a3, t4, a4) PROTOTYPE(name, t1 a1, t2 a2, t3 a3, t4 a4)
 #define SYSCALL5(number, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
-  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
+  PROTOTYPE(name, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5)
 #define SYSCALL6(number, name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
-  SyscallResult sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6);
+  PROTOTYPE(name, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6)
 #include "linux/syscalls.def"
 #undef SYSCALL0
 #undef SYSCALL1
@@ -51,5 +52,6 @@ constexpr bool is_huge_page_size(std::uint64_t flags) {
 #undef SYSCALL4
 #undef SYSCALL5
 #undef SYSCALL6
+#undef PROTOTYPE
 
 }  // namespace mokapot

@@ -52,7 +52,7 @@ static_assert(sizeof(SoftwareReserved) == 48);
 constexpr std::uint32_t kMagic1 = 0x46505853, kMagic2 = 0x46505845;
 constexpr std::size_t kSoftwareReservedOffset = 464;
 constexpr std::uint16_t kUserCode = 0x33, kUserStack = 0x2b;
-constexpr std::uint64_t kFlagsFromApplication = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x400 | 0x800 | 0x10000 | 0x40000;
+constexpr std::uint64_t kFlagsFromApplication = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
 bool writable_place(std::uint64_t address, std::uint64_t size) {
   return address < kApplicationEnd && size <= kApplicationEnd - address;
@@ -144,7 +144,7 @@ Result<SignalReturn> pop_signal_frame(TrapFrame& frame) {
   frame.r12 = m.r12; frame.r13 = m.r13; frame.r14 = m.r14; frame.r15 = m.r15;
   frame.rdi = m.rdi; frame.rsi = m.rsi; frame.rbp = m.rbp; frame.rbx = m.rbx;
   frame.rdx = m.rdx; frame.rax = m.rax; frame.rcx = m.rcx; frame.rsp = m.rsp; frame.rip = m.rip;
-  frame.rflags = (m.rflags & kFlagsFromApplication & ~std::uint64_t{0x4000 | 0x100 | 0x3000}) | 0x202;
+  frame.rflags = (m.rflags & kFlagsFromApplication & ~std::uint64_t{0x4000 | 0x3000}) | 0x202;
   frame.vector = 0;  // no longer a system call: nothing to restart
   SignalReturn result{};
   result.blocked_mask = context.mask;

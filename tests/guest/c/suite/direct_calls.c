@@ -325,6 +325,44 @@ TEST(user_ids_change_in_all_threads) {
   VALUE(failures);
 }
 
+// --- Single steps ------------------------------------------------------------------------------------------------
+
+static volatile long steps_in_sites, steps_elsewhere;
+static volatile size_t first_steps[8];
+
+static void count_step(int number, siginfo_t* information, void* context) {
+  (void)number;
+  (void)information;
+  const uintptr_t at = (uintptr_t)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+  if (at < (uintptr_t)site_pages || at >= (uintptr_t)site_pages_end) {
+    ++steps_elsewhere;
+  } else {
+    if (steps_in_sites < 8) first_steps[steps_in_sites] = at - (uintptr_t)site_getppid;
+    ++steps_in_sites;
+  }
+}
+
+static void set_trap_flag(int on) {
+  if (on) __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  else __asm__ volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+}
+
+// The trap flag outlives signals and system calls, and a step is an instruction of the program's text.
+TEST(single_steps_through_system_calls) {
+  struct sigaction action = {.sa_sigaction = count_step, .sa_flags = SA_SIGINFO}, old;
+  NEED(sigaction(SIGTRAP, &action, &old) == 0);
+  steps_in_sites = steps_elsewhere = 0;
+  set_trap_flag(1);
+  const long parent = site_getppid();
+  const long again = getppid();
+  set_trap_flag(0);
+  NEED(sigaction(SIGTRAP, &old, NULL) == 0);
+  TRUTH(parent == again);
+  VALUE(steps_in_sites);
+  for (int i = 0; i < 8 && i < steps_in_sites; ++i) VALUE((long)first_steps[i]);
+  TRUTH(steps_elsewhere > 4);
+}
+
 // --- Text ------------------------------------------------------------------------------------------------------
 
 typedef long call_function(void);
