@@ -23,8 +23,11 @@ inline bool relative_distance(VirtAddr from, VirtAddr to, std::int32_t& distance
   distance = static_cast<std::int32_t>(difference);
   return distance == difference;
 }
+// Whether the call keeps CF, PF, AF, ZF, SF and OF, or the program replaces them right after it.
+enum class StatusFlags : std::uint8_t { kKept, kUnused };
+
 // Write to `at` what is to run at `runs_at`. False: too far away.
-bool write_direct_call_end(std::uint8_t* at, VirtAddr runs_at, VirtAddr return_address);
+bool write_direct_call_end(std::uint8_t* at, VirtAddr runs_at, VirtAddr return_address, StatusFlags flags);
 bool write_jump(std::uint8_t* at, VirtAddr runs_at, VirtAddr target);
 inline constexpr std::size_t kJumpSize = 5;
 

@@ -36,7 +36,9 @@ struct DirectCallSite {
   unsigned first_step;     // index of its steps, of which there is at least one
   unsigned original_at;    // index of original_size bytes: what the site holds, SYSCALL (0f 05) at the end
   unsigned copy_at;        // index of the bytes of the copies
-  unsigned char steps, original_size, copy_size, reserved[5];
+  unsigned char steps, original_size, copy_size;
+  unsigned char status_flags_unused;  // 1: the program replaces CF, PF, AF, ZF, SF and OF right after the SYSCALL
+  unsigned char reserved[4];
 };
 static_assert(sizeof(DirectCallSite) == 24);
 

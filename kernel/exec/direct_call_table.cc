@@ -68,7 +68,7 @@ bool DirectCallTable::is_sound() const {
 bool DirectCallTable::is_sound(const DirectCallSite& site, std::uint64_t least_place) const {
   if (site.place < least_place || site.place + std::uint64_t{site.original_size} > header_.segment_size) return false;
   if (site.original_size == 0 || site.place / kPageSize != (site.place + site.original_size - 1) / kPageSize) return false;
-  if (site.steps == 0 || site.steps > contract::kDirectCallMostSteps) return false;
+  if (site.steps == 0 || site.steps > contract::kDirectCallMostSteps || site.status_flags_unused > 1) return false;
   if (site.first_step > header_.steps || site.steps > header_.steps - site.first_step) return false;
   if (site.original_at > header_.bytes || site.original_size > header_.bytes - site.original_at) return false;
   if (site.copy_at > header_.bytes || site.copy_size > header_.bytes - site.copy_at) return false;
@@ -98,7 +98,8 @@ Result<void> DirectCallTable::write_trampoline(std::uint8_t* to, VirtAddr code, 
     std::memcpy(to + begin + step.fixup, &distance, sizeof(distance));
   }
   const VirtAddr goes_on = text + site.place + site.original_size;
-  if (!arch::write_direct_call_end(to + end, code + end, goes_on)) return Errno::kERANGE;
+  const auto flags = site.status_flags_unused != 0 ? arch::StatusFlags::kUnused : arch::StatusFlags::kKept;
+  if (!arch::write_direct_call_end(to + end, code + end, goes_on, flags)) return Errno::kERANGE;
   return {};
 }
 

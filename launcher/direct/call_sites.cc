@@ -29,6 +29,7 @@ struct Site {
   std::span<const std::uint8_t> original;
   std::vector<InstructionCopy> copies;
   std::vector<std::uint8_t> sizes;  // of the originals of the copies
+  bool status_flags_unused;
 };
 
 class Finder {
@@ -117,6 +118,16 @@ class Finder {
     return std::nullopt;
   }
 
+  // Calls return with the control flags as the psABI wants them; what else changes them in the function forbids it.
+  bool leaves_status_flags_unused(const std::vector<Instruction>& instructions, std::size_t syscall) const {
+    if (syscall + 1 == instructions.size()) return false;
+    const auto use = [&](const Instruction& instruction) { return flag_use(bytes(instruction.address, instruction.end())); };
+    return use(instructions[syscall + 1]).replaces_status &&
+           std::none_of(instructions.begin(), instructions.end(), [&](const Instruction& instruction) {
+             return instruction.kind != Instruction::Kind::kSyscall && use(instruction).changes_control;
+           });
+  }
+
   std::optional<Site> site_of(const std::vector<Instruction>& instructions, std::size_t syscall) const {
     if (const auto number = number_before(instructions, syscall); number && kLeftAlone.contains(*number))
       return std::nullopt;
@@ -133,6 +144,7 @@ class Finder {
       if (first.size < contract::kDirectCallJumpSize || is_entered_inside(first)) continue;
       site.place = first.address - text_.address;
       site.original = bytes(first.address, end);
+      site.status_flags_unused = leaves_status_flags_unused(instructions, syscall);
       return site;
     }
     return std::nullopt;
@@ -176,6 +188,7 @@ std::string direct_call_table(const ProgramText& text) {
       ++header.steps;
     }
     entry.copy_size = static_cast<unsigned char>(bytes.size() - entry.copy_at);
+    entry.status_flags_unused = site.status_flags_unused ? 1 : 0;
     append(sites, entry);
     ++header.sites;
   }

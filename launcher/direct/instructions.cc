@@ -116,4 +116,17 @@ AccumulatorChange accumulator_after(std::span<const std::uint8_t> bytes) {
   return change;
 }
 
+FlagUse flag_use(std::span<const std::uint8_t> bytes) {
+  constexpr ZydisAccessedFlagsMask kStatus = ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF |
+                                             ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF;
+  ZydisDecodedInstruction decoded;
+  if (bytes.empty() || !decode_with_zydis(bytes, decoded)) return {false, true};
+  if (decoded.cpu_flags == nullptr) return {};
+  const ZydisAccessedFlags& flags = *decoded.cpu_flags;
+  const ZydisAccessedFlagsMask changed = flags.modified | flags.set_0 | flags.set_1 | flags.undefined;
+  // What is undefined may in fact be what was there.
+  const ZydisAccessedFlagsMask replaced = flags.modified | flags.set_0 | flags.set_1;
+  return {(replaced & kStatus) == kStatus && (flags.tested & kStatus) == 0, (changed & ~kStatus) != 0};
+}
+
 }  // namespace moka

@@ -46,4 +46,11 @@ struct AccumulatorChange {
 };
 AccumulatorChange accumulator_after(std::span<const std::uint8_t> bytes);
 
+// What it does to flags.
+struct FlagUse {
+  bool replaces_status = false;   // gives CF, PF, AF, ZF, SF and OF new values and looks at none of them
+  bool changes_control = false;   // one of the others: DF, TF, AC and the like
+};
+FlagUse flag_use(std::span<const std::uint8_t> bytes);
+
 }  // namespace moka

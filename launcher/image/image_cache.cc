@@ -26,7 +26,7 @@ namespace moka {
 namespace {
 
 // Changes when images of one plan would come out differently.
-constexpr std::uint64_t kImageFormat = 5;
+constexpr std::uint64_t kImageFormat = 6;
 constexpr std::time_t kSecondsPerDay = 86400;
 constexpr std::time_t kKeepUnusedDays = 14;
 constexpr std::time_t kKeepTemporaryDays = 1;

@@ -64,6 +64,7 @@ constinit std::atomic<std::uint32_t> no_return_work{0};
 extern "C" const std::uint8_t vector_stubs[];
 extern "C" void syscall_entry();
 extern "C" void direct_entry();
+extern "C" void plain_entry();
 
 // Before its CPU's GS has a base a function has no canary.
 NO_STACK_PROTECTOR void build_idt() {
@@ -156,6 +157,7 @@ NO_STACK_PROTECTOR void initialise_cpu(const CpuSetup& setup) {
   t.local.stack_canary = new_stack_canary();
   t.local.return_work = &no_return_work;
   t.local.direct_entry = VirtAddr(reinterpret_cast<const void*>(&direct_entry)).value();
+  t.local.plain_entry = VirtAddr(reinterpret_cast<const void*>(&plain_entry)).value();
   t.local.cpu_index = setup.cpu.index();
   t.local.emergency_stack_top = stacks.value() + 0x4000;
   t.local.kernel_stack_bottom = setup.stack_bottom.value();

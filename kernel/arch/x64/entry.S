@@ -14,7 +14,8 @@
 //     its time on. The few places that an interrupt must not take at their face value are between labels that
 //     arch/x64/traps.cc knows: it starts the entry anew, or the exit, or lets the last jump have happened.
 //   * A trampoline in the place of a SYSCALL (arch/direct_call.h) jumps to direct_entry, which differs in that
-//     nobody has put the flags into R11, or cleared any.
+//     nobody has put the flags into R11, or cleared any; or to plain_entry, where the program has no use for its
+//     flags, and to read and restore them would be a tenth of what a system call costs.
 //
 // GS-relative offsets are those of CpuLocal in arch_impl/cpu.h; the frame layout is arch/trap_frame.h's.
 
@@ -54,6 +55,7 @@
 .set SYSCALL_CLEARS, 0x47500
 // What the fast way out restores of RFLAGS, or finds as it is: CF PF AF ZF SF IF OF and the bit that is always set.
 .set ORDINARY_FLAGS, 0xad7
+.set PLAIN_FLAGS, 0x202              // IF and the bit that is always set
 
 // The general registers, as the frame has them below the vector.
 .macro push_registers
@@ -72,6 +74,50 @@
     pushq %r13
     pushq %r14
     pushq %r15
+.endm
+
+// The rest of a system call's frame, below RFLAGS, then the call's function; its result is in the frame afterwards.
+.macro call_function
+    pushq $KERNEL_CODE
+    pushq %rcx                       // RIP
+    pushq %rax                       // system-call number, kept for restarts
+    pushq $SYSCALL_VECTOR
+    push_registers
+    xorl %ebp, %ebp
+    movl $(SYSCALL_SLOTS - 1), %r11d
+    cmpl %r11d, %eax                 // the lower half is the number, as on Linux
+    cmoval %r11d, %eax               // the last slot is for numbers that are too high
+    movq arch_system_calls(%rip), %r11
+    movq %r10, %rcx                  // the fourth argument, where functions look for it; the others are there
+    call *(%r11, %rax, 8)
+    negq %rdx                        // an error, or none: the value is in RAX
+    cmovnzq %rdx, %rax
+    movq %rax, FRAME_RAX(%rsp)
+.endm
+
+// To syscall_exit_slowly if there is something to do before the application goes on.
+.macro check_before_exit
+    cmpl $0, %gs:GS_RESCHEDULE
+    jne syscall_exit_slowly
+    movq %gs:GS_RETURN_WORK, %rcx
+    cmpl $0, (%rcx)
+    jne syscall_exit_slowly
+    cmpq $SYSCALL_VECTOR, FRAME_VECTOR(%rsp)
+    jne syscall_exit_slowly          // rt_sigreturn, exec: the frame is another
+.endm
+
+// What a function may have changed, and where to go on: RCX. Callee-saved registers are as the application left them.
+.macro load_call_registers
+    movq FRAME_R10(%rsp), %r10
+    movq FRAME_R9(%rsp), %r9
+    movq FRAME_R8(%rsp), %r8
+    movq FRAME_RAX(%rsp), %rax
+    movq FRAME_RDX(%rsp), %rdx
+    movq FRAME_RSI(%rsp), %rsi
+    movq FRAME_RDI(%rsp), %rdi
+    movq FRAME_RBP(%rsp), %rbp
+    movq FRAME_RIP(%rsp), %rcx
+    movq FRAME_RSP(%rsp), %rsp
 .endm
 
 .section .text.entry, "ax"
@@ -169,6 +215,8 @@ return_from_trap:
     movq FRAME_RSI(%rsp), %rsi
     movq FRAME_RDI(%rsp), %rdi
     addq $FRAME_RIP, %rsp
+.global return_by_iret
+return_by_iret:
     iretq
 
 // The kernel stack has run out. The CPU's state lies on the pad; report it from the emergency stack.
@@ -193,6 +241,24 @@ own_stack_entry:
     jmp return_from_trap
 
 // As syscall_entry below, with the labels that it has.
+.balign 16
+.global plain_entry, plain_entry_on_kernel_stack, plain_entry_parked, plain_exit, plain_exit_jump
+plain_entry:
+    movq %rsp, %gs:GS_RSP_SCRATCH
+    movq %gs:GS_STACK_TOP, %rsp
+plain_entry_on_kernel_stack:
+    pushq $KERNEL_DATA
+    pushq %gs:GS_RSP_SCRATCH
+plain_entry_parked:
+    pushq $PLAIN_FLAGS
+    cld
+    call_function
+plain_exit:
+    check_before_exit
+    load_call_registers
+plain_exit_jump:
+    jmp *%rcx
+
 .balign 16
 .global direct_entry, direct_entry_on_kernel_stack, direct_entry_parked
 direct_entry:
@@ -222,36 +288,15 @@ syscall_entry_on_kernel_stack:       // up to the next label: no other thread ma
 syscall_entry_parked:
     pushq %r11                       // RFLAGS
 flags_saved:
-    pushq $KERNEL_CODE
-    pushq %rcx                       // RIP
-    pushq %rax                       // system-call number, kept for restarts
-    pushq $SYSCALL_VECTOR
-    push_registers
-    xorl %ebp, %ebp
-    movl $(SYSCALL_SLOTS - 1), %r11d
-    cmpl %r11d, %eax                 // the lower half is the number, as on Linux
-    cmoval %r11d, %eax               // the last slot is for numbers that are too high
-    movq arch_system_calls(%rip), %r11
-    movq %r10, %rcx                  // the fourth argument, where functions look for it; the others are there
-    call *(%r11, %rax, 8)
-    negq %rdx                        // an error, or none: the value is in RAX
-    cmovnzq %rdx, %rax
-    movq %rax, FRAME_RAX(%rsp)
+    call_function
 
-// Callee-saved registers are as the application left them. An interrupt up to the jump: all of this once more, since
-// it may have brought work.
+// An interrupt up to the jump: all of this once more, since it may have brought work.
 .global syscall_exit, syscall_exit_jump
 syscall_exit:
-    cmpl $0, %gs:GS_RESCHEDULE
-    jne 1f
-    movq %gs:GS_RETURN_WORK, %rcx
-    cmpl $0, (%rcx)
-    jne 1f
-    cmpq $SYSCALL_VECTOR, FRAME_VECTOR(%rsp)
-    jne 1f                           // rt_sigreturn, exec: the frame is another
+    check_before_exit
     movq FRAME_RFLAGS(%rsp), %r11
     testl $~ORDINARY_FLAGS, %r11d
-    jnz 1f
+    jnz syscall_exit_slowly
     // The flags without POPF: OF by an addition that overflows, the others from AH.
     movzbl %r11b, %eax
     shll $8, %eax
@@ -259,20 +304,12 @@ syscall_exit:
     adcb $0, %al
     addb $127, %al
     sahf
-    movq FRAME_R10(%rsp), %r10
-    movq FRAME_R9(%rsp), %r9
-    movq FRAME_R8(%rsp), %r8
-    movq FRAME_RAX(%rsp), %rax
-    movq FRAME_RDX(%rsp), %rdx
-    movq FRAME_RSI(%rsp), %rsi
-    movq FRAME_RDI(%rsp), %rdi
-    movq FRAME_RBP(%rsp), %rbp
-    movq FRAME_RIP(%rsp), %rcx
-    movq FRAME_RSP(%rsp), %rsp
+    load_call_registers
 syscall_exit_jump:                   // an interrupt here: the jump has been made
     jmp *%rcx
 
-1:  movq %rsp, %rdi
+syscall_exit_slowly:
+    movq %rsp, %rdi
     call arch_settle_syscall_return  // interrupts are off when it returns
     jmp return_from_trap
 

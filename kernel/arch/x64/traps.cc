@@ -26,6 +26,9 @@ constinit TrapHandlers handlers{};  // set once by boot, before interrupts are e
 // The labels of entry.S.
 extern "C" const std::uint8_t syscall_entry[], syscall_entry_on_kernel_stack[], syscall_entry_parked[];
 extern "C" const std::uint8_t direct_entry[], direct_entry_on_kernel_stack[], direct_entry_parked[];
+extern "C" const std::uint8_t plain_entry[], plain_entry_on_kernel_stack[], plain_entry_parked[];
+extern "C" const std::uint8_t plain_exit[], plain_exit_jump[];
+extern "C" const std::uint8_t return_by_iret[];
 extern "C" const std::uint8_t syscall_exit[], syscall_exit_jump[];
 
 bool is_between(std::uint64_t rip, const std::uint8_t* begin, const std::uint8_t* end) {
@@ -38,9 +41,10 @@ void settle_border(TrapFrame& frame) {
   if (is_between(frame.rip, syscall_entry, syscall_entry_on_kernel_stack)) {
     frame.rip = frame.rcx - 2;
     frame.rflags = frame.r11;
-  } else if (is_between(frame.rip, direct_entry, direct_entry_on_kernel_stack)) {
+  } else if (is_between(frame.rip, direct_entry, direct_entry_on_kernel_stack) ||
+             is_between(frame.rip, plain_entry, plain_entry_on_kernel_stack)) {
     frame.rip = frame.rcx - 2;  // the SYSCALL is still there (arch/direct_call.h)
-  } else if (frame.rip == VirtAddr(syscall_exit_jump).value()) {
+  } else if (frame.rip == VirtAddr(syscall_exit_jump).value() || frame.rip == VirtAddr(plain_exit_jump).value()) {
     frame.rip = frame.rcx;
   }
 }
@@ -48,8 +52,11 @@ void settle_border(TrapFrame& frame) {
 // The CPU's scratch word holds the application's stack pointer.
 bool uses_scratch_word(std::uint64_t rip) {
   return is_between(rip, syscall_entry_on_kernel_stack, syscall_entry_parked) ||
-         is_between(rip, direct_entry_on_kernel_stack, direct_entry_parked);
+         is_between(rip, direct_entry_on_kernel_stack, direct_entry_parked) ||
+         is_between(rip, plain_entry_on_kernel_stack, plain_entry_parked);
 }
+
+constexpr std::uint64_t kNestedTask = 0x4000;  // RFLAGS
 
 MemoryAccess access_of(std::uint64_t error) {
   if ((error & kErrorInstruction) != 0) return MemoryAccess::kExecute;
@@ -129,6 +136,8 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
     application_trap(*frame, cr2);
   } else if (frame->vector == kPageFault) {
     kernel_page_fault(*frame, cr2);
+  } else if (frame->vector == kGeneralProtection && frame->rip == VirtAddr(return_by_iret).value() && (frame->rflags & kNestedTask) != 0) {
+    frame->rflags &= ~kNestedTask;  // the application's, by a plain entry; IRET refuses it
   } else if (frame->vector == kGeneralProtection && !exception_continuation(VirtAddr(frame->rip)).is_null()) {
     // A copy on a non-canonical address.
     frame->rip = exception_continuation(VirtAddr(frame->rip)).value();
@@ -139,7 +148,8 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
     before_return_to_application(*frame);
   } else if (frame->interrupts_were_enabled() && preempt_count() == 0 && !in_interrupt()) {
     if (reschedule_pending() && !uses_scratch_word(frame->rip)) handlers.reschedule();
-    if (is_between(frame->rip, syscall_exit, syscall_exit_jump)) frame->rip = VirtAddr(syscall_exit).value();
+    if (is_between(frame->rip, syscall_exit, syscall_exit_jump) || is_between(frame->rip, plain_exit, plain_exit_jump))
+      frame->rip = VirtAddr(syscall_exit).value();
   }
 }
 

@@ -60,6 +60,10 @@ __asm__(
     "function site_in_a_loop\n"
     "3: movl $110, %eax\n cmpb $0, site_flag_word(%rip)\n je 4f\n syscall\n decq %rdi\n jnz 3b\n"
     "4: movq %rdi, %rax\n ret\n end site_in_a_loop\n"
+    "function site_compared\n pushfq\n popq %rax\n orq %rdi, %rax\n pushq %rax\n popfq\n movl $110, %eax\n syscall\n"
+    " cmpq $-4095, %rax\n pushfq\n pushq $2\n popfq\n popq %rdx\n movq %rdx, (%rsi)\n ret\n end site_compared\n"
+    "function site_replaced\n movl $0, %eax\n syscall\n cmpq $-4095, %rax\n jae 5f\n ret\n5: movl $-1, %eax\n ret\n"
+    " end site_replaced\n"
     ".balign 4096\n"
     ".globl site_pages, site_pages_end\n"
     "site_pages_end:\n"
@@ -92,6 +96,40 @@ TEST(sites_keep_flags) {
     if ((site_flags(flags) & 0xcd5) != flags) ++wrong;
   }
   VALUE(wrong);
+}
+
+// The program compares after these calls, so nobody keeps its flags for it.
+TEST(sites_whose_flags_are_replaced) {
+  long site_replaced(int file, void* buffer, size_t size);
+  int ends[2];
+  char byte = 0;
+  NEED(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+  VALUE(site_replaced(ends[0], &byte, 1));
+  VALUE(byte);
+  VALUE(site_replaced(-1, &byte, 1));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+// Flags that no compiler sets: nested task (NT), and alignment checks where none fails.
+TEST(sites_with_unusual_flags) {
+  long site_compared(uint64_t flags, uint64_t* seen);
+  uint64_t seen = 0;
+  const long parent = getppid();
+  TRUTH(site_compared(0x4000, &seen) == parent);
+  VALUE((long)(seen & 0x4000));
+  TRUTH(site_compared(0x40000, &seen) == parent);
+  VALUE((long)(seen & 0x40000));
+}
+
+// NT outlives the plain way into the kernel and a wait there.
+TEST(nested_task_flag_and_a_wait) {
+  __asm__ volatile("pushfq\n orq $0x4000, (%%rsp)\n popfq" ::: "memory", "cc");
+  const int slept = usleep(1000);
+  uint64_t flags;
+  __asm__ volatile("pushfq\n popq %0\n pushfq\n andq $~0x4000, (%%rsp)\n popfq" : "=r"(flags)::"memory", "cc");
+  VALUE(slept);
+  VALUE((long)(flags & 0x4000));
 }
 
 // --- Signals -------------------------------------------------------------------------------------------------

@@ -88,6 +88,33 @@ TEST(CallSites, WithoutAnInstructionOfFiveBytesThereIsNone) {
   EXPECT_TRUE(jumps(program(Code{0x31, 0xc0, 0x90, 0x90, 0x90, 0x90} + kSyscallReturn)).empty());
 }
 
+// Whether the one site's program is taken to have no use for its status flags.
+bool leaves_flags_unused(const Code& code) {
+  const std::string bytes = direct_call_table(program(code));
+  mokapot::contract::DirectCallSite site{};
+  EXPECT_GE(bytes.size(), sizeof(mokapot::contract::DirectCallsHeader) + sizeof site);
+  std::memcpy(&site, bytes.data() + sizeof(mokapot::contract::DirectCallsHeader), sizeof site);
+  return site.status_flags_unused == 1;
+}
+
+TEST(CallSites, FlagsThatTheNextInstructionReplacesAreUnused) {
+  const Code syscall = {0x0f, 0x05}, compare = {0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff};  // cmp $-4095, %rax
+  EXPECT_TRUE(leaves_flags_unused(kMove39 + syscall + compare + Code{0xc3}));
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall + Code{0x48, 0x85, 0xc0, 0xc3}));        // test: AF is undefined
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall + Code{0xc3}));                          // ret
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall));                                       // who knows
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall + Code{0x48, 0xff, 0xc0} + compare));    // inc: CF stays
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall + Code{0x48, 0x83, 0xd0, 0x00, 0xc3}));  // adc looks at CF
+  EXPECT_FALSE(leaves_flags_unused(kMove39 + syscall + Code{0x73, 0x00} + compare));          // jae looks at it
+}
+
+TEST(CallSites, FlagsAreUsedInAFunctionThatChangesTheOthers) {
+  const Code call = kMove39 + Code{0x0f, 0x05, 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0xc3};
+  EXPECT_TRUE(leaves_flags_unused(Code{0x50, 0xf3, 0xab} + call));  // push, rep stos: looks at DF alone
+  EXPECT_FALSE(leaves_flags_unused(Code{0xfd} + call));             // std
+  EXPECT_FALSE(leaves_flags_unused(Code{0x9d} + call));             // popf
+}
+
 TEST(CallSites, ABranchIntoTheFirstInstructionForbidsIt) {
   // jmp into the middle of the move, from another function.
   const Code first = kMove39 + kSyscallReturn;

@@ -27,10 +27,12 @@ struct CpuLocal {
   const std::atomic<std::uint32_t>* return_work;  // 64: of the running thread
   std::uint64_t stack_canary;          // 72: of the running thread; the compiler reads it (kernel.mk)
   std::uint64_t direct_entry;          // 80: where trampolines jump (arch/direct_call.h)
+  std::uint64_t plain_entry;           // 88: those whose program has no use for its status flags
   std::uint64_t pad_[5];
 };
 static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64 &&
-              offsetof(CpuLocal, stack_canary) == 72 && offsetof(CpuLocal, direct_entry) == 80);
+              offsetof(CpuLocal, stack_canary) == 72 && offsetof(CpuLocal, direct_entry) == 80 &&
+              offsetof(CpuLocal, plain_entry) == 88);
 
 // SAFETY (all asm below): single instructions on this CPU's own GS-relative block or flags; "memory"
 // clobbers keep the compiler from moving protected accesses across.
