@@ -42,7 +42,9 @@ inline constexpr std::uint8_t kStatusFailed = 128;
 // "look".
 class VirtioInterruptTarget {
  public:
-  virtual void handle_queues() = 0;
+  // True: there was something, which it has taken or will not count again. It need not be true for every interrupt that
+  // was for a queue.
+  virtual bool handle_queues() = 0;
   virtual void handle_configuration_change() = 0;
 
  protected:

@@ -42,7 +42,7 @@ class Virtio9p final : public MessageChannel, public VirtioInterruptTarget {
   std::size_t most_in_flight() const override { return most_in_flight_; }
   Result<void> submit(MessageRequest& request) override;
 
-  void handle_queues() override;
+  bool handle_queues() override;
   void handle_configuration_change() override {}  // the tag is for good
 
  private:
@@ -127,9 +127,13 @@ MessageRequest* Virtio9p::take_completed(std::size_t& size) {
   }
 }
 
-void Virtio9p::handle_queues() {
+bool Virtio9p::handle_queues() {
   std::size_t size = 0;
-  while (MessageRequest* request = take_completed(size)) request->done(*request, size);
+  bool any = false;
+  while (MessageRequest* request = take_completed(size)) {
+    any = true;
+    request->done(*request, size);
+  }
   bool broken = false;
   {
     IrqSpinGuard guard(lock_);
@@ -137,6 +141,7 @@ void Virtio9p::handle_queues() {
     failed_ |= broken;
   }
   if (broken) fail_all();
+  return any;
 }
 
 // The device wrote nonsense into the ring: it is stopped, and what it had fails.

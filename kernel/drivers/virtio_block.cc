@@ -78,7 +78,7 @@ class VirtioBlock final : public BlockDevice, public VirtioInterruptTarget {
   std::size_t max_segments() const override { return max_segments_; }
   void submit(BlockRequest& request) override;
 
-  void handle_queues() override;
+  bool handle_queues() override;
   void handle_configuration_change() override {
     LOG_INFO("virtio-blk %s: the host changed the disk's size; the old one stays in use", where());
   }
@@ -265,7 +265,7 @@ BlockRequest* VirtioBlock::take_completed(Result<void>& outcome) {
   }
 }
 
-void VirtioBlock::handle_queues() {
+bool VirtioBlock::handle_queues() {
   Result<void> outcome;
   bool any = false;
   while (BlockRequest* request = take_completed(outcome)) {
@@ -280,6 +280,7 @@ void VirtioBlock::handle_queues() {
   }
   if (broken) fail_all();
   if (any || broken) slot_freed_.wake_all();
+  return any;
 }
 
 // The device wrote nonsense into the ring: it is stopped, and what it had fails.

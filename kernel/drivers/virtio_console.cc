@@ -65,7 +65,7 @@ class VirtioConsole final : public VirtioInterruptTarget {
   void abandon() { fail_device(*transport_); }
   const char* where() const { return transport_->name(); }
 
-  void handle_queues() override;
+  bool handle_queues() override;
   // The size of a terminal, which the launcher tells on its own channel.
   void handle_configuration_change() override {}
 
@@ -186,15 +186,16 @@ Result<void> VirtioConsole::start_control() {
   return {};
 }
 
-void VirtioConsole::handle_queues() {
+bool VirtioConsole::handle_queues() {
   for (std::uint32_t i = 0; i < port_count_; ++i) ports_[i]->handle_interrupt();
-  if (!multiport_) return;
+  if (!multiport_) return false;
   bool messages = false;
   {
     IrqSpinGuard guard(control_lock_);
     messages = control_receive_.rings.has_completions();
   }
   if (messages) enqueue_work(control_work_);
+  return false;  // all stays in the rings until threads take it
 }
 
 bool VirtioConsole::take_control_message(ControlMessage& message, char* name,

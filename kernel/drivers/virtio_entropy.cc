@@ -47,7 +47,7 @@ class VirtioEntropy final : public VirtioInterruptTarget {
   void abandon() { fail_device(*transport_); }
   const char* where() const { return transport_->name(); }
 
-  void handle_queues() override {
+  bool handle_queues() override {
     std::uint8_t bytes[kRequestSize];
     std::uint32_t size = 0;
     {
@@ -61,9 +61,10 @@ class VirtioEntropy final : public VirtioInterruptTarget {
         }
       } while (!queue_.rings.enable_interrupt());
     }
-    if (size == 0) return;
+    if (size == 0) return false;
     add_entropy(bytes, size);
     reseed_.arm(now() + kReseedInterval);
+    return true;
   }
   void handle_configuration_change() override {}
 

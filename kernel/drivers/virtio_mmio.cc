@@ -119,6 +119,12 @@ class VirtioMmio final : public VirtioTransport {
  private:
   static void handle_interrupt(void* context) {
     auto& self = *static_cast<VirtioMmio*>(context);
+    // Mostly it is for a queue, and where there is something in one, the status tells nothing more: if the configuration
+    // has changed, too, the level stays up and interrupts anew.
+    if (self.description_.trigger == Trigger::kLevel) {
+      self.registers_.write32(kInterruptAcknowledge, kInterruptQueues);
+      if (self.target_->handle_queues()) return;
+    }
     // Until the status is zero, since an edge comes only once the line has been down. A level that is still up, or
     // up again, interrupts anew, and to look for it once more would cost each interrupt an access to the device.
     while (self.handle_pending() && self.description_.trigger == Trigger::kEdge) {
@@ -130,7 +136,7 @@ class VirtioMmio final : public VirtioTransport {
     if (pending == 0) return false;
     // Acknowledged before the work, so that a completion after our last look raises the line anew.
     registers_.write32(kInterruptAcknowledge, pending);
-    if ((pending & kInterruptQueues) != 0) target_->handle_queues();
+    if ((pending & kInterruptQueues) != 0) (void)target_->handle_queues();
     if ((pending & kInterruptConfiguration) != 0) target_->handle_configuration_change();
     return true;
   }

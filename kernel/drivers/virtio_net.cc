@@ -87,7 +87,7 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
   bool rearm(std::size_t queue) override;
   void release(NetBuffer* packet) override { NetReceiveQueue::of(*packet).release(packet); }
 
-  void handle_queues() override;
+  bool handle_queues() override;
   void handle_configuration_change() override;
 
  private:
@@ -97,7 +97,8 @@ class VirtioNet final : public NetDevice, public VirtioInterruptTarget {
     std::size_t number = 0;
     std::unique_ptr<NetReceiveQueue> receive;
     std::unique_ptr<NetTransmitQueue> transmit;
-    void handle_queue() override;
+    void handle_queue() override { (void)take_interrupt(); }
+    bool take_interrupt();
   };
 
   bool has(unsigned feature) const { return (features_ & feature_bit(feature)) != 0; }
@@ -274,17 +275,20 @@ std::uint64_t VirtioNet::malformed() {
 
 // --- Interrupts --------------------------------------------------------------------------------
 
-void VirtioNet::Pair::handle_queue() {
+bool VirtioNet::Pair::take_interrupt() {
   NetReceiver* receiver = owner->receiver_.load(std::memory_order_acquire);
-  if (receiver == nullptr) return;
+  if (receiver == nullptr) return false;
   const bool packets = receive->handle_interrupt();
   const bool room = transmit->handle_interrupt();
   if (packets || room) receiver->on_packets(number);
+  return packets || room;
 }
 
-void VirtioNet::handle_queues() {
+bool VirtioNet::handle_queues() {
   if (has_control_) control_.handle_interrupt();
-  for (std::size_t i = 0; i < pair_count_; ++i) pairs_[i].handle_queue();
+  bool any = false;
+  for (std::size_t i = 0; i < pair_count_; ++i) any |= pairs_[i].take_interrupt();
+  return any;
 }
 
 void VirtioNet::handle_configuration_change() {

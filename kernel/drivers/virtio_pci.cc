@@ -128,7 +128,7 @@ class VirtioPci final : public VirtioTransport {
         },
         this, "virtio-config"));
     const InterruptVector queues = TRY(allocate_vector(
-        [](void* context) { static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this,
+        [](void* context) { (void)static_cast<VirtioPci*>(context)->target_->handle_queues(); }, this,
         "virtio-queues"));
     set_msix_entry(kVectorConfiguration, configuration, CpuId(0));
     set_msix_entry(kVectorQueues, queues, CpuId(0));

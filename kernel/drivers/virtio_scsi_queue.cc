@@ -180,7 +180,7 @@ bool VirtioScsiQueue::take_completed(Completed& completed) {
   return found;
 }
 
-void VirtioScsiQueue::handle_queues() {
+bool VirtioScsiQueue::handle_queues() {
   Completed completed;
   bool any = false;
   while (take_completed(completed)) {
@@ -195,6 +195,7 @@ void VirtioScsiQueue::handle_queues() {
   }
   if (broken) fail_all();
   if (any || broken) slot_freed_.wake_all();
+  return any;
 }
 
 // The device wrote nonsense into the ring: it is stopped, and what it had fails.

@@ -56,7 +56,7 @@ class VirtioScsiQueue final : public VirtioInterruptTarget {
   // Waits for the outcome. kEIO: the device has failed or does not answer.
   Result<ScsiExchange::Outcome> run(ScsiExchange exchange);
 
-  void handle_queues() override;
+  bool handle_queues() override;
   void handle_configuration_change() override {}
 
  private:

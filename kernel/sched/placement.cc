@@ -2,9 +2,9 @@
 //
 // On which CPU a runnable thread waits, and how that CPU learns of it.
 //
-// Placement: the CPU that it ran on if that is idle, else an idle one, else the one that it ran on. What
-// that gets wrong is put right by idle CPUs, which steal, and by the tick, which pushes threads from a CPU
-// to another whose load is less by two or more. A thread that serves interrupts runs where the interrupt came,
+// Placement: the CPU that it ran on if that is idle, else an idle one, else the one with the shorter queue of where it is
+// woken and where it ran. What that gets wrong is put right by idle CPUs, which steal, and by the tick, which pushes
+// threads from a CPU to another whose load is less by two or more. A thread that serves interrupts runs where the interrupt came,
 // and the first that it wakes runs there after it.
 //
 // Telling a CPU: its own by the reschedule flag; one whose idle thread polls by nothing, since it looks at
@@ -70,7 +70,10 @@ CpuId Scheduler::choose_cpu(const Thread& thread) {
 CpuId Scheduler::choose_busy_cpu(const Thread& thread, CpuMask allowed) {
   const CpuId last = thread.last_cpu();
   const CpuId usual = (allowed & cpu_bit(last)) != 0 ? last : first_of(allowed);
-  if (!thread.in_pause()) return usual;
+  if (!thread.in_pause()) {
+    const CpuId here = arch::current_cpu();
+    return (allowed & cpu_bit(here)) != 0 && policy::wakes_here(of(here).queue.load(), of(usual).queue.load()) ? here : usual;
+  }
   const auto urgent_on = [](CpuId cpu) {
     const std::uint32_t count = of(cpu).queue.urgent();
     const bool waker = cpu == arch::current_cpu() && !arch::in_interrupt() && current_thread().in_pause();

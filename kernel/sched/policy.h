@@ -102,6 +102,10 @@ constexpr bool wakes_at_waker(bool in_interrupt, bool woken_serves, bool waker_s
   return waker_serves && waiting_here == 0;
 }
 
+// Whether a thread for which no CPU is idle is woken where its waker runs and not where it ran last. To interrupt another
+// CPU takes longer than to switch here, and one that runs out of threads steals; but a longer queue would make it wait.
+constexpr bool wakes_here(std::uint32_t load_here, std::uint32_t load_there) { return load_here <= load_there; }
+
 // A queue gives a thread away only to one that is shorter by two: by one, they would pass it to and fro.
 constexpr bool worth_moving(std::uint32_t load_here, std::uint32_t load_there) {
   return load_here >= load_there + 2;
