@@ -8,7 +8,7 @@
 //
 // Locks: lock_ (RwLock, rank kAddressSpace): page faults and discards take it shared, changes of regions
 // exclusively. Page-table entries change by atomic exchanges, and those of file pages under their source's
-// mappings_lock_ as well. Table pages go only while lock_ is held exclusively. Frames taken out are freed
+// lock as well. Table pages go only while lock_ is held exclusively. Frames taken out are freed
 // only after the TLB flush that covers them (vm/tlb_gather.h).
 // Contexts: thread context only; all functions may block.
 //
