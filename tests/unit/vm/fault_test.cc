@@ -248,7 +248,9 @@ TEST_F(AddressSpaceTest, WhoShowsAnothersPagesHearsOfItsEvictionAndNotTheOtherWa
   lower->unmap_pages(2, 1, PageSource::PrivateCopies::kKeep);
   EXPECT_FALSE(is_populated(kBase + 2 * kPageSize));
   EXPECT_FALSE(is_populated(kBase + kMiB + 2 * kPageSize));
-  for (const VirtAddr place : {kBase, kBase + kMiB}) ASSERT_TRUE(space().unmap(place, 4 * kPageSize).ok());  // lower goes
+  for (const VirtAddr place : {kBase, VirtAddr(kBase + kMiB)}) {  // before lower goes
+    ASSERT_TRUE(space().unmap(place, 4 * kPageSize).ok());
+  }
 }
 
 TEST_F(AddressSpaceTest, LargeFileMappingsGoInOneCall) {
