@@ -344,6 +344,16 @@ Result<void> list_threads(PseudoContext, std::uint64_t first,
   return {};
 }
 
+// There is one namespace of each kind. The numbers are those that Linux gives the first.
+constexpr PseudoEntry kNamespaces[] = {
+    pseudo_text_link("cgroup", "cgroup:[4026531835]"), pseudo_text_link("ipc", "ipc:[4026531839]"),
+    pseudo_text_link("mnt", "mnt:[4026531841]"),       pseudo_text_link("net", "net:[4026531840]"),
+    pseudo_text_link("pid", "pid:[4026531836]"),       pseudo_text_link("pid_for_children", "pid:[4026531836]"),
+    pseudo_text_link("time", "time:[4026531834]"),     pseudo_text_link("time_for_children", "time:[4026531834]"),
+    pseudo_text_link("user", "user:[4026531837]"),     pseudo_text_link("uts", "uts:[4026531838]"),
+    kPseudoEnd,
+};
+
 constexpr PseudoEntry kThreadDirectory = pseudo_directory("", kThreadEntries);
 constexpr PseudoDynamic kThreads{find_thread, list_threads, &kThreadDirectory};
 
@@ -365,9 +375,13 @@ constexpr PseudoEntry kThreadEntries[] = {
     pseudo_directory("fdinfo", nullptr, &kDescriptorInformation, 0555),
     pseudo_file("io", print_thread_io, 0400),
     pseudo_file("maps", print_maps),
+    pseudo_directory("net", kNetworkEntries),
+    pseudo_directory("ns", kNamespaces, nullptr, 0511),
     pseudo_file("numa_maps", print_numa_maps),
+    pseudo_table("pagemap", read_pagemap, 0400),
     pseudo_object_link("root", follow_root),
     pseudo_file("sched", print_sched),
+    pseudo_file("schedstat", print_schedule_statistics),
     pseudo_file("smaps", print_smaps),
     pseudo_file("stack", print_kernel_stack, 0400),
     pseudo_file("stat", print_thread_stat),
@@ -395,11 +409,15 @@ constexpr PseudoEntry kProcessEntries[] = {
     pseudo_file("maps", print_maps),
     pseudo_file("mountinfo", print_mountinfo),
     pseudo_file("mounts", print_mounts),
+    pseudo_directory("net", kNetworkEntries),
+    pseudo_directory("ns", kNamespaces, nullptr, 0511),
     pseudo_file("numa_maps", print_numa_maps),
     pseudo_text("oom_score", "0\n"),
     pseudo_file("oom_score_adj", print_adjustment, 0644, set_adjustment),
+    pseudo_table("pagemap", read_pagemap, 0400),
     pseudo_object_link("root", follow_root),
     pseudo_file("sched", print_sched),
+    pseudo_file("schedstat", print_schedule_statistics),
     pseudo_text("setgroups", "allow\n", 0644),
     pseudo_file("smaps", print_smaps),
     pseudo_file("smaps_rollup", print_smaps_rollup),

@@ -67,12 +67,13 @@ constexpr PseudoEntry kTopology[] = {
     pseudo_file("thread_siblings_list", print_own_number),
     kPseudoEnd,
 };
-constexpr PseudoEntry kCpuEntries[] = {
+const PseudoEntry kCpuEntries[] = {
+    pseudo_directory("cache", nullptr, &kCpuCaches),
     pseudo_text("online", "1\n"),
     pseudo_directory("topology", kTopology),
     kPseudoEnd,
 };
-constexpr PseudoEntry kCpu = pseudo_directory("", kCpuEntries);
+const PseudoEntry kCpu = pseudo_directory("", kCpuEntries);
 constexpr PseudoDynamic kCpus{find_cpu, list_cpus, &kCpu};
 constexpr PseudoEntry kCpuDirectory[] = {
     pseudo_text("isolated", "\n"),

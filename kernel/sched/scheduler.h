@@ -76,6 +76,7 @@ class Scheduler {
   static void apply_weight(Thread& thread);  // after nice value or policy have changed
   static void apply_class(Thread& thread, policy::ThreadClass thread_class);  // after the name has
   static Duration cpu_time(const Thread& thread);
+  static Duration waited_for_cpu(const Thread& thread);
   static CpuId choose_cpu(const Thread& thread);
   static CpuId choose_busy_cpu(const Thread& thread, CpuMask allowed);
   // What the CPU of a queue must be told after a thread has joined it, decided under the queue's lock and

@@ -65,6 +65,7 @@ class Thread : public RefCounted<Thread> {
   bool in_pause() const { return in_pause_.load(std::memory_order_relaxed); }
   CpuId last_cpu() const { return CpuId(last_cpu_.load(std::memory_order_relaxed)); }
   Duration cpu_time() const;        // used so far, exact to now
+  Duration waited_for_cpu() const;  // while another ran there, up to the last time that it got one
   void set_nice(int nice);          // -20..19
   int nice() const { return nice_.load(std::memory_order_relaxed); }
   // Linux's policy and real-time priority (0 for the others). The nice value is kept beside it.
@@ -146,6 +147,8 @@ class Thread : public RefCounted<Thread> {
     policy::VirtualRuntime virtual_runtime = 0;
     Instant running_since;            // accounted up to here, while kRunning
     Duration used;                    // CPU time accounted
+    Instant waiting_since;            // zero: nobody ran where it waits
+    Duration waited;
   };
   Scheduling scheduling_;
   // The CPU (plus one) that ran the thread last, and whose vector registers hold its state unless another

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/ref_counted.h"
 #include "base/result.h"
@@ -103,6 +104,15 @@ class AddressSpace {
   // Ascending; visit must not map, unmap or fault.
   void for_each_region(void (*visit)(const RegionInformation& region, void* context), void* context);
   bool find_region(VirtAddr address, RegionInformation& region);  // source is not filled in
+
+  struct PageInformation {
+    bool mapped;   // belongs to a region
+    bool present;  // has a frame
+    bool owned;    // whose frame is this mapping's own, not a source's
+    std::uint64_t frame_number;
+  };
+  // Of the pages from address on, as many as there is room for.
+  void describe_pages(VirtAddr address, std::span<PageInformation> pages);
 
   struct Statistics {
     std::uint64_t mapped_bytes, peak_mapped_bytes;
