@@ -35,6 +35,9 @@ struct SchedulerCpu {
   std::uint64_t loaded_thread_pointer = 0;
 
   Timer tick;                   // armed while a thread waits for this CPU
+  Timer sample;                 // armed while it computes, and a while after
+  bool begins_to_compute = false;  // from the switch from the idle thread to the code after it
+  Instant idle_sample;          // the last one that found it idle
   Instant idle_since;
   policy::Polling poll;
 
@@ -89,6 +92,8 @@ class Scheduler {
   static void end_kick_batch();         // interrupts off
   static void handle_kick();            // kRescheduleVector
   static void handle_tick();
+  static void begin_sampling(SchedulerCpu& cpu);
+  static void handle_sample();
   static bool steal_for(CpuId thief);   // one waiting thread from the longest queue
   static CpuMask active_cpus();
   static void activate_cpu(CpuId cpu);

@@ -152,6 +152,7 @@ ApplicationUsage application_usage() {
   for (const Thread& thread : *all_threads) {
     if (thread.runs() == Runs::kApplication) add_usage(total, thread);
   }
+  total.split = split_of_application().divide(total.cpu_time);
   return total;
 }
 

@@ -27,7 +27,8 @@ struct CpuLocal {
   const std::atomic<std::uint32_t>* return_work;  // 64: of the running thread
   std::uint64_t stack_canary;          // 72: of the running thread; the compiler reads it (kernel.mk)
   std::uint64_t direct_entry;          // 80: where trampolines jump (arch/direct_call.h)
-  std::uint64_t pad_[5];
+  std::uint64_t interrupted_application;  // 88: whether the interrupt that is being handled came to application code
+  std::uint64_t pad_[4];
 };
 static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64 &&
               offsetof(CpuLocal, stack_canary) == 72 && offsetof(CpuLocal, direct_entry) == 80);
@@ -104,6 +105,7 @@ inline bool in_interrupt() {
   asm volatile("movl %%gs:44, %0" : "=r"(depth));
   return depth != 0;
 }
+inline bool interrupted_application() { return cpu_local()->interrupted_application != 0; }
 inline void relax() { asm volatile("pause" : : : "memory"); }
 inline void halt_until_interrupt() { asm volatile("sti; hlt" : : : "memory"); }
 inline void device_barrier() { asm volatile("mfence" : : : "memory"); }
