@@ -12,6 +12,7 @@
 #include "process/clock_id.h"
 #include "process/interruption.h"
 #include "process/task.h"
+#include "sched/deadline.h"
 #include "sched/wait_queue.h"
 #include "time/host_clock.h"
 #include "vm/address_space.h"
@@ -30,10 +31,19 @@ std::int64_t clock_nanoseconds(const ClockId& clock) {
 }
 
 // Sleeps to its end; kEINTR if a signal handler is to run.
-Result<void> sleep_through(Instant deadline) {
+Result<void> sleep_through(const Deadline& deadline) {
+  const DeadlineWatch watch(deadline);
   while (true) {
-    const auto slept = sleep_until(deadline, Interruptible::kYes);
-    if (slept.ok() || signal_ends_wait()) return slept.ok() ? Result<void>() : slept.error();
+    prepare_to_block();
+    switch (block(deadline.moment(), Interruptible::kYes)) {
+      case WakeReason::kTimedOut:
+        if (deadline.has_come()) return {};
+        break;
+      case WakeReason::kInterrupted:
+        if (signal_ends_wait()) return Errno::kEINTR;
+        break;
+      case WakeReason::kWoken: break;  // nobody's condition, or its clock was set
+    }
   }
 }
 
@@ -71,6 +81,7 @@ Result<void> set_wall_clock(Duration time) {
   leave_wall_clock_alone();
   set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
   refresh_vdso_clock();  // programs read the clock there
+  tell_wall_clock_watches();
   return {};
 }
 
@@ -102,8 +113,8 @@ SyscallResult sys_clock_nanosleep(int id, Flags flags, VirtAddr request, VirtAdd
   if (!clock.can_sleep) return Errno::kEOPNOTSUPP;
   const Duration time = TRY(read_timespec(request));
   if ((flags & kAbsoluteTime) == 0) return sleep_relative(time, remaining);
-  const Instant deadline =
-      clock.kind == ClockKind::kRealtime ? wall_clock_instant(time) : monotonic_instant(time);
+  const Deadline deadline =
+      clock.kind == ClockKind::kRealtime ? Deadline::on_wall_clock(time) : Deadline(monotonic_instant(time));
   // Restarted with the same moment unless a handler ran.
   if (!sleep_through(deadline).ok()) return Errno::kRestartNoHandler;
   return 0;

@@ -72,6 +72,8 @@ PROGRAMS = {
     "layer_files": guest("layer_files", files=tuple((name, PAGES) for name in ("one", "two", "three", "four", "five", "six"))),
     "huge_pages": guest("huge_pages", host_too=False, expect_status=0, expect_stdout=expected_file("huge_pages")),
     "sets_clock": guest("sets_clock", host_too=False, expect_status=0, expect_stdout=expected_file("sets_clock")),
+    "waits_for_dates": guest("waits_for_dates", host_too=False, expect_status=0,
+                             expect_stdout=expected_file("waits_for_dates")),
     "no_vectors": guest("no_vectors", "a", "b"),
     **{f"ending_{how}": guest("ending", how) for how in ENDINGS},
 
