@@ -263,11 +263,9 @@ def suite_in_vm(binary, moka_options, names):
 
 
 # What Linux's 9p answers differently from a disk, too: the size of blocks, names of files without one, and mappings
-# that are shared and written to. And what is not there yet: inotify's events of reads and writes in such a folder,
-# and extended attributes.
+# that are shared and written to.
 SHARED_FOLDER_DIFFERS = {"stat_family", "unlink_while_open", "shared_views_of_one_file_agree",
-                         "sigbus_past_the_end_of_the_file", "inotify_names", "inotify_of_a_file",
-                         "inotify_same_events_are_one", "extended_attributes"}
+                         "sigbus_past_the_end_of_the_file"}
 
 
 def guest_suite(results, label, binary, moka_options):
