@@ -88,7 +88,8 @@ Result<void> print_disk_statistics(TextSink& out, PseudoContext);
 Result<void> print_partitions(TextSink& out, PseudoContext);
 Result<void> print_interrupts(TextSink& out, PseudoContext);
 std::uint64_t interrupt_total();  // of all vectors and CPUs
-extern const PseudoDynamic kDisks;  // /sys/block
+extern const PseudoDynamic kDisks;      // /sys/block
+extern const PseudoDynamic kDiskLinks;  // /sys/class/block
 
 // Names that are plain numbers; false for anything else ("01" too).
 bool parse_number(std::string_view text, std::uint64_t& number);
