@@ -38,6 +38,8 @@ void interrupts_disable();
 bool interrupts_enabled();
 // Non-zero while an interrupt handler runs on this CPU (not for exceptions of a thread).
 bool in_interrupt();
+// In an interrupt handler: whether it interrupted application code.
+bool interrupted_application();
 
 // Spin-loop hint; and sleep until the next interrupt (enables interrupts atomically with halting).
 void relax();

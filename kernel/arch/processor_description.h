@@ -17,6 +17,16 @@ struct ProcessorDescription {
 };
 ProcessorDescription describe_processor();
 
+struct CacheDescription {
+  enum class Kind : std::uint8_t { kData, kInstruction, kUnified } kind;
+  unsigned level;
+  unsigned line_bytes, partitions, ways, sets;
+  unsigned sharing;  // logical processors that may share it, at most
+  std::uint64_t bytes() const { return std::uint64_t{line_bytes} * partitions * ways * sets; }
+};
+// The caches in CPUID's order; false beyond the last.
+bool describe_cache(unsigned index, CacheDescription& cache);
+
 // Names of the features that the application can use, as Linux spells them, in Linux's order.
 void for_each_processor_feature(void (*visit)(const char* name, void* context), void* context);
 

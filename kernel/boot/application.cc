@@ -38,11 +38,15 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "sched/thread.h"
+#include "sched/work_queue.h"
 #include "time/clock.h"
+#include "time/wall_clock_watch.h"
 #include "trace/log.h"
 
 namespace mokapot {
 namespace {
+
+Global<WorkItem> tell_of_set_clock;
 
 // How long the end waits for the launcher to take the output and the exit line: a reader that stalls must not
 // keep the VM for ever.
@@ -145,7 +149,12 @@ void start_console(const Configuration& configuration) {
     signal_info.code = kCodeKernel;
     (void)send_signal_to_process(signal_info).ok();
   };
-  handlers.wall_clock_changed = [] { refresh_vdso_clock(); };
+  tell_of_set_clock.construct([](WorkItem&) { tell_wall_clock_watches(); });
+  handlers.wall_clock_changed = [] {
+    refresh_vdso_clock();
+    // Who waits for a moment of it is told by a thread: here locks are held.
+    enqueue_work(*tell_of_set_clock);
+  };
   if (!initialise_control_channel(handlers).ok()) give_up("no memory for the control channel");
   for (const auto& [major, minor] : {std::pair{5u, 0u}, std::pair{5u, 1u}, std::pair{136u, 0u}})
     (void)register_char_device(major, minor, [](std::uint32_t flags, Vnode&) { return open_terminal(flags); }).ok();

@@ -98,18 +98,26 @@ Result<FileStatus> MemoryNode::status() {
 Result<RefPtr<FileCache>> MemoryNode::cache() {
   if (!is_regular()) return Errno::kENODEV;
   MutexGuard guard(lock_);
-  if (!cache_) cache_ = TRY(lowers_[0]->cache());
+  return cache_locked();
+}
+
+// The data is a memory file's from the start, so that who has mapped it before the first change sees the change. It
+// begins as a view of the lower one.
+Result<RefPtr<FileCache>> MemoryNode::cache_locked() {
+  if (!cache_) {
+    cache_ = TRY(FileCache::create_memory(TRY(lowers_[0]->cache()), fs_.quota(), {fs_.device(), attributes_.inode}));
+  }
   return cache_;
 }
 
-// The data in a memory file, which begins as a view of the lower one.
+// Before the first change.
 Result<RefPtr<FileCache>> MemoryNode::memory_cache_locked() {
+  RefPtr<FileCache> data = TRY(cache_locked());
   if (!own_data_) {
-    if (!cache_) cache_ = TRY(lowers_[0]->cache());
-    cache_ = TRY(FileCache::create_memory(cache_, fs_.quota(), {fs_.device(), attributes_.inode}));
+    data->begin_changes();
     own_data_ = true;
   }
-  return cache_;
+  return data;
 }
 
 Result<void> MemoryNode::prepare_to_write() {
@@ -275,7 +283,7 @@ Result<RefPtr<Vnode>> MemoryNode::create_link(std::string_view name, std::string
 void MemoryNode::adjust_links(std::int32_t by) {
   MutexGuard guard(lock_);
   attributes_.links = static_cast<std::uint32_t>(static_cast<std::int32_t>(attributes_.links) + by);
-  if (attributes_.links == 0 && own_data_) cache_->set_deleted();
+  if (attributes_.links == 0 && cache_) cache_->set_deleted();
   attributes_.changed = current_file_time();
 }
 

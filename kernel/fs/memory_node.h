@@ -99,7 +99,8 @@ class MemoryNode final : public Vnode {
   friend Result<RefPtr<T>> make_ref(Args&&... args);
   MemoryNode(MemoryFileSystem& fs, std::uint32_t type);
 
-  Result<RefPtr<FileCache>> memory_cache_locked() REQUIRES(lock_);  // brings the data into memory's hands
+  Result<RefPtr<FileCache>> cache_locked() REQUIRES(lock_);
+  Result<RefPtr<FileCache>> memory_cache_locked() REQUIRES(lock_);  // whose data may change from now on
   void changed_locked(bool data) REQUIRES(lock_);
   void adjust_links(std::int32_t by);
   Result<void> check_xattr_change(std::string_view name);
@@ -121,7 +122,7 @@ class MemoryNode final : public Vnode {
   Mutex lock_{LockRank::kInode};
   FileStatus attributes_ GUARDED_BY(lock_);
   RefPtr<FileCache> cache_ GUARDED_BY(lock_);       // regular files, once asked for
-  bool own_data_ GUARDED_BY(lock_) = false;         // cache_ is a memory file
+  bool own_data_ GUARDED_BY(lock_) = false;         // cache_ may differ from what the lower node has
   std::uint32_t seals_ GUARDED_BY(lock_) = 0;
   std::unique_ptr<char[]> link_target_;             // const after creation
   bool own_xattrs_ GUARDED_BY(lock_) = false;

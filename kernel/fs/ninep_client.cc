@@ -122,6 +122,15 @@ Result<RefPtr<NinepFid>> NinepClient::new_fid() {
   return RefPtr<NinepFid>::adopt(fid);
 }
 
+Result<void> NinepClient::close(NinepFid& fid) {
+  Exchange exchange(*this, Type::kClunk);
+  exchange.message.put32(fid.number());
+  auto sent = exchange.send_only();
+  // Whatever the answer, unless there was none.
+  if (sent.ok() || sent.error() != Errno::kEIO) fid.known_ = false;
+  return sent;
+}
+
 void NinepClient::retire(NinepFid& fid) {
   {
     IrqSpinGuard guard(fids_lock_);

@@ -81,6 +81,13 @@ class NinepClient {
   Result<std::size_t> read_link(const NinepFid& fid, char* buffer, std::size_t size);
   Result<void> synchronise(const NinepFid& fid, bool data_only);
 
+  // Extended attributes; for the empty name, the list of all names with their NULs. size 0 asks for the length. kENODATA,
+  // kERANGE.
+  Result<std::size_t> get_xattr(const NinepFid& fid, std::string_view name, void* value, std::size_t size);
+  // flags: XATTR_CREATE, XATTR_REPLACE. A value without bytes takes the attribute away: the protocol has no other word.
+  Result<void> set_xattr(const NinepFid& fid, std::string_view name, const void* value, std::size_t size,
+                         std::uint32_t flags);
+
   Result<void> make_directory(const NinepFid& directory, std::string_view name, std::uint32_t mode);
   Result<void> make_node(const NinepFid& directory, std::string_view name, std::uint32_t type_and_mode,
                          std::uint64_t device);
@@ -112,6 +119,7 @@ class NinepClient {
   static Result<void> make_slot(Slot& slot, unsigned order);
 
   Result<RefPtr<NinepFid>> new_fid();
+  Result<void> close(NinepFid& fid);  // what the server says to that, which drop_reference does not wait for
   void retire(NinepFid& fid);
   void clunk_retired();
   static void clunked(MessageRequest& request, Result<std::size_t> answer);

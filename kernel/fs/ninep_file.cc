@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "fs/inotify.h"
+
 namespace mokapot {
 namespace {
 
@@ -39,6 +41,7 @@ Result<std::size_t> NinepFile::read_at(IoBuffer& into, std::uint64_t offset) {
     if (piece.value() == 0) break;
     moved += piece.value();
   }
+  if (moved != 0) tell_node(*dentry(), kInAccess);
   return moved;
 }
 
@@ -72,9 +75,14 @@ Result<std::size_t> NinepFile::write_from(IoBuffer& from, std::uint64_t& offset)
   return write_pieces(*open.fid, from, offset);
 }
 
+void NinepFile::data_changed(const Result<std::size_t>& moved) {
+  node_.data_changed();
+  if (moved.ok() && moved.value() != 0) tell_node(*dentry(), kInModify);
+}
+
 Result<std::size_t> NinepFile::write_at(IoBuffer& from, std::uint64_t offset) {
   auto moved = write_from(from, offset);
-  node_.data_changed();
+  data_changed(moved);
   return moved;
 }
 
@@ -82,7 +90,7 @@ Result<std::size_t> NinepFile::write(IoBuffer& from) {
   MutexGuard guard(position_lock_);
   std::uint64_t offset = position_;
   auto moved = write_from(from, offset);
-  node_.data_changed();
+  data_changed(moved);
   if (moved.ok()) position_ = offset + moved.value();
   return moved;
 }

@@ -28,6 +28,7 @@ class NinepFile final : public VnodeFile {
   Result<NinepNode::OpenFid> open_fid();
   // At the end if appending; offset becomes where it wrote.
   Result<std::size_t> write_from(IoBuffer& from, std::uint64_t& offset);
+  void data_changed(const Result<std::size_t>& moved);
   Result<std::size_t> write_pieces(const NinepFid& fid, IoBuffer& from, std::uint64_t offset);
 
   NinepNode& node_;  // kept by the dentry

@@ -34,6 +34,8 @@ enum class Type : std::uint8_t {
   kReadLink = 22,
   kGetAttributes = 24,
   kSetAttributes = 26,
+  kXattrWalk = 30,
+  kXattrCreate = 32,
   kReadDirectory = 40,
   kSync = 50,
   kLink = 70,

@@ -103,6 +103,7 @@ void NinepNode::use_fid(RefPtr<NinepFid> fid) {
   MutexGuard guard(lock_);
   std::swap(fid_, fid);
   std::swap(directory_, directory);
+  name_is_gone_ = false;
 }
 
 // --- Attributes ----------------------------------------------------------------------------------------
@@ -111,8 +112,8 @@ Result<FileStatus> NinepNode::status() {
   auto seen = client().attributes(*fid());
   MutexGuard guard(lock_);
   if (!seen.ok()) {
-    // Open without a name: the server, which asks by name, does not find it any more.
-    if (seen.error() != Errno::kENOENT || !removed_.load(std::memory_order_relaxed)) return seen.error();
+    // Without that name: the server, which asks by name, does not find it any more.
+    if (seen.error() != Errno::kENOENT || !name_is_gone_) return seen.error();
     return last_seen_;
   }
   last_seen_ = seen.take();
@@ -121,9 +122,11 @@ Result<FileStatus> NinepNode::status() {
 }
 
 void NinepNode::note_removal() {
-  removed_.store(true, std::memory_order_relaxed);
   MutexGuard guard(lock_);
+  // With another name it stays the file of that number.
+  if (is_directory() || last_seen_.links <= 1) removed_.store(true, std::memory_order_relaxed);
   if (last_seen_.links > 0) --last_seen_.links;
+  name_is_gone_ = true;
 }
 
 Result<void> NinepNode::change_attributes(const AttributeChange& change) {
@@ -248,6 +251,23 @@ Result<std::size_t> NinepNode::read_link(char* buffer, std::size_t size) {
   if (type_ != kModeLink) return Errno::kEINVAL;
   return client().read_link(*fid(), buffer, size);
 }
+
+// --- Extended attributes ---------------------------------------------------------------------------------
+
+Result<std::size_t> NinepNode::get_xattr(std::string_view name, void* value, std::size_t size) {
+  return client().get_xattr(*fid(), name, value, size);
+}
+
+Result<void> NinepNode::set_xattr(std::string_view name, const void* value, std::size_t size, std::uint32_t flags) {
+  if (size == 0) return Errno::kEOPNOTSUPP;
+  return client().set_xattr(*fid(), name, value, size, flags);
+}
+
+Result<std::size_t> NinepNode::list_xattrs(char* names, std::size_t size) {
+  return client().get_xattr(*fid(), "", names, size);
+}
+
+Result<void> NinepNode::remove_xattr(std::string_view name) { return client().set_xattr(*fid(), name, nullptr, 0, 0); }
 
 // --- Data ----------------------------------------------------------------------------------------------
 

@@ -80,6 +80,12 @@ class NinepNode final : public Vnode {
   Result<void> read_directory(std::uint64_t offset, EntryVisitor visit, void* context) override;
   Result<std::size_t> read_link(char* buffer, std::size_t size) override;
 
+  // An attribute without a value cannot be set: kEOPNOTSUPP.
+  Result<std::size_t> get_xattr(std::string_view name, void* value, std::size_t size) override;
+  Result<void> set_xattr(std::string_view name, const void* value, std::size_t size, std::uint32_t flags) override;
+  Result<std::size_t> list_xattrs(char* names, std::size_t size) override;
+  Result<void> remove_xattr(std::string_view name) override;
+
   // A NinepFile for what has data of its own here.
   Result<RefPtr<File>> open(Dentry& dentry, std::uint32_t flags) override;
   Result<void> prepare_to_write() override;
@@ -112,11 +118,13 @@ class NinepNode final : public Vnode {
   const ninep::Qid qid_;
   const std::uint32_t type_;
   NinepNode* next_in_bucket_ = nullptr;  // NinepVolume::buckets_, under its lock
-  // Its name, by us: the server may use the number for another file, and may not know this one's attributes.
+  // Its last name, by us: the server may use the number for another file, and may not know this one's attributes.
   std::atomic<bool> removed_{false};
 
   Mutex lock_{LockRank::kInode};
   RefPtr<NinepFid> fid_ GUARDED_BY(lock_);        // stands for the name, and is never opened
+  // We took away a name of it, perhaps the one that fid_ goes by.
+  bool name_is_gone_ GUARDED_BY(lock_) = false;
   RefPtr<NinepFid> directory_ GUARDED_BY(lock_);  // open for reading the directory; null: not yet
   // Open since it was made here, for the open that this was part of: its mode may forbid another one.
   RefPtr<NinepFid> created_ GUARDED_BY(lock_);

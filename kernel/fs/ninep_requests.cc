@@ -211,6 +211,52 @@ Result<void> NinepClient::synchronise(const NinepFid& fid, bool data_only) {
   return exchange.send_only();
 }
 
+Result<std::size_t> NinepClient::get_xattr(const NinepFid& fid, std::string_view name, void* value, std::size_t size) {
+  RefPtr<NinepFid> attribute = TRY(new_fid());
+  std::uint64_t length = 0;
+  {
+    Exchange exchange(*this, Type::kXattrWalk);
+    exchange.message.put32(fid.number());
+    exchange.message.put32(attribute->number());
+    exchange.message.put_string(name);
+    auto sent = exchange.send();
+    attribute->known_ = sent.ok() || sent.error() == Errno::kEPROTO;
+    MessageReader answer = TRY(std::move(sent));
+    length = answer.get64();
+    if (!answer.ok() || length > kXattrSizeMax) return Errno::kEPROTO;
+  }
+  if (size == 0) return static_cast<std::size_t>(length);
+  if (length > size) return Errno::kERANGE;
+  IoBuffer into(value, static_cast<std::size_t>(length));
+  for (std::size_t done = 0; done < length;) {
+    const std::size_t got = TRY(read(*attribute, done, into));
+    if (got == 0) return Errno::kEPROTO;
+    done += got;
+  }
+  return static_cast<std::size_t>(length);
+}
+
+Result<void> NinepClient::set_xattr(const NinepFid& fid, std::string_view name, const void* value, std::size_t size,
+                                    std::uint32_t flags) {
+  RefPtr<NinepFid> attribute = TRY(walk(fid, ""));
+  {
+    Exchange exchange(*this, Type::kXattrCreate);
+    exchange.message.put32(attribute->number());
+    exchange.message.put_string(name);
+    exchange.message.put64(size);
+    exchange.message.put32(flags);
+    TRY(exchange.send_only());
+  }
+  // SAFETY: written from, never to.
+  IoBuffer from(const_cast<void*>(value), size);
+  for (std::size_t done = 0; done < size;) {
+    const std::size_t put = TRY(write(*attribute, done, from));
+    if (put == 0) return Errno::kEIO;
+    done += put;
+  }
+  return close(*attribute);  // which sets it
+}
+
 Result<void> NinepClient::make_directory(const NinepFid& directory, std::string_view name, std::uint32_t mode) {
   Exchange exchange(*this, Type::kMkdir);
   exchange.message.put32(directory.number());

@@ -34,9 +34,12 @@ void drop_page_reference(Frame& frame) {
 
 FileCache::FileCache(RefPtr<PageBacking> backing, RefPtr<FileCache> lower, PageQuota* quota, Identity identity,
                      Pages pages)
-    : backing_(std::move(backing)),
-      device_memory_(backing_ ? backing_->device_memory() : PhysAddr()),
-      device_memory_end_(device_memory_.is_null() ? PhysAddr() : device_memory_ + backing_->device().size()),
+    : PageSource(lower.get()),
+      backing_(std::move(backing)),
+      device_memory_(backing_ ? backing_->device_memory() : lower ? lower->device_memory_ : PhysAddr()),
+      device_memory_end_(!backing_ && lower         ? lower->device_memory_end_
+                         : device_memory_.is_null() ? PhysAddr()
+                                                    : device_memory_ + backing_->device().size()),
       lower_(std::move(lower)),
       quota_(quota),
       huge_tlb_(pages == Pages::kHugeTlb),
@@ -71,7 +74,7 @@ PageHold FileCache::find(std::uint64_t index) {
 
 PageHold FileCache::find_in_device(std::uint64_t index) {
   // The last page, if the file ends within it, is the cache's: zeros follow.
-  if (device_memory_.is_null() || index >= size() / kPageSize) return {};
+  if (!backing_ || device_memory_.is_null() || index >= size() / kPageSize) return {};
   const auto extent = backing_->locate(index, 1);
   if (!extent.ok() || extent.value().kind != PageBacking::Extent::Kind::kDevice) return {};
   return PageHold::of_device(device_memory_ + extent.value().device_offset);
@@ -103,6 +106,13 @@ Result<PageHold> FileCache::insert(std::uint64_t index, PhysAddr address, std::u
   return PageHold(&frame);
 }
 
+void FileCache::begin_changes() { changes_.store(true, std::memory_order_release); }
+
+// The page has just got a frame of its own.
+void FileCache::show_instead_of_lower(std::uint64_t index) {
+  if (lower_ && is_mapped()) unmap_pages(index, 1, PrivateCopies::kKeep);
+}
+
 bool FileCache::has_lower_page(std::uint64_t index) const { return lower_ && index < lower_pages_; }
 
 // kENOSPC: the file system is full, or memory is.
@@ -130,7 +140,7 @@ void FileCache::uncharge(std::uint64_t pages) {
 
 // A page of a memory file that is not in the tree: a copy of lower's, or zeros. With kLeave, what
 // lower has is returned as it is, and a hole as no page at all.
-Result<PageHold> FileCache::make_memory_page(std::uint64_t index, Hole hole, Beyond beyond) {
+Result<PageHold> FileCache::make_memory_page(std::uint64_t index, ReadAhead& ahead, Hole hole, Beyond beyond) {
   bool from_lower = false;
   {
     SpinGuard guard(tree_lock_);
@@ -142,13 +152,19 @@ Result<PageHold> FileCache::make_memory_page(std::uint64_t index, Hole hole, Bey
     return Errno::kENXIO;  // cut off meanwhile
   }
   PageHold lower_page;
-  if (from_lower) lower_page = TRY(lower_->page(index, fault_ahead_));
+  if (from_lower) lower_page = TRY(lower_page_of(index, ahead));
   if (hole == Hole::kLeave) return lower_page;
   const PhysAddr frame = TRY(allocate_memory_frame(!from_lower));
   if (from_lower) arch::copy_page(direct_map(frame), lower_page.data());
   auto page = insert(index, frame, 0, 0, beyond);
   if (!page.ok() || address_of(page.value().frame()) != frame) free_memory_frame(frame);
+  if (page.ok() && from_lower) show_instead_of_lower(index);
   return page;
+}
+
+// Reading ahead is the lower's, and so is how far page faults are.
+Result<PageHold> FileCache::lower_page_of(std::uint64_t index, ReadAhead& ahead) {
+  return lower_->page(index, &ahead == &fault_ahead_ ? lower_->fault_ahead_ : ahead);
 }
 
 Result<PageHold> FileCache::find_or_make(std::uint64_t index, ReadAhead& ahead, Hole hole) {
@@ -156,10 +172,11 @@ Result<PageHold> FileCache::find_or_make(std::uint64_t index, ReadAhead& ahead, 
   // that ran over a bad sector further on.
   for (int failures = 0; failures < 2;) {
     if (index >= (size() + kPageSize - 1) / kPageSize) return Errno::kENXIO;
+    if (hole == Hole::kLeave && is_only_lower()) return lower_page_of(index, ahead);
     if (PageHold hold = find_in_device(index)) return hold;
     PageHold hold = find(index);
     if (!hold) {
-      if (!backing_) return make_memory_page(index, hole, Beyond::kRefuse);
+      if (!backing_) return make_memory_page(index, ahead, hole, Beyond::kRefuse);
       TRY(read_window(index, ahead, &ahead == &fault_ahead_));
       continue;
     }
@@ -247,17 +264,30 @@ void FileCache::remove_pages(std::uint64_t first, std::uint64_t end) {
   }
 }
 
-Result<PhysAddr> FileCache::frame_for_mapping(std::uint64_t index, bool) {
+Result<PhysAddr> FileCache::frame_for_mapping(std::uint64_t index, bool for_write) {
   // A page of a memory file is never dropped, so that there is no dirtiness to keep.
+  if (!for_write && lower_) {
+    auto hold = TRY(find_or_make(index, fault_ahead_, Hole::kLeave));
+    if (hold) return hold.release();
+  }
   auto hold = TRY(find_or_make(index, fault_ahead_, Hole::kAllocate));
   return hold.release();
 }
 
 Result<PhysAddr> FileCache::cached_frame_for_mapping(std::uint64_t index) {
   if (index >= (size() + kPageSize - 1) / kPageSize) return Errno::kENXIO;
+  if (is_only_lower()) return lower_->cached_frame_for_mapping(index);
   if (PageHold hold = find_in_device(index)) return hold.release();
   PageHold hold = find(index);
-  if (!hold) return Errno::kEAGAIN;
+  if (!hold) {
+    bool from_lower = false;
+    {
+      SpinGuard guard(tree_lock_);
+      from_lower = has_lower_page(index) && tree_.find(index) == nullptr;
+    }
+    if (from_lower) return lower_->cached_frame_for_mapping(index);
+    return Errno::kEAGAIN;
+  }
   const std::uint8_t flags = page_flags(hold.frame()).load(std::memory_order_acquire);
   if ((flags & (kPageBusy | kPageFailed)) != 0) return Errno::kEAGAIN;
   return hold.release();

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one page cache. A FileCache holds the pages of one file: of a file on a disk or on the host (clean pages,
-// which reclaim may drop and read again), or of a file in memory (tmpfs, memfd, shared anonymous memory and what
-// the root's memory layer changed), whose pages stay until they are cut off. read, write and mappings use the
+// which reclaim may drop and read again), or of a file in memory (tmpfs, memfd, shared anonymous memory and the files
+// of the root), whose pages stay until they are cut off. read, write and mappings use the
 // same frames, so they agree without any effort.
+//
+// A file of the root is one in memory that lies over one of a disk, its lower: what it has no page for it shows of the
+// lower's frames, to mappings as well. The first write to such a page gives it one of its own, which takes the lower's
+// place wherever that is mapped.
 //
 // A page is a Frame: owner is the FileCache, index its number, references counts the tree (one), mappings
 // and users. The one that takes it to zero frees the frame, so a page cut from the file lives on as long as somebody
@@ -129,17 +133,22 @@ class FileCache final : public PageSource {
   // Of a file on a disk or on the host; the size changes through renew alone.
   static Result<RefPtr<FileCache>> create_backed(RefPtr<PageBacking> backing, std::uint64_t size, Identity identity);
   // Of a file in memory. Where it has no page of its own, the contents are lower's (if any), up to the size
-  // that lower has, and then zeros. quota: of the mount, or null; outlives the cache.
+  // that lower has, and then zeros; over a lower, nothing is changed before begin_changes. quota: of the mount, or null;
+  // outlives the cache.
   static Result<RefPtr<FileCache>> create_memory(RefPtr<FileCache> lower, PageQuota* quota, Identity identity);
   // Of a hugetlb file: it has blocks of 2 MiB or holes, and its size and the ranges punched are multiples of that.
   static Result<RefPtr<FileCache>> create_huge_tlb(Identity identity);
   ~FileCache() override;
 
   std::uint64_t size() const { return size_.load(std::memory_order_acquire); }
+  const RefPtr<FileCache>& lower() const { return lower_; }
+  // Of its own, not of its lower's.
   std::uint64_t resident_pages() const { return resident_.load(std::memory_order_relaxed); }
 
   // Up to the end of the file; 0 there. kEIO, kEFAULT, kENOMEM where nothing was moved before.
   Result<std::size_t> read(IoBuffer& into, std::uint64_t offset, ReadAhead& ahead);
+  // Memory files, under the inode's lock, before the first change and before a mapping that may be written through.
+  void begin_changes();
   // Memory files only, under the inode's lock. Grows the file. kENOSPC, kENOMEM, kEFAULT.
   Result<std::size_t> write(IoBuffer& from, std::uint64_t offset);
   // Memory files only, under the inode's lock. Mapped pages beyond the end are SIGBUS afterwards.
@@ -167,7 +176,7 @@ class FileCache final : public PageSource {
   Result<PhysAddr> frame_for_mapping(std::uint64_t index, bool for_write) override;
   Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) override;
   void release_frame(PhysAddr frame, bool dirty) override;
-  bool may_change() const override { return !backing_ || backing_->may_change(); }
+  bool may_change() const override { return backing_ ? backing_->may_change() : !is_only_lower(); }
   bool writable() const override { return writable_.load(std::memory_order_relaxed); }
   Identity identity() const override { return identity_; }
   std::size_t describe(char* buffer, std::size_t size) const override;
@@ -189,10 +198,15 @@ class FileCache final : public PageSource {
   // The page of a device's memory that shows it; none if the page is another's.
   PageHold find_in_device(std::uint64_t index);
   enum class Beyond : std::uint8_t { kRefuse, kAllow };  // the end of the file
-  Result<PageHold> make_memory_page(std::uint64_t index, Hole hole, Beyond beyond);
+  Result<PageHold> make_memory_page(std::uint64_t index, ReadAhead& ahead, Hole hole, Beyond beyond);
+  Result<PageHold> lower_page_of(std::uint64_t index, ReadAhead& ahead);
   Result<PageHold> insert(std::uint64_t index, PhysAddr frame, std::uint8_t flags,
                           std::uint32_t extra_references, Beyond beyond);
   bool has_lower_page(std::uint64_t index) const REQUIRES(tree_lock_);
+  // Whether all there is to see is lower's. Becomes false before anything changes, so that a page fault which saw it
+  // true, and thus a frame of lower's, finds unmap_count changed when it is too late.
+  bool is_only_lower() const { return lower_ && !changes_.load(std::memory_order_acquire); }
+  void show_instead_of_lower(std::uint64_t index);
   Result<std::size_t> write_page(IoBuffer& from, std::uint64_t index, std::size_t offset, std::size_t size);
   Result<PhysAddr> allocate_memory_frame(bool zeroed);
   void free_memory_frame(PhysAddr frame);
@@ -233,7 +247,8 @@ class FileCache final : public PageSource {
   std::atomic<std::uint64_t> resident_{0};  // pages in the tree; a hint outside tree_lock_
   const RefPtr<PageBacking> backing_;       // disk files
   const PhysAddr device_memory_, device_memory_end_;  // backing's
-  const RefPtr<FileCache> lower_;           // memory files that changed a disk file
+  const RefPtr<FileCache> lower_;           // memory files that lie over a disk file
+  std::atomic<bool> changes_{false};        // begin_changes was called
   // Pages below this show lower's contents where the tree has none. Only falls; under tree_lock_.
   std::uint64_t lower_pages_ GUARDED_BY(tree_lock_) = 0;
   PageQuota* const quota_;

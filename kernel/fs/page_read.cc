@@ -290,6 +290,7 @@ void FileCache::read_further(std::uint64_t index, ReadAhead& ahead) {
 }
 
 void FileCache::prefetch(std::uint64_t offset, std::uint64_t length) {
+  if (lower_) return lower_->prefetch(offset, length);
   if (!backing_ || offset >= size() || length == 0) return;
   if (length > size() - offset) length = size() - offset;
   const std::uint64_t first = offset / kPageSize;

@@ -21,7 +21,10 @@ Result<std::size_t> FileCache::write_page(IoBuffer& from, std::uint64_t index, s
     const std::size_t got = moved.ok() ? moved.value() : 0;
     if (got == kPageSize) {
       auto page = insert(index, frame, 0, 0, Beyond::kAllow);
-      if (page.ok() && address_of(page.value().frame()) == frame) return got;
+      if (page.ok() && address_of(page.value().frame()) == frame) {
+        show_instead_of_lower(index);
+        return got;
+      }
       // A page fault made the page meanwhile, or there was no memory.
       if (page.ok()) arch::copy_page(page.value().data(), data);
       free_memory_frame(frame);
@@ -29,14 +32,15 @@ Result<std::size_t> FileCache::write_page(IoBuffer& from, std::uint64_t index, s
       return got;
     }
     // The application's memory ended part way: what came goes over what was there.
-    Result<PageHold> page = got > 0 ? make_memory_page(index, Hole::kAllocate, Beyond::kAllow) : Result<PageHold>(PageHold());
+    Result<PageHold> page = got > 0 ? make_memory_page(index, fault_ahead_, Hole::kAllocate, Beyond::kAllow)
+                                      : Result<PageHold>(PageHold());
     if (page.ok() && got > 0) std::memcpy(page.value().data(), data, got);
     free_memory_frame(frame);
     if (!moved.ok()) return moved.error();
     if (!page.ok()) return page.error();
     return got;
   }
-  if (!hold) hold = TRY(make_memory_page(index, Hole::kAllocate, Beyond::kAllow));
+  if (!hold) hold = TRY(make_memory_page(index, fault_ahead_, Hole::kAllocate, Beyond::kAllow));
   return from.copy_out(hold.data() + offset, size);
 }
 
@@ -79,7 +83,7 @@ Result<void> FileCache::clear_part(std::uint64_t offset, std::uint64_t end) {
       from_lower = has_lower_page(index);
     }
     if (!from_lower) return {};
-    hold = TRY(make_memory_page(index, Hole::kAllocate, Beyond::kAllow));
+    hold = TRY(make_memory_page(index, fault_ahead_, Hole::kAllocate, Beyond::kAllow));
   }
   std::memset(hold.data() + offset % kPageSize, 0, end - offset);
   return {};
@@ -144,7 +148,7 @@ Result<void> FileCache::populate(std::uint64_t offset, std::uint64_t length) {
   if (end - offset / kPageSize > total_frame_count()) return Errno::kENOSPC;
   for (std::uint64_t index = offset / kPageSize; index < end; ++index) {
     if (find(index)) continue;
-    auto page = make_memory_page(index, Hole::kAllocate, Beyond::kAllow);
+    auto page = make_memory_page(index, fault_ahead_, Hole::kAllocate, Beyond::kAllow);
     if (page.ok()) continue;
     // What lies beyond the end is nobody's; holes that were filled further down are no harm.
     remove_pages((size() + kPageSize - 1) / kPageSize, UINT64_MAX);

@@ -80,6 +80,7 @@ class PseudoFile final : public File {
       : File(flags), dentry_(std::move(dentry)), entry_(entry), context_(context) {}
 
   Result<std::size_t> read_at(IoBuffer& into, std::uint64_t offset) override {
+    if (entry_.read != nullptr) return entry_.read(into, offset, context_);
     if (!goes_on_at(offset)) TRY(make_text());
     MutexGuard guard(position_lock_);
     return copy_text_locked(into, offset);
@@ -89,6 +90,12 @@ class PseudoFile final : public File {
     {
       MutexGuard guard(position_lock_);
       position = position_;
+    }
+    if (entry_.read != nullptr) {
+      const std::size_t moved = TRY(entry_.read(into, position, context_));
+      MutexGuard guard(position_lock_);
+      position_ = position + moved;
+      return moved;
     }
     if (!goes_on_at(position)) TRY(make_text());
     MutexGuard guard(position_lock_);

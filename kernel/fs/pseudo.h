@@ -62,6 +62,8 @@ struct PseudoEntry {
   Result<void> (*generate)(TextSink& out, PseudoContext context) = nullptr;
   // kFile, if it may be written: one write's text.
   Result<void> (*accept)(std::string_view text, PseudoContext context) = nullptr;
+  // kFile, instead of generate: what stands at an offset, for files that are tables by address. 0 at the end.
+  Result<std::size_t> (*read)(IoBuffer& into, std::uint64_t offset, PseudoContext context) = nullptr;
   // kObjectLink: what it leads to; generate gives what readlink shows, or null: the object's path.
   Result<RefPtr<Dentry>> (*follow)(PseudoContext context) = nullptr;
   const PseudoEntry* children = nullptr;   // kDirectory: up to kEnd
@@ -89,6 +91,16 @@ constexpr PseudoEntry pseudo_text(const char* name, const char* text, std::uint3
   e.name = name;
   e.mode = mode;
   e.text = text;
+  return e;
+}
+constexpr PseudoEntry pseudo_table(const char* name,
+                                   Result<std::size_t> (*read)(IoBuffer&, std::uint64_t, PseudoContext),
+                                   std::uint32_t mode = 0444) {
+  PseudoEntry e;
+  e.kind = PseudoEntry::Kind::kFile;
+  e.name = name;
+  e.mode = mode;
+  e.read = read;
   return e;
 }
 constexpr PseudoEntry pseudo_directory(const char* name, const PseudoEntry* children,

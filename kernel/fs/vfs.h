@@ -121,6 +121,7 @@ Result<FileSystemStatistics> vfs_statistics(Dentry& dentry);
 
 // Extended attributes. size 0 asks for the length; kERANGE, kENODATA, kEEXIST, kENOTSUP (= kEOPNOTSUPP).
 inline constexpr std::uint32_t kXattrCreate = 1, kXattrReplace = 2;
+inline constexpr std::size_t kXattrSizeMax = 65536;  // bytes of a value
 Result<std::size_t> vfs_get_xattr(Dentry& dentry, std::string_view name, void* value, std::size_t size);
 Result<void> vfs_set_xattr(Dentry& dentry, std::string_view name, const void* value, std::size_t size,
                            std::uint32_t flags);

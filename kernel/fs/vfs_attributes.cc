@@ -14,7 +14,7 @@ namespace mokapot {
 namespace {
 
 constexpr std::uint64_t kLargestOffset = std::numeric_limits<std::int64_t>::max();
-constexpr std::size_t kXattrNameMax = 255, kXattrSizeMax = 65536;
+constexpr std::size_t kXattrNameMax = 255;
 
 Result<Vnode*> writable_vnode(Dentry& dentry) {
   if (dentry.has_mount() && dentry.mount().read_only) return Errno::kEROFS;

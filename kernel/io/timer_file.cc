@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/timer_file.h"
 
+#include <utility>
+
 #include "base/format.h"
 #include "io/anonymous.h"
 #include "time/clock.h"
 
 namespace mokapot {
 
+TimerFile::~TimerFile() {
+  watch_.end();
+  timer_.cancel();
+}
+
+std::int64_t TimerFile::clock_base_locked() { return on_wall_clock_ ? wall_clock_base() : 0; }
+std::int64_t TimerFile::clock_now_locked() { return on_wall_clock_ ? wall_clock_nanoseconds() : now().nanoseconds(); }
+
+void TimerFile::arm_locked() {
+  timer_.arm(armed_ ? Instant::from_nanoseconds(expiry_ - clock_base_locked()) : Instant::never());
+}
+
 TimerFile::Setting TimerFile::setting_locked() {
   Setting setting{interval_, Duration()};
-  if (!deadline_.is_never()) {
-    const Duration left = deadline_ - now();
+  if (armed_) {
+    const Duration left = Duration::nanoseconds(expiry_ - clock_now_locked());
     // An armed timer never shows zero, which would mean that it is not armed.
     setting.value = left > Duration() ? left : Duration::nanoseconds(1);
   }
@@ -22,54 +36,72 @@ TimerFile::Setting TimerFile::setting() {
   return setting_locked();
 }
 
-TimerFile::Setting TimerFile::set(const Setting& setting, Origin origin) {
+Result<void> TimerFile::set(const Setting& setting, Origin origin, Setting& former) {
+  const bool on_wall_clock = clock_ == Clock::kRealTime && origin != Origin::kRelative;
   MutexGuard mutex(setting_mutex_);
+  // Neither callback runs from here on, and that of a set clock again before the new moment is turned into one of the
+  // monotonic clock.
+  watch_.end();
   timer_.cancel();
-  Setting former;
-  Instant deadline = Instant::never();
-  {
-    IrqSpinGuard guard(lock_);
-    former = setting_locked();
-    interval_ = setting.interval;
-    expirations_ = 0;
-    if (setting.value != Duration()) {
-      if (origin == Origin::kRelative) {
-        deadline = now() + setting.value;
-      } else {
-        const std::int64_t base = clock_ == Clock::kRealTime ? wall_clock_base() : 0;
-        deadline = Instant::from_nanoseconds(setting.value.nanoseconds() - base);
-      }
-    }
-    deadline_ = deadline;
-  }
-  timer_.arm(deadline);
-  return former;
+  if (on_wall_clock) watch_.begin();
+  IrqSpinGuard guard(lock_);
+  former = setting_locked();
+  cancels_ = on_wall_clock && origin == Origin::kCancelled;
+  on_wall_clock_ = on_wall_clock;
+  interval_ = setting.interval;
+  expirations_ = 0;
+  armed_ = setting.value != Duration();
+  const Instant base = origin == Origin::kRelative ? now() : Instant();
+  expiry_ = (base + setting.value).nanoseconds();
+  arm_locked();
+  return armed_ && take_cancellation_locked() ? Result<void>(Errno::kECANCELED) : Result<void>();
 }
 
 void TimerFile::on_timer(Timer& timer) {
   TimerFile& file = static_cast<OwnedTimer&>(timer).file;
-  Instant next = Instant::never();
   {
     IrqSpinGuard guard(file.lock_);
-    if (file.deadline_.is_never()) return;
-    file.expirations_ += 1;
-    if (file.interval_ > Duration()) {
-      const std::int64_t late = (now() - file.deadline_).nanoseconds();
-      const std::int64_t missed = late > 0 ? late / file.interval_.nanoseconds() : 0;
-      file.expirations_ += static_cast<std::uint64_t>(missed);
-      next = file.deadline_ + Duration::nanoseconds(file.interval_.nanoseconds() * (missed + 1));
+    if (!file.armed_) return;
+    const std::int64_t late = file.clock_now_locked() - file.expiry_;
+    if (late < 0) {  // the clock was set or slewed back
+      file.arm_locked();
+      return;
     }
-    file.deadline_ = next;
+    file.expirations_ += 1;
+    file.armed_ = file.interval_ > Duration();
+    if (file.armed_) {
+      const std::int64_t interval = file.interval_.nanoseconds(), missed = late / interval;
+      file.expirations_ += static_cast<std::uint64_t>(missed);
+      file.expiry_ += interval * (missed + 1);
+      file.arm_locked();
+    }
   }
-  if (!next.is_never()) timer.arm(next);
   file.notify(kPollIn);
 }
 
+void TimerFile::on_clock_set(WallClockWatch& watch) {
+  TimerFile& file = static_cast<OwnedWatch&>(watch).file;
+  bool tells = false;
+  {
+    IrqSpinGuard guard(file.lock_);
+    if (file.armed_) file.arm_locked();
+    if (file.cancels_) {
+      file.cancelled_ = true;
+      file.expirations_ += 1;  // so that whoever waits reads
+      tells = true;
+    }
+  }
+  if (tells) file.notify(kPollIn);
+}
+
+bool TimerFile::take_cancellation_locked() { return cancels_ && std::exchange(cancelled_, false); }
+
 bool TimerFile::try_take(std::uint64_t& expirations) {
   IrqSpinGuard guard(lock_);
-  expirations = expirations_;
-  expirations_ = 0;
-  return expirations != 0;
+  expirations = std::exchange(expirations_, 0);
+  if (expirations == 0) return false;
+  if (take_cancellation_locked()) expirations = 0;
+  return true;
 }
 
 Result<std::size_t> TimerFile::read(IoBuffer& into) {
@@ -82,6 +114,7 @@ Result<std::size_t> TimerFile::read(IoBuffer& into) {
       return Errno::kRestart;
     }
   }
+  if (expirations == 0) return Errno::kECANCELED;
   return into.copy_in(&expirations, sizeof(expirations));
 }
 

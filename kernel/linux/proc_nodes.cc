@@ -78,7 +78,7 @@ constexpr PseudoEntry kRootEntries[] = {
     pseudo_link("self", print_self),
     pseudo_file("stat", print_stat),
     pseudo_text("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
-    pseudo_directory("net", kNetworkEntries),
+    pseudo_text_link("net", "self/net"),
     pseudo_directory("sys", kSysctlEntries),
     pseudo_link("thread-self", print_thread_self),
     pseudo_file("uptime", print_uptime),

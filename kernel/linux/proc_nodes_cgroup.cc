@@ -61,10 +61,15 @@ Result<void> print_memory_stat(TextSink& out, PseudoContext) {
 // The JVM divides what was used by the periods that went by, and calls the load unknown if none did.
 Result<void> print_cpu_stat(TextSink& out, PseudoContext) {
   constexpr std::int64_t kMicrosecond = 1000;
-  std::int64_t busy = 0;
-  for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) busy += cpu_times(CpuId(cpu)).busy.nanoseconds();
-  out.print("usage_usec %ld\nuser_usec %ld\nsystem_usec 0\nnr_periods %ld\nnr_throttled 0\nthrottled_usec 0\n",
-            static_cast<long>(busy / kMicrosecond), static_cast<long>(busy / kMicrosecond),
+  SplitTime sum;
+  for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) {
+    const SplitTime split = cpu_times(CpuId(cpu)).split;
+    sum = {sum.user + split.user, sum.system + split.system};
+  }
+  out.print("usage_usec %ld\nuser_usec %ld\nsystem_usec %ld\nnr_periods %ld\nnr_throttled 0\nthrottled_usec 0\n",
+            static_cast<long>((sum.user + sum.system).nanoseconds() / kMicrosecond),
+            static_cast<long>(sum.user.nanoseconds() / kMicrosecond),
+            static_cast<long>(sum.system.nanoseconds() / kMicrosecond),
             static_cast<long>(now().nanoseconds() / (kPeriodMicroseconds * kMicrosecond)));
   return {};
 }

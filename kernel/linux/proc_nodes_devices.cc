@@ -100,6 +100,17 @@ Result<void> print_disk_serial(TextSink& out, PseudoContext context) {
   return {};
 }
 
+Result<void> print_disk_event(TextSink& out, PseudoContext context) {
+  const DiskName name = name_of(static_cast<std::size_t>(context.a));
+  out.print("MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=disk\n", name.major, name.minor, name.text);
+  return {};
+}
+
+Result<void> print_disk_place(TextSink& out, PseudoContext context) {
+  out.print("../../block/%s", name_of(static_cast<std::size_t>(context.a)).text);
+  return {};
+}
+
 Result<PseudoContext> find_disk(std::string_view name, PseudoContext) {
   for (std::size_t index = 0; block_device(index) != nullptr; ++index) {
     if (name_of(index).text == name) return PseudoContext{index, 0};
@@ -132,9 +143,12 @@ constexpr PseudoEntry kDiskEntries[] = {
     pseudo_file("serial", print_disk_serial),
     pseudo_file("size", print_disk_size),
     pseudo_file("stat", print_disk_counters),
+    pseudo_text_link("subsystem", "../../class/block"),
+    pseudo_file("uevent", print_disk_event),
     kPseudoEnd,
 };
 constexpr PseudoEntry kDisk = pseudo_directory("", kDiskEntries);
+constexpr PseudoEntry kDiskLink = pseudo_link("", print_disk_place);
 
 // One row of /proc/interrupts, of vectors that some CPU has taken.
 void print_interrupt(TextSink& out, std::string_view label, InterruptVector vector, std::string_view what) {
@@ -146,6 +160,7 @@ void print_interrupt(TextSink& out, std::string_view label, InterruptVector vect
 }  // namespace
 
 constexpr PseudoDynamic kDisks{find_disk, list_disks, &kDisk};
+constexpr PseudoDynamic kDiskLinks{find_disk, list_disks, &kDiskLink};
 
 Result<void> print_disk_statistics(TextSink& out, PseudoContext) {
   for (std::size_t index = 0; const BlockDevice* disk = block_device(index); ++index) {

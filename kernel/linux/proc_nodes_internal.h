@@ -21,6 +21,8 @@ extern const PseudoDynamic kDescriptorLinks;
 extern const PseudoDynamic kDescriptorInformation;
 // proc_nodes_sys.cc: /proc/sys
 extern const PseudoEntry kSysctlEntries[];
+// proc_nodes_cache.cc: /sys/devices/system/cpu/cpu<context.a>/cache
+extern const PseudoDynamic kCpuCaches;
 // proc_nodes_network.cc: /proc/net
 extern const PseudoEntry kNetworkEntries[];
 // proc_nodes_net.cc: what stands in it, and /sys/class/net
@@ -32,10 +34,15 @@ Result<void> print_net_tcp6(TextSink& out, PseudoContext);
 Result<void> print_net_udp(TextSink& out, PseudoContext);
 Result<void> print_net_udp6(TextSink& out, PseudoContext);
 extern const PseudoDynamic kNetDevices;
-// proc_nodes_snmp.cc: snmp, netstat, sockstat
+// proc_nodes_neighbours.cc: who is near, and the ways there
+Result<void> print_arp(TextSink& out, PseudoContext);
+Result<void> print_ipv6_routes(TextSink& out, PseudoContext);
+// proc_nodes_snmp.cc: snmp, snmp6, netstat, sockstat, sockstat6
 Result<void> print_protocol_statistics(TextSink& out, PseudoContext);
 Result<void> print_more_statistics(TextSink& out, PseudoContext);
 Result<void> print_socket_statistics(TextSink& out, PseudoContext);
+Result<void> print_protocol6_statistics(TextSink& out, PseudoContext);
+Result<void> print_socket6_statistics(TextSink& out, PseudoContext);
 // proc_nodes_sysfs.cc, proc_nodes_cgroup.cc: roots
 extern const PseudoEntry kSysfsRoot;
 extern const PseudoEntry kCgroupRoot;
@@ -46,6 +53,8 @@ Result<void> print_smaps(TextSink& out, PseudoContext);
 Result<void> print_smaps_rollup(TextSink& out, PseudoContext);
 Result<void> print_statm(TextSink& out, PseudoContext);
 Result<void> print_meminfo(TextSink& out, PseudoContext);
+// proc_nodes_pagemap.cc
+Result<std::size_t> read_pagemap(IoBuffer& into, std::uint64_t offset, PseudoContext);
 // Pages of 2 MiB for MAP_HUGETLB: all, and those of them that belong to mappings but are not populated.
 struct HugeTlbPages {
   unsigned long total, reserved;
@@ -72,13 +81,15 @@ Result<void> print_zoneinfo(TextSink& out, PseudoContext);
 Result<void> print_process_io(TextSink& out, PseudoContext);
 Result<void> print_thread_io(TextSink& out, PseudoContext);
 Result<void> print_sched(TextSink& out, PseudoContext);
+Result<void> print_schedule_statistics(TextSink& out, PseudoContext);
 Result<void> print_numa_maps(TextSink& out, PseudoContext);
 // proc_nodes_devices.cc
 Result<void> print_disk_statistics(TextSink& out, PseudoContext);
 Result<void> print_partitions(TextSink& out, PseudoContext);
 Result<void> print_interrupts(TextSink& out, PseudoContext);
 std::uint64_t interrupt_total();  // of all vectors and CPUs
-extern const PseudoDynamic kDisks;  // /sys/block
+extern const PseudoDynamic kDisks;      // /sys/block
+extern const PseudoDynamic kDiskLinks;  // /sys/class/block
 
 // Names that are plain numbers; false for anything else ("01" too).
 bool parse_number(std::string_view text, std::uint64_t& number);

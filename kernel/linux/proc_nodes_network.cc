@@ -18,13 +18,17 @@ Result<void> print_resolver_configuration(TextSink& out, PseudoContext) {
 }  // namespace
 
 const PseudoEntry kNetworkEntries[] = {
+    pseudo_file("arp", print_arp),
     pseudo_file("dev", print_net_devices),
     pseudo_file("if_inet6", print_if_inet6),
+    pseudo_file("ipv6_route", print_ipv6_routes),
     pseudo_file("netstat", print_more_statistics),
     pseudo_file("pnp", print_resolver_configuration),
     pseudo_file("route", print_net_routes),
     pseudo_file("snmp", print_protocol_statistics),
+    pseudo_file("snmp6", print_protocol6_statistics),
     pseudo_file("sockstat", print_socket_statistics),
+    pseudo_file("sockstat6", print_socket6_statistics),
     pseudo_file("tcp", print_net_tcp),
     pseudo_file("tcp6", print_net_tcp6),
     pseudo_file("udp", print_net_udp),

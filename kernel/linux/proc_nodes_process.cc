@@ -38,23 +38,6 @@ StateName state_of(const Task& task) {
   return {'S', "sleeping"};
 }
 
-// All of the process's threads together.
-struct ProcessTotals {
-  Duration cpu_time;
-  unsigned threads = 0;
-};
-ProcessTotals process_totals() {
-  ProcessTotals totals;
-  for_each_task(
-      [](Task& task, void* context) {
-        auto& t = *static_cast<ProcessTotals*>(context);
-        t.cpu_time = t.cpu_time + task.cpu_time();
-        ++t.threads;
-      },
-      &totals);
-  return totals;
-}
-
 struct HandledSignals {
   SignalSet ignored = 0, caught = 0;
 };
@@ -90,7 +73,7 @@ RegionSizes region_sizes() {
   return sizes;
 }
 
-void print_stat_line(TextSink& out, const Task& task, Duration cpu_time, std::uint64_t minor, std::uint64_t major,
+void print_stat_line(TextSink& out, const Task& task, const SplitTime& cpu_time, std::uint64_t minor, std::uint64_t major,
                      unsigned threads) {
   const AddressSpace::Statistics s = address_space().statistics();
   const ProcessInfo& info = process_info();
@@ -98,9 +81,9 @@ void print_stat_line(TextSink& out, const Task& task, Duration cpu_time, std::ui
   constexpr std::int64_t kTick = 10'000'000;
   // Fields 1 to 22, as proc(5) numbers them: pid (comm) state ppid pgrp session tty_nr tpgid flags minflt
   // cminflt majflt cmajflt utime stime cutime cstime priority nice num_threads itrealvalue starttime.
-  out.print("%d (%s) %c 0 %d %d 0 -1 4194304 %lu 0 %lu 0 %lu 0 0 0 %d %d %u 0 %lu ", task.tid(), task.name(),
+  out.print("%d (%s) %c 0 %d %d 0 -1 4194304 %lu 0 %lu 0 %lu %lu 0 0 %d %d %u 0 %lu ", task.tid(), task.name(),
             state_of(task).letter, kProcessId, kProcessId, number(minor), number(major),
-            number(clock_ticks(cpu_time)), kNeutralPriority + task.nice(), task.nice(), threads,
+            number(clock_ticks(cpu_time.user)), number(clock_ticks(cpu_time.system)), kNeutralPriority + task.nice(), task.nice(), threads,
             number(static_cast<std::uint64_t>(info.started.nanoseconds() / kTick)));
   // 23 to 28: vsize rss rsslim startcode endcode startstack.
   out.print("%lu %lu %lu %lu %lu %lu ", number(s.mapped_bytes), number(resident(s) / kPageSize), ~0ul,
@@ -119,22 +102,20 @@ void print_stat_line(TextSink& out, const Task& task, Duration cpu_time, std::ui
 
 Result<void> print_process_stat(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
-  const ProcessTotals totals = process_totals();
   const AddressSpace::Statistics s = address_space().statistics();
-  print_stat_line(out, *task, totals.cpu_time, s.faults_minor, s.faults_major, totals.threads);
+  print_stat_line(out, *task, application_usage().split, s.faults_minor, s.faults_major, task_count());
   return {};
 }
 
 Result<void> print_thread_stat(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
-  print_stat_line(out, *task, task->cpu_time(), task->minor_faults.load(std::memory_order_relaxed),
+  print_stat_line(out, *task, task->split_cpu_time(), task->minor_faults.load(std::memory_order_relaxed),
                   task->major_faults.load(std::memory_order_relaxed), task_count());
   return {};
 }
 
 Result<void> print_status(TextSink& out, PseudoContext context) {
   RefPtr<Task> task = TRY(task_of(context));
-  const ProcessTotals totals = process_totals();
   const AddressSpace::Statistics s = address_space().statistics();
   const ProcessInfo& info = process_info();
   const StateName state = state_of(*task);
@@ -165,7 +146,7 @@ Result<void> print_status(TextSink& out, PseudoContext context) {
   memory("VmLib:", sizes.code > own_code ? sizes.code - own_code : 0);
   memory("VmPTE:", frame_statistics().used_by[static_cast<std::size_t>(FrameUse::kPageTable)] * kPageSize);
   memory("VmSwap:", 0);
-  out.print("HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\n", totals.threads);
+  out.print("HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\n", task_count());
   out.print("SigQ:\t0/%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", 4096u,
             number(pending_signals(*task) & ~pending_process_signals()), number(pending_process_signals()),
             number(task->signals.blocked.load(std::memory_order_relaxed)), number(handled.ignored), number(handled.caught));
@@ -344,6 +325,16 @@ Result<void> list_threads(PseudoContext, std::uint64_t first,
   return {};
 }
 
+// There is one namespace of each kind. The numbers are those that Linux gives the first.
+constexpr PseudoEntry kNamespaces[] = {
+    pseudo_text_link("cgroup", "cgroup:[4026531835]"), pseudo_text_link("ipc", "ipc:[4026531839]"),
+    pseudo_text_link("mnt", "mnt:[4026531841]"),       pseudo_text_link("net", "net:[4026531840]"),
+    pseudo_text_link("pid", "pid:[4026531836]"),       pseudo_text_link("pid_for_children", "pid:[4026531836]"),
+    pseudo_text_link("time", "time:[4026531834]"),     pseudo_text_link("time_for_children", "time:[4026531834]"),
+    pseudo_text_link("user", "user:[4026531837]"),     pseudo_text_link("uts", "uts:[4026531838]"),
+    kPseudoEnd,
+};
+
 constexpr PseudoEntry kThreadDirectory = pseudo_directory("", kThreadEntries);
 constexpr PseudoDynamic kThreads{find_thread, list_threads, &kThreadDirectory};
 
@@ -365,9 +356,13 @@ constexpr PseudoEntry kThreadEntries[] = {
     pseudo_directory("fdinfo", nullptr, &kDescriptorInformation, 0555),
     pseudo_file("io", print_thread_io, 0400),
     pseudo_file("maps", print_maps),
+    pseudo_directory("net", kNetworkEntries),
+    pseudo_directory("ns", kNamespaces, nullptr, 0511),
     pseudo_file("numa_maps", print_numa_maps),
+    pseudo_table("pagemap", read_pagemap, 0400),
     pseudo_object_link("root", follow_root),
     pseudo_file("sched", print_sched),
+    pseudo_file("schedstat", print_schedule_statistics),
     pseudo_file("smaps", print_smaps),
     pseudo_file("stack", print_kernel_stack, 0400),
     pseudo_file("stat", print_thread_stat),
@@ -395,11 +390,15 @@ constexpr PseudoEntry kProcessEntries[] = {
     pseudo_file("maps", print_maps),
     pseudo_file("mountinfo", print_mountinfo),
     pseudo_file("mounts", print_mounts),
+    pseudo_directory("net", kNetworkEntries),
+    pseudo_directory("ns", kNamespaces, nullptr, 0511),
     pseudo_file("numa_maps", print_numa_maps),
     pseudo_text("oom_score", "0\n"),
     pseudo_file("oom_score_adj", print_adjustment, 0644, set_adjustment),
+    pseudo_table("pagemap", read_pagemap, 0400),
     pseudo_object_link("root", follow_root),
     pseudo_file("sched", print_sched),
+    pseudo_file("schedstat", print_schedule_statistics),
     pseudo_text("setgroups", "allow\n", 0644),
     pseudo_file("smaps", print_smaps),
     pseudo_file("smaps_rollup", print_smaps_rollup),

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// /proc/net's counters: snmp, netstat and sockstat, in Linux's columns. A column that has no counter here is zero.
+// /proc/net's counters: snmp, snmp6, netstat, sockstat and sockstat6, in Linux's columns. A column that has no counter here is zero.
 // netstat has a protocol of our own at its end, which programs that look for theirs pass over.
 #include "linux/proc_nodes_internal.h"
+#include "net/inet_socket.h"
 #include "net/network_statistics.h"
 #include "net/port_table.h"
 
 namespace mokapot::proc_nodes {
 namespace {
 
-unsigned count_sockets(InetProtocol protocol) {
+struct SocketCount {
+  int family;
   unsigned count = 0;
-  visit_port_holders(protocol, [](const PortHolder&, void* context) { ++*static_cast<unsigned*>(context); }, &count);
-  return count;
+};
+unsigned count_sockets(InetProtocol protocol, int family) {
+  SocketCount sought{family};
+  visit_port_holders(
+      protocol,
+      [](const PortHolder& holder, void* context) {
+        auto& s = *static_cast<SocketCount*>(context);
+        s.count += holder.socket.family() == s.family ? 1 : 0;
+      },
+      &sought);
+  return sought.count;
 }
 
 void print_ip(TextSink& out, const NetworkStatistics& all) {
@@ -75,10 +86,36 @@ Result<void> print_more_statistics(TextSink& out, PseudoContext) {
 }
 
 Result<void> print_socket_statistics(TextSink& out, PseudoContext) {
-  const unsigned tcp = count_sockets(InetProtocol::kTcp), udp = count_sockets(InetProtocol::kUdp);
+  const unsigned tcp = count_sockets(InetProtocol::kTcp, kFamilyIpv4), udp = count_sockets(InetProtocol::kUdp, kFamilyIpv4);
+  const unsigned tcp6 = count_sockets(InetProtocol::kTcp, kFamilyIpv6), udp6 = count_sockets(InetProtocol::kUdp, kFamilyIpv6);
   const NetworkStatistics all = network_statistics();
   out.print("sockets: used %u\nTCP: inuse %u orphan %lu tw %lu alloc %u mem 0\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\n"
-            "RAW: inuse 0\nFRAG: inuse 0 memory 0\n", tcp + udp, tcp, number(all.tcp.orphans), number(all.tcp.time_wait), tcp, udp);
+            "RAW: inuse 0\nFRAG: inuse 0 memory 0\n", tcp + udp + tcp6 + udp6, tcp, number(all.tcp.orphans),
+            number(all.tcp.time_wait), tcp + tcp6, udp);
+  return {};
+}
+
+Result<void> print_socket6_statistics(TextSink& out, PseudoContext) {
+  out.print("TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
+            count_sockets(InetProtocol::kTcp, kFamilyIpv6), count_sockets(InetProtocol::kUdp, kFamilyIpv6));
+  return {};
+}
+
+// What the stack counts for IPv6 apart. UDP is counted with both protocols together, in snmp.
+Result<void> print_protocol6_statistics(TextSink& out, PseudoContext) {
+  const NetworkStatistics all = network_statistics();
+  const auto line = [&out](const char* name, std::uint64_t value) { out.print("%-32s\t%lu\n", name, number(value)); };
+  line("Ip6InReceives", all.ip6.in_receives);
+  line("Ip6InHdrErrors", all.ip6.in_header_errors);
+  line("Ip6InUnknownProtos", all.ip6.in_unknown_protocols);
+  line("Ip6InDiscards", all.ip6.in_discards);
+  line("Ip6OutRequests", all.ip6.out_requests);
+  line("Ip6OutNoRoutes", all.ip6.out_no_routes);
+  line("Ip6ReasmReqds", all.ip6.fragments_in);
+  line("Ip6FragCreates", all.ip6.fragments_out);
+  line("Icmp6InMsgs", all.icmp6.in_messages);
+  line("Icmp6InErrors", all.icmp6.in_errors);
+  line("Icmp6OutMsgs", all.icmp6.out_messages);
   return {};
 }
 

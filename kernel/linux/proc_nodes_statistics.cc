@@ -128,6 +128,15 @@ Result<void> print_sched(TextSink& out, PseudoContext context) {
   return {};
 }
 
+// CPU time, time of waiting for a CPU, and how often it got one.
+Result<void> print_schedule_statistics(TextSink& out, PseudoContext context) {
+  RefPtr<Task> task = TRY(task_of(context));
+  out.print("%ld %ld %lu\n", static_cast<long>(task->cpu_time().nanoseconds()),
+            static_cast<long>(task->waited_for_cpu().nanoseconds()),
+            number(task->voluntary_switches() + task->forced_switches() + 1));
+  return {};
+}
+
 Result<void> print_numa_maps(TextSink& out, PseudoContext) {
   Ranges gathered;
   address_space().for_each_region(add_range, &gathered);

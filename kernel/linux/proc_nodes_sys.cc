@@ -151,11 +151,45 @@ constexpr PseudoEntry kIpv4[] = {
     pseudo_text("tcp_wmem", "4096\t16384\t4194304\n"),
     kPseudoEnd,
 };
-constexpr PseudoEntry kNetwork[] = {pseudo_directory("core", kNetworkCore), pseudo_directory("ipv4", kIpv4), kPseudoEnd};
+// For each interface, and what holds for all: what programs ask to learn whether there is IPv6, and how an address comes.
+constexpr PseudoEntry kIpv6Settings[] = {
+    pseudo_text("accept_ra", "1\n"),
+    pseudo_text("autoconf", "1\n"),
+    pseudo_text("dad_transmits", "1\n"),
+    pseudo_text("disable_ipv6", "0\n"),
+    pseudo_text("forwarding", "0\n"),
+    pseudo_text("hop_limit", "64\n"),
+    pseudo_text("use_tempaddr", "0\n"),
+    kPseudoEnd,
+};
+constexpr PseudoEntry kIpv6Interface = pseudo_directory("", kIpv6Settings);
+const PseudoDynamic kIpv6Interfaces{
+    [](std::string_view name, PseudoContext context) { return kNetDevices.find(name, context); },
+    [](PseudoContext context, std::uint64_t first,
+       bool (*visit)(std::uint64_t number, std::string_view name, void* context), void* visitor) {
+      return kNetDevices.list(context, first, visit, visitor);
+    },
+    &kIpv6Interface};
+constexpr PseudoEntry kIpv6Every[] = {
+    pseudo_directory("all", kIpv6Settings),
+    pseudo_directory("default", kIpv6Settings),
+    kPseudoEnd,
+};
+const PseudoEntry kIpv6[] = {
+    pseudo_text("bindv6only", "0\n"),
+    pseudo_directory("conf", kIpv6Every, &kIpv6Interfaces),
+    kPseudoEnd,
+};
+const PseudoEntry kNetwork[] = {
+    pseudo_directory("core", kNetworkCore),
+    pseudo_directory("ipv4", kIpv4),
+    pseudo_directory("ipv6", kIpv6),
+    kPseudoEnd,
+};
 
 }  // namespace
 
-constexpr PseudoEntry kSysctlEntries[] = {
+const PseudoEntry kSysctlEntries[] = {
     pseudo_directory("fs", kFiles),
     pseudo_directory("kernel", kKernel),
     pseudo_directory("net", kNetwork),

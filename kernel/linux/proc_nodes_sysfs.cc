@@ -67,13 +67,27 @@ constexpr PseudoEntry kTopology[] = {
     pseudo_file("thread_siblings_list", print_own_number),
     kPseudoEnd,
 };
-constexpr PseudoEntry kCpuEntries[] = {
+// libudev, and OSHI by it, finds processors and disks by /sys/bus and /sys/class and asks each for its subsystem.
+const PseudoEntry kCpuEntries[] = {
+    pseudo_directory("cache", nullptr, &kCpuCaches),
     pseudo_text("online", "1\n"),
+    pseudo_text_link("subsystem", "../../../../bus/cpu"),
     pseudo_directory("topology", kTopology),
+    pseudo_text("uevent", "DRIVER=processor\n"),
     kPseudoEnd,
 };
-constexpr PseudoEntry kCpu = pseudo_directory("", kCpuEntries);
+const PseudoEntry kCpu = pseudo_directory("", kCpuEntries);
 constexpr PseudoDynamic kCpus{find_cpu, list_cpus, &kCpu};
+
+Result<void> print_cpu_place(TextSink& out, PseudoContext context) {
+  out.print("../../../devices/system/cpu/cpu%lu", number(context.a));
+  return {};
+}
+constexpr PseudoEntry kCpuLink = pseudo_link("", print_cpu_place);
+constexpr PseudoDynamic kCpuLinks{find_cpu, list_cpus, &kCpuLink};
+constexpr PseudoEntry kCpuBus[] = {pseudo_directory("devices", nullptr, &kCpuLinks), kPseudoEnd};
+constexpr PseudoEntry kBuses[] = {pseudo_directory("cpu", kCpuBus), kPseudoEnd};
+
 constexpr PseudoEntry kCpuDirectory[] = {
     pseudo_text("isolated", "\n"),
     pseudo_text("kernel_max", "63\n"),
@@ -159,11 +173,16 @@ constexpr PseudoEntry kMemory[] = {
 };
 constexpr PseudoEntry kKernelEntries[] = {pseudo_directory("mm", kMemory), kPseudoEnd};
 
-const PseudoEntry kClass[] = {pseudo_directory("net", nullptr, &kNetDevices), kPseudoEnd};
+const PseudoEntry kClass[] = {
+    pseudo_directory("block", nullptr, &kDiskLinks),
+    pseudo_directory("net", nullptr, &kNetDevices),
+    kPseudoEnd,
+};
 constexpr PseudoEntry kFileSystems[] = {pseudo_directory("cgroup", nullptr), kPseudoEnd};
 
 const PseudoEntry kRootEntries[] = {
     pseudo_directory("block", nullptr, &kDisks),
+    pseudo_directory("bus", kBuses),
     pseudo_directory("class", kClass),
     pseudo_directory("devices", kDevices),
     pseudo_directory("fs", kFileSystems),

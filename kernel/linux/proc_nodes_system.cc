@@ -65,14 +65,15 @@ CpuTimes all_cpu_times() {
     const CpuTimes times = cpu_times(CpuId(cpu));
     sum.busy = sum.busy + times.busy;
     sum.idle = sum.idle + times.idle;
+    sum.split.user = sum.split.user + times.split.user;
+    sum.split.system = sum.split.system + times.split.system;
   }
   return sum;
 }
 
 void print_cpu_times(TextSink& out, const char* name, const CpuTimes& times) {
-  // There is no user and kernel side to tell apart: all work is the application's.
-  out.print("%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, static_cast<unsigned long>(clock_ticks(times.busy)),
-            static_cast<unsigned long>(clock_ticks(times.idle)));
+  out.print("%s %lu 0 %lu %lu 0 0 0 0 0 0\n", name, number(clock_ticks(times.split.user)),
+            number(clock_ticks(times.split.system)), number(clock_ticks(times.idle)));
 }
 
 }  // namespace

@@ -179,8 +179,11 @@ SyscallResult sys_timerfd_settime(Descriptor descriptor, Flags flags, VirtAddr n
   setting.interval = TRY(to_duration(given.interval));
   setting.value = TRY(to_duration(given.value));
   RefPtr<File> file = TRY(timer_of(descriptor));
-  const auto origin = (flags & kAbsolute) != 0 ? TimerFile::Origin::kAbsolute : TimerFile::Origin::kRelative;
-  const TimerFile::Setting former = static_cast<TimerFile&>(*file).set(setting, origin);
+  using Origin = TimerFile::Origin;
+  const bool absolute = (flags & kAbsolute) != 0, cancelled = (flags & kCancelOnSet) != 0;
+  const Origin origin = !absolute ? Origin::kRelative : cancelled ? Origin::kCancelled : Origin::kAbsolute;
+  TimerFile::Setting former;
+  TRY(static_cast<TimerFile&>(*file).set(setting, origin, former));
   if (!old_setting.is_null()) TRY(write_application(old_setting, to_application(former)));
   return 0;
 }

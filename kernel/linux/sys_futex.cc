@@ -17,7 +17,7 @@ constexpr int kPrivateFlag = 128;
 constexpr int kRealtimeFlag = 256;
 
 SyscallResult wait(VirtAddr address, FutexSharing sharing, std::uint32_t value, std::uint32_t bitset,
-                   Instant deadline) {
+                   const Deadline& deadline) {
   TRY(futex_wait(address, sharing, value, bitset, deadline));
   return 0;
 }
@@ -31,11 +31,11 @@ SyscallResult sys_futex(VirtAddr address, int operation, unsigned value, VirtAdd
   const bool on_wall_clock = (operation & kRealtimeFlag) != 0;
   const int command = operation & ~(kPrivateFlag | kRealtimeFlag);
 
-  Instant deadline = Instant::never();
+  Deadline deadline = Instant::never();
   if ((command == kWait || command == kWaitBitset) && !timeout.is_null()) {
     const Duration time = TRY(read_timespec(timeout));
     if (command == kWait) deadline = now() + time;
-    else deadline = on_wall_clock ? wall_clock_instant(time) : monotonic_instant(time);
+    else deadline = on_wall_clock ? Deadline::on_wall_clock(time) : Deadline(monotonic_instant(time));
   }
   if (on_wall_clock && command != kWaitBitset) return Errno::kENOSYS;
 

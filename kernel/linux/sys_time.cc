@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Clocks, sleeping and CPU time. Most reads of the wall and the monotonic clock never come here: the vDSO
-// serves them. CPU time is not split into user and system time, since a system call is hardly more than a
-// function call: all of it is reported as user time.
+// serves them. User and system time are told apart by samples (sched/time_split.h).
 
 #include <limits>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "process/clock_id.h"
 #include "process/interruption.h"
 #include "process/task.h"
+#include "sched/deadline.h"
 #include "sched/wait_queue.h"
 #include "time/host_clock.h"
 #include "vm/address_space.h"
@@ -31,10 +31,19 @@ std::int64_t clock_nanoseconds(const ClockId& clock) {
 }
 
 // Sleeps to its end; kEINTR if a signal handler is to run.
-Result<void> sleep_through(Instant deadline) {
+Result<void> sleep_through(const Deadline& deadline) {
+  const DeadlineWatch watch(deadline);
   while (true) {
-    const auto slept = sleep_until(deadline, Interruptible::kYes);
-    if (slept.ok() || signal_ends_wait()) return slept.ok() ? Result<void>() : slept.error();
+    prepare_to_block();
+    switch (block(deadline.moment(), Interruptible::kYes)) {
+      case WakeReason::kTimedOut:
+        if (deadline.has_come()) return {};
+        break;
+      case WakeReason::kInterrupted:
+        if (signal_ends_wait()) return Errno::kEINTR;
+        break;
+      case WakeReason::kWoken: break;  // nobody's condition, or its clock was set
+    }
   }
 }
 
@@ -72,6 +81,7 @@ Result<void> set_wall_clock(Duration time) {
   leave_wall_clock_alone();
   set_wall_clock_base(time.nanoseconds() - now().nanoseconds());
   refresh_vdso_clock();  // programs read the clock there
+  tell_wall_clock_watches();
   return {};
 }
 
@@ -103,8 +113,8 @@ SyscallResult sys_clock_nanosleep(int id, Flags flags, VirtAddr request, VirtAdd
   if (!clock.can_sleep) return Errno::kEOPNOTSUPP;
   const Duration time = TRY(read_timespec(request));
   if ((flags & kAbsoluteTime) == 0) return sleep_relative(time, remaining);
-  const Instant deadline =
-      clock.kind == ClockKind::kRealtime ? wall_clock_instant(time) : monotonic_instant(time);
+  const Deadline deadline =
+      clock.kind == ClockKind::kRealtime ? Deadline::on_wall_clock(time) : Deadline(monotonic_instant(time));
   // Restarted with the same moment unless a handler ran.
   if (!sleep_through(deadline).ok()) return Errno::kRestartNoHandler;
   return 0;
@@ -141,8 +151,8 @@ SyscallResult sys_time(VirtAddr to) {
 SyscallResult sys_times(VirtAddr to) {
   constexpr std::int64_t kTick = kNanosecondsPerSecond / 100;  // sysconf(_SC_CLK_TCK) is 100 by the ABI
   if (!to.is_null()) {
-    const std::int64_t used = application_usage().cpu_time.nanoseconds() / kTick;
-    const std::int64_t user_system_and_children[4] = {used, 0, 0, 0};
+    const SplitTime used = application_usage().split;
+    const std::int64_t user_system_and_children[4] = {used.user.nanoseconds() / kTick, used.system.nanoseconds() / kTick, 0, 0};
     TRY(write_application(to, user_system_and_children));
   }
   return now().nanoseconds() / kTick;
@@ -155,15 +165,18 @@ SyscallResult sys_getrusage(int who, VirtAddr to) {
     const AddressSpace::Statistics memory = address_space().statistics();
     usage.most_resident_kilobytes = static_cast<std::int64_t>(memory.peak_resident / 1024);
     if (who == kThread) {
-      const Task& task = current_task();
-      usage.user_time = to_timeval(task.cpu_time());
+      Task& task = current_task();
+      const SplitTime split = task.split_cpu_time();
+      usage.user_time = to_timeval(split.user);
+      usage.system_time = to_timeval(split.system);
       usage.minor_faults = static_cast<std::int64_t>(task.minor_faults.load(std::memory_order_relaxed));
       usage.major_faults = static_cast<std::int64_t>(task.major_faults.load(std::memory_order_relaxed));
       usage.voluntary_switches = static_cast<std::int64_t>(task.voluntary_switches());
       usage.forced_switches = static_cast<std::int64_t>(task.forced_switches());
     } else {
       const ApplicationUsage all = application_usage();
-      usage.user_time = to_timeval(all.cpu_time);
+      usage.user_time = to_timeval(all.split.user);
+      usage.system_time = to_timeval(all.split.system);
       usage.minor_faults = static_cast<std::int64_t>(memory.faults_minor);
       usage.major_faults = static_cast<std::int64_t>(memory.faults_major);
       usage.voluntary_switches = static_cast<std::int64_t>(all.voluntary_switches);

@@ -65,12 +65,6 @@ constexpr ApplicationTimeval to_timeval(Duration duration) {
   return {time.seconds, time.nanoseconds / 1000};
 }
 
-// Moments, from a time since the epoch of the wall clock or since boot. A wall-clock moment is turned into one
-// of the monotonic clock when the wait begins; setting the clock meanwhile does not move it.
 inline Instant monotonic_instant(Duration since_boot) { return Instant() + since_boot; }
-inline Instant wall_clock_instant(Duration since_epoch) {
-  if (since_epoch.nanoseconds() == INT64_MAX) return Instant::never();
-  return Instant::from_nanoseconds(since_epoch.nanoseconds() - wall_clock_base());
-}
 
 }  // namespace mokapot

@@ -33,6 +33,9 @@ NetworkStatistics network_statistics() {
             mib.ipfragoks, mib.ipfragfails, mib.ipfragcreates};
   all.icmp = {mib.icmpinmsgs, mib.icmpinerrors, mib.icmpindestunreachs, mib.icmpinechos, mib.icmpinechoreps, mib.icmpoutmsgs,
               mib.icmpouterrors, mib.icmpoutdestunreachs, mib.icmpoutechos, mib.icmpoutechoreps};
+  const stats_proto &ip6 = lwip_stats.ip6, &fragments = lwip_stats.ip6_frag, &icmp6 = lwip_stats.icmp6;
+  all.ip6 = {ip6.recv, ip6.chkerr + ip6.lenerr, ip6.proterr, ip6.drop, ip6.xmit, ip6.rterr, fragments.recv, fragments.xmit};
+  all.icmp6 = {icmp6.recv, icmp6.err + icmp6.chkerr + icmp6.lenerr, icmp6.xmit};
   const FirewallCounters dropped = firewall_counters();
   const SynCookieCounters cookies = syn_cookie_counters();
   all.tcp = {mib.tcpactiveopens, mib.tcppassiveopens, mib.tcpattemptfails, mib.tcpestabresets,

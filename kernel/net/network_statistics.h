@@ -16,6 +16,13 @@ struct NetworkStatistics {
         fragments_made;
   } ip = {};
   struct {
+    std::uint64_t in_receives, in_header_errors, in_unknown_protocols, in_discards, out_requests, out_no_routes,
+        fragments_in, fragments_out;
+  } ip6 = {};
+  struct {
+    std::uint64_t in_messages, in_errors, out_messages;
+  } icmp6 = {};
+  struct {
     std::uint64_t in_messages, in_errors, in_unreachable, in_echoes, in_echo_replies, out_messages, out_errors, out_unreachable,
         out_echoes, out_echo_replies;
   } icmp = {};

@@ -102,9 +102,12 @@ class TcpEndpoint : public RefCounted<TcpEndpoint> {
   virtual void transmit_urgent(std::uint8_t byte) = 0;
   virtual void end_sending() = 0;  // SHUT_WR: a FIN after what is queued
   virtual void apply(const TcpSettings& settings) = 0;
-  virtual void push() {}  // send what TCP_CORK, MSG_MORE and a lack of room have held back
+  // Sends what TCP_CORK, MSG_MORE and a lack of room have held back; kPassed: and what Nagle's algorithm does.
+  enum class Nagle : std::uint8_t { kHeeded, kPassed };
+  virtual void push(Nagle) {}
   virtual TcpFigures figures() = 0;
   virtual std::size_t unsent() = 0;  // SIOCOUTQ: queued and not acknowledged
+  virtual std::size_t never_sent() { return 0; }  // SIOCOUTQNSD: of these, what has not been sent yet
 
   // close(2) with SO_LINGER waits on the socket's readiness until is_drained(); the wait is announced first.
   virtual void want_drained() {}

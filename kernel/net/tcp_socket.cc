@@ -80,12 +80,12 @@ void TcpSocket::option_changed(Option option) {
   switch (option) {
     case Option::kOutOfBandInline: connection->set_out_of_band_inline(options_.on(option)); break;
     case Option::kCork:
-      if (!options_.on(option)) connection->push();
+      if (!options_.on(option)) connection->push(TcpEndpoint::Nagle::kHeeded);
       break;
     case Option::kNoDelay:
       connection->apply(settings());
       // tcp(7): each time that it is set, and though TCP_CORK is.
-      if (options_.on(option) && connection->unsent() != 0) connection->push();
+      if (options_.on(option) && connection->unsent() != 0) connection->push(TcpEndpoint::Nagle::kPassed);
       break;
     case Option::kKeepAlive:
     case Option::kKeepIdle:

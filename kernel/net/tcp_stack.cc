@@ -246,11 +246,21 @@ void StackTcpEndpoint::transmit_urgent(std::uint8_t byte) {
   free_buffers(refused.ok() ? refused.value() : data.value());
 }
 
-void StackTcpEndpoint::push() {
+std::size_t StackTcpEndpoint::never_sent() {
+  const NetCoreGuard core;
+  // Sequence numbers; a FIN that waits is one, too, and no byte.
+  if (pcb_ == nullptr || unsent() == 0) return 0;
+  return std::min<std::size_t>(pcb_->snd_lbb - pcb_->snd_nxt, unsent());
+}
+
+void StackTcpEndpoint::push(Nagle nagle) {
   const NetCoreGuard core;
   if (pcb_ == nullptr) return;
   tcp_clear_flags(pcb_, TF_MORE);
+  const bool without_nagle = nagle == Nagle::kPassed && (pcb_->flags & TF_NODELAY) == 0;
+  if (without_nagle) tcp_set_flags(pcb_, TF_NODELAY);
   tcp_output(pcb_);
+  if (without_nagle) tcp_clear_flags(pcb_, TF_NODELAY);
 }
 
 void StackTcpEndpoint::end_sending() {

@@ -37,8 +37,9 @@ class StackTcpEndpoint final : public TcpEndpoint, private NetCoreWork {
   void transmit_urgent(std::uint8_t byte) override;
   void end_sending() override;
   void apply(const TcpSettings& settings) override;
-  void push() override;
+  void push(Nagle nagle) override;
   TcpFigures figures() override;
+  std::size_t never_sent() override;
   std::size_t unsent() override { return queued_.load(std::memory_order_acquire); }
   void want_drained() override { wants_drained_.store(true, std::memory_order_seq_cst); }
   bool is_drained() override;

@@ -10,7 +10,7 @@
 namespace mokapot {
 namespace {
 
-constexpr std::uint32_t kSiocatmark = 0x8905;
+constexpr std::uint32_t kSiocatmark = 0x8905, kSiocoutqnsd = 0x894b;
 
 // Of one call: what fills a device's ring is a few dozen.
 constexpr std::size_t kMostPages = 32;
@@ -52,7 +52,8 @@ Result<RefPtr<TcpEndpoint>> TcpSocket::connected_endpoint(std::uint32_t message_
 }
 
 // Moves what there is room for. What is left waits for room, which may take long: nothing that was moved waits for it,
-// though it was written with more to follow.
+// though it was written with more to follow, nor for what MSG_MORE or TCP_CORK says will follow (as Linux pushes before it
+// waits for memory).
 Result<std::size_t> TcpSocket::move_out(TcpEndpoint& to, IoBuffer& from, TcpEndpoint::More more) {
   MutexGuard guard(send_mutex_);
   std::size_t total = 0;
@@ -75,7 +76,7 @@ Result<std::size_t> TcpSocket::move_out(TcpEndpoint& to, IoBuffer& from, TcpEndp
     total += moved;
     if (moved < size) break;  // a fault: what was read of the memory counts
   }
-  if (total != 0 && from.remaining() > 0 && more == TcpEndpoint::More::kNo) to.push();
+  if (total != 0 && from.remaining() > 0) to.push(TcpEndpoint::Nagle::kPassed);
   return total;
 }
 
@@ -141,6 +142,7 @@ Result<std::size_t> TcpSocket::send_pages(PageSource& source, std::uint64_t offs
     std::size_t left = 0;
     for (const pbuf* at = refused.value(); at != nullptr; at = at->next) left += at->len;
     free_buffers(refused.value());
+    if (left != 0) to->push(TcpEndpoint::Nagle::kPassed);  // no room for the rest
     if (left != pages.size) return pages.size - left;
   }
   return send_error(*to);
@@ -285,7 +287,7 @@ PollEvents TcpSocket::poll() {
 }
 
 Result<std::int64_t> TcpSocket::control(std::uint32_t request, std::uint64_t argument) {
-  if (request != kFionread && request != kTiocoutq && request != kSiocatmark) {
+  if (request != kFionread && request != kTiocoutq && request != kSiocatmark && request != kSiocoutqnsd) {
     return InetSocket::control(request, argument);
   }
   if (is_listening()) return Errno::kEINVAL;
@@ -293,6 +295,7 @@ Result<std::int64_t> TcpSocket::control(std::uint32_t request, std::uint64_t arg
   std::size_t count = 0;
   if (connection && request == kFionread) count = connection->received();
   if (connection && request == kTiocoutq) count = connection->unsent();
+  if (connection && request == kSiocoutqnsd) count = connection->never_sent();
   TRY(write_application(VirtAddr(argument), static_cast<std::int32_t>(count)));
   return std::int64_t{0};
 }

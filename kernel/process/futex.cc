@@ -159,8 +159,9 @@ Look queue_if_equal(FutexBucket& bucket, FutexWaiter& waiter, VirtAddr address, 
 void initialise_futexes() { buckets.construct(); }
 
 Result<void> futex_wait(VirtAddr address, FutexSharing sharing, std::uint32_t expected,
-                        std::uint32_t bitset, Instant deadline) {
+                        std::uint32_t bitset, const Deadline& deadline) {
   if (bitset == 0) return Errno::kEINVAL;
+  const DeadlineWatch watch(deadline);
   FutexWaiter waiter{TRY(make_key(address, sharing)), bitset, current_thread(), {}, {}};
   while (true) {
     const Look look = queue_if_equal(bucket_of(waiter.key), waiter, address, expected);
@@ -174,8 +175,9 @@ Result<void> futex_wait(VirtAddr address, FutexSharing sharing, std::uint32_t ex
       cancel_block();
       return {};
     }
-    const WakeReason reason = block(deadline, Interruptible::kYes);
+    const WakeReason reason = block(deadline.moment(), Interruptible::kYes);
     if (reason == WakeReason::kWoken) continue;
+    if (reason == WakeReason::kTimedOut && !deadline.has_come()) continue;  // its clock was slewed back meanwhile
     if (reason == WakeReason::kInterrupted && !signal_ends_wait()) continue;
     // A waker that was faster than the clock or the signal counts: it has told its caller so.
     if (!leave_bucket(waiter)) return {};

@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "sched/deadline.h"
 
 namespace mokapot {
 
@@ -33,7 +34,7 @@ void initialise_futexes();
 // Sleeps until woken by one whose bitset meets ours. kEAGAIN: the word was not `expected`; kETIMEDOUT;
 // kRestart or, with a deadline, kRestartNoHandler: a signal came.
 Result<void> futex_wait(VirtAddr address, FutexSharing sharing, std::uint32_t expected,
-                        std::uint32_t bitset, Instant deadline);
+                        std::uint32_t bitset, const Deadline& deadline);
 
 // Wakes up to count waiters (at least one, as Linux does for a count below one); returns how many.
 Result<std::int64_t> futex_wake(VirtAddr address, FutexSharing sharing, int count, std::uint32_t bitset);

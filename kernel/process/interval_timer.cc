@@ -21,19 +21,27 @@ constexpr std::int64_t kMostOverruns = INT32_MAX;  // DELAYTIMER_MAX
 }  // namespace
 
 IntervalTimer::IntervalTimer(ClockId clock, Notification notification)
-    : clock_(std::move(clock)), notification_(std::move(notification)), timer_(*this) {}
+    : clock_(std::move(clock)), notification_(std::move(notification)), timer_(*this), watch_(*this) {}
 
-IntervalTimer::~IntervalTimer() { timer_.cancel(); }
+IntervalTimer::~IntervalTimer() {
+  watch_.end();
+  timer_.cancel();
+}
 
 std::int64_t IntervalTimer::clock_now() const {
   if (clock_.counts_cpu_time()) return clock_.cpu_time().nanoseconds();
-  return clock_.kind == ClockKind::kRealtime ? wall_clock_nanoseconds() : now().nanoseconds();
+  return on_wall_clock_ ? wall_clock_nanoseconds() : now().nanoseconds();
 }
 
 IntervalTimer::Setting IntervalTimer::set(const Setting& setting, Origin origin) {
-  timer_.cancel();  // without the lock, which the callback takes
+  // Without the lock, which the callbacks take.
+  watch_.end();
+  timer_.cancel();
+  const bool on_wall_clock = clock_.kind == ClockKind::kRealtime && origin == Origin::kAbsolute;
+  if (on_wall_clock && setting.value != Duration()) watch_.begin();
   IrqSpinGuard guard(lock_);
   const Setting former = setting_locked();
+  on_wall_clock_ = on_wall_clock;
   const std::int64_t value = setting.value.nanoseconds();
   const std::int64_t base = origin == Origin::kRelative ? clock_now() : 0;
   expiry_ = 0;
@@ -81,7 +89,7 @@ void IntervalTimer::arm_locked() {
     const std::int64_t left = expiry_ - clock_now();
     const int cpus = clock_.kind == ClockKind::kProcessCpu ? std::popcount(online_cpus()) : 1;
     timer_.arm(now() + Duration::nanoseconds(std::max(left / cpus, kShortestLook)));
-  } else if (clock_.kind == ClockKind::kRealtime) {
+  } else if (on_wall_clock_) {
     timer_.arm(Instant::from_nanoseconds(expiry_ - wall_clock_base()));
   } else {
     timer_.arm(Instant::from_nanoseconds(expiry_));
@@ -92,6 +100,12 @@ bool IntervalTimer::signal_still_pending() const {
   const SignalSet bit = signal_bit(notification_.info.signal);
   if (notification_.to == Notification::To::kTask) return (pending_signals(*notification_.task) & bit) != 0;
   return (pending_process_signals() & bit) != 0;
+}
+
+void IntervalTimer::on_clock_set(WallClockWatch& watch) {
+  IntervalTimer& timer = static_cast<OwnedWatch&>(watch).owner;
+  IrqSpinGuard guard(timer.lock_);
+  timer.arm_locked();
 }
 
 void IntervalTimer::on_timer(Timer& timer) { static_cast<OwnedTimer&>(timer).owner.expire(); }

@@ -17,6 +17,7 @@
 #include "process/task.h"
 #include "sync/spinlock.h"
 #include "time/timer.h"
+#include "time/wall_clock_watch.h"
 
 namespace mokapot {
 
@@ -50,9 +51,15 @@ class IntervalTimer {
     explicit OwnedTimer(IntervalTimer& timer) : Timer(on_timer), owner(timer) {}
     IntervalTimer& owner;
   };
+  // Absolute ones on the wall clock hear when that is set.
+  struct OwnedWatch : WallClockWatch {
+    explicit OwnedWatch(IntervalTimer& timer) : WallClockWatch(on_clock_set), owner(timer) {}
+    IntervalTimer& owner;
+  };
   static void on_timer(Timer& timer);
+  static void on_clock_set(WallClockWatch& watch);
   void expire();
-  std::int64_t clock_now() const;
+  std::int64_t clock_now() const REQUIRES(lock_);
   // Moves expiry_ past time by whole intervals (or to zero); returns how many expiries that were.
   std::int64_t advance_locked(std::int64_t time) REQUIRES(lock_);
   Setting setting_locked() REQUIRES(lock_);
@@ -62,11 +69,13 @@ class IntervalTimer {
   const ClockId clock_;
   const Notification notification_;
   SpinLock lock_{LockRank::kReadiness};
+  bool on_wall_clock_ GUARDED_BY(lock_) = false;  // relative ones of CLOCK_REALTIME are not: POSIX
   std::int64_t expiry_ GUARDED_BY(lock_) = 0;    // on the clock, nanoseconds; 0: disarmed
   std::int64_t interval_ GUARDED_BY(lock_) = 0;  // nanoseconds
   std::int64_t missed_ GUARDED_BY(lock_) = 0;    // expiries without a signal of their own
   std::int64_t overrun_ GUARDED_BY(lock_) = 0;   // what the last signal carried
   OwnedTimer timer_;
+  OwnedWatch watch_;
 };
 
 }  // namespace mokapot

@@ -92,6 +92,7 @@ Scheduler::Kick Scheduler::insert_awake(SchedulerCpu& cpu, Thread& thread) {
   cpu.queue.insert(thread);
   if (cpu.queue.current_is_idle()) return Kick::kPreempt;
   cpu.queue.account(now());
+  cpu.queue.begin_wait(thread);
   if (policy::waking_preempts(own, cpu.queue.current().scheduling_.virtual_runtime)) return Kick::kPreempt;
   return Kick::kWatch;
 }
@@ -313,6 +314,14 @@ void Scheduler::apply_class(Thread& thread, policy::ThreadClass thread_class) {
     thread.in_pause_.store(thread_class == policy::ThreadClass::kPauseWorker, std::memory_order_relaxed);
     if (traced() && thread_class != policy::ThreadClass::kOrdinary) trace_class(thread);
     return;
+  }
+}
+
+Duration Scheduler::waited_for_cpu(const Thread& thread) {
+  while (true) {
+    const CpuId last = thread.last_cpu();
+    IrqSpinGuard guard(of(last).queue.lock());
+    if (thread.last_cpu() == last) return thread.scheduling_.waited;
   }
 }
 

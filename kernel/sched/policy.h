@@ -20,6 +20,10 @@ using VirtualRuntime = std::int64_t;
 // While a thread waits for a busy CPU, that CPU looks this often whether it is its turn. A CPU on which
 // nobody waits takes no ticks.
 inline constexpr Duration kTick = Duration::milliseconds(4);
+// How often a busy CPU is looked at to tell user and system time apart; and how long after it was found idle the looking
+// begins again, so that one that is woken now and then is not woken for that as well.
+inline constexpr Duration kSamplePeriod = Duration::milliseconds(10);
+inline constexpr Duration kSamplePause = Duration::milliseconds(500);
 
 // A thread that wakes gets at most this much credit for its sleep: enough to preempt one that computes, so
 // that timed waits end in time, and no more, so that sleeping does not buy a monopoly later.

@@ -65,10 +65,13 @@ void RunQueue::remove(Thread& thread) {
   publish_load();
 }
 
+void RunQueue::begin_wait(Thread& thread) { thread.scheduling_.waiting_since = current_->scheduling_.running_since; }
+
 void RunQueue::requeue_current() {
   current_->scheduling_.place = Thread::Place::kOff;
   count_urgent(*current_, false);
   insert(*current_);
+  begin_wait(*current_);
 }
 
 void RunQueue::set_current(Thread& thread, Instant now) {
@@ -77,6 +80,10 @@ void RunQueue::set_current(Thread& thread, Instant now) {
   count_urgent(thread, thread.in_pause());
   thread.scheduling_.place = Thread::Place::kRunning;
   thread.scheduling_.running_since = now;
+  if (Instant& since = thread.scheduling_.waiting_since; since != Instant()) {
+    if (now > since) thread.scheduling_.waited = thread.scheduling_.waited + (now - since);  // clocks of two CPUs
+    since = Instant();
+  }
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   publish_load();
 }

@@ -38,6 +38,8 @@ class RunQueue {
   void insert(Thread& thread) REQUIRES(lock_);
   // Takes a waiting thread out, or the running one off.
   void remove(Thread& thread) REQUIRES(lock_);
+  // A thread just inserted has to wait for the running one, which has just been charged: the time until it runs counts.
+  void begin_wait(Thread& thread) REQUIRES(lock_);
   // Puts the running thread back among the waiting.
   void requeue_current() REQUIRES(lock_);
   // Makes a waiting thread, or the idle one, the running one. The earlier one has been taken off.

@@ -38,7 +38,8 @@ Thread& make_idle_thread(CpuId cpu) {
 
 }  // namespace
 
-SchedulerCpu::SchedulerCpu() : tick([](Timer&) { Scheduler::handle_tick(); }) {}
+SchedulerCpu::SchedulerCpu()
+    : tick([](Timer&) { Scheduler::handle_tick(); }), sample([](Timer&) { Scheduler::handle_sample(); }) {}
 
 SchedulerCpu& Scheduler::mine() { return cpus->mine(); }
 SchedulerCpu& Scheduler::of(CpuId cpu) { return cpus->of(cpu); }
@@ -153,6 +154,7 @@ void Scheduler::switch_to(SchedulerCpu& cpu, Thread& next, Instant time) {
     cpu.poll = policy::next_polling(cpu.poll, time - cpu.idle_since);
     set_cpu_idle(arch::current_cpu(), false);
     end_lazy_flush();
+    cpu.begins_to_compute = true;
   } else if (&next == queue.idle_thread()) {
     cpu.idle_since = time;
     set_cpu_idle(arch::current_cpu(), true);
@@ -185,6 +187,7 @@ void Scheduler::switch_to(SchedulerCpu& cpu, Thread& next, Instant time) {
 
   load_application_state(cpu, self);
   watch_waiting(cpu);
+  if (cpu.begins_to_compute) begin_sampling(cpu);
   if (displaced != nullptr) place(*displaced);
   if (dead != nullptr) reap(*dead);
 }
@@ -273,9 +276,15 @@ void run_idle_on_this_cpu(KernelStack idle_stack) { Scheduler::run_idle_on_this_
 
 CpuTimes cpu_times(CpuId cpu) {
   RunQueue& queue = Scheduler::of(cpu).queue;
-  IrqSpinGuard guard(queue.lock());
-  if (queue.started()) queue.account(now());
-  return CpuTimes{queue.busy(), queue.idle()};
+  CpuTimes times{};
+  {
+    IrqSpinGuard guard(queue.lock());
+    if (queue.started()) queue.account(now());
+    times.busy = queue.busy();
+    times.idle = queue.idle();
+  }
+  times.split = split_of_cpu(cpu).divide(times.busy);
+  return times;
 }
 
 std::uint64_t context_switches() {

@@ -35,6 +35,9 @@ struct SchedulerCpu {
   std::uint64_t loaded_thread_pointer = 0;
 
   Timer tick;                   // armed while a thread waits for this CPU
+  Timer sample;                 // armed while it computes, and a while after
+  bool begins_to_compute = false;  // from the switch from the idle thread to the code after it
+  Instant idle_sample;          // the last one that found it idle
   Instant idle_since;
   policy::Polling poll;
 
@@ -76,6 +79,7 @@ class Scheduler {
   static void apply_weight(Thread& thread);  // after nice value or policy have changed
   static void apply_class(Thread& thread, policy::ThreadClass thread_class);  // after the name has
   static Duration cpu_time(const Thread& thread);
+  static Duration waited_for_cpu(const Thread& thread);
   static CpuId choose_cpu(const Thread& thread);
   static CpuId choose_busy_cpu(const Thread& thread, CpuMask allowed);
   // What the CPU of a queue must be told after a thread has joined it, decided under the queue's lock and
@@ -88,6 +92,8 @@ class Scheduler {
   static void end_kick_batch();         // interrupts off
   static void handle_kick();            // kRescheduleVector
   static void handle_tick();
+  static void begin_sampling(SchedulerCpu& cpu);
+  static void handle_sample();
   static bool steal_for(CpuId thief);   // one waiting thread from the longest queue
   static CpuMask active_cpus();
   static void activate_cpu(CpuId cpu);

@@ -76,6 +76,7 @@ void Thread::set_name(const char* name) {
 }
 
 Duration Thread::cpu_time() const { return Scheduler::cpu_time(*this); }
+Duration Thread::waited_for_cpu() const { return Scheduler::waited_for_cpu(*this); }
 void Thread::set_nice(int nice) {
   nice_.store(std::clamp(nice, policy::kLowestNice, policy::kHighestNice), std::memory_order_relaxed);
   Scheduler::apply_weight(*this);
@@ -151,6 +152,7 @@ ApplicationUsage application_usage() {
   for (const Thread& thread : *all_threads) {
     if (thread.runs() == Runs::kApplication) add_usage(total, thread);
   }
+  total.split = split_of_application().divide(total.cpu_time);
   return total;
 }
 

@@ -22,6 +22,7 @@
 #include "base/types.h"
 #include "memory/page_table.h"
 #include "sched/policy.h"
+#include "sched/time_split.h"
 #include "sync/lock_order.h"
 
 namespace mokapot {
@@ -65,6 +66,8 @@ class Thread : public RefCounted<Thread> {
   bool in_pause() const { return in_pause_.load(std::memory_order_relaxed); }
   CpuId last_cpu() const { return CpuId(last_cpu_.load(std::memory_order_relaxed)); }
   Duration cpu_time() const;        // used so far, exact to now
+  SplitTime split_cpu_time() { return split_.divide(cpu_time()); }
+  Duration waited_for_cpu() const;  // while another ran there, up to the last time that it got one
   void set_nice(int nice);          // -20..19
   int nice() const { return nice_.load(std::memory_order_relaxed); }
   // Linux's policy and real-time priority (0 for the others). The nice value is kept beside it.
@@ -146,8 +149,11 @@ class Thread : public RefCounted<Thread> {
     policy::VirtualRuntime virtual_runtime = 0;
     Instant running_since;            // accounted up to here, while kRunning
     Duration used;                    // CPU time accounted
+    Instant waiting_since;            // zero: nobody ran where it waits
+    Duration waited;
   };
   Scheduling scheduling_;
+  TimeSplit split_;
   // The CPU (plus one) that ran the thread last, and whose vector registers hold its state unless another
   // has been loaded there since. Written by the scheduler on that CPU.
   std::uint32_t loaded_on_ = 0;
@@ -191,7 +197,7 @@ void for_each_thread(void (*visit)(Thread& thread, void* context), void* context
 // The same without the lock, for a kernel whose threads stand still.
 void for_each_stopped_thread(void (*visit)(Thread& thread, void* context), void* context);
 std::uint32_t thread_count();
-struct CpuTimes { Duration busy; Duration idle; };
+struct CpuTimes { Duration busy; Duration idle; SplitTime split; };  // split: busy's parts
 CpuTimes cpu_times(CpuId cpu);
 // Context switches of all CPUs since boot.
 std::uint64_t context_switches();
@@ -200,6 +206,7 @@ std::uint32_t runnable_threads();
 // CPU time and switches of all application threads, ended ones included.
 struct ApplicationUsage {
   Duration cpu_time;
+  SplitTime split;  // cpu_time's parts
   std::uint64_t voluntary_switches = 0;
   std::uint64_t forced_switches = 0;
 };

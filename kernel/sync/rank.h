@@ -27,6 +27,7 @@ enum class LockRank : std::uint8_t {
   kDevice = 75,
   // Spinlocks.
   kPortTable = 95,      // who has which port; sockets are looked up and told under it
+  kWallClock = 97,      // who hears of a set clock
   kReadiness = 100,     // file readiness lists, pipes, consoles
   kMessageQueue = 102,  // messages that wait in an AF_UNIX socket
   kSignals = 105,

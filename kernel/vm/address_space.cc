@@ -83,7 +83,7 @@ Result<Region*> AddressSpace::insert_region(VirtAddr begin, VirtAddr end,
   regions_.insert(*region);
   if (source) {
     SourceLock lock(source.get());
-    source->mappings_.push_back(*region);
+    source->mappings_->regions.push_back(*region);
   }
   count_mapped(static_cast<std::int64_t>(end - begin));
   regions_changed();
@@ -93,7 +93,7 @@ Result<Region*> AddressSpace::insert_region(VirtAddr begin, VirtAddr end,
 void AddressSpace::remove_region(Region& region, RegionChange& change) {
   if (region.source) {
     SourceLock lock(region.source.get());
-    region.source->mappings_.erase(region.source->mappings_.iterator_to(region));
+    region.source->mappings_->regions.erase(region.source->mappings_->regions.iterator_to(region));
   }
   regions_.erase(region);
   if (region.properties.huge_tlb && !region.source) change.give_up_huge_blocks(region.size() / kHugePageSize);
@@ -116,7 +116,7 @@ Result<Region*> AddressSpace::split_region(Region& region, VirtAddr at) {
     SourceLock lock(region.source.get());
     regions_.set_bounds(region, region.begin(), at);
     regions_.insert(*upper);
-    if (region.source) region.source->mappings_.push_back(*upper);
+    if (region.source) region.source->mappings_->regions.push_back(*upper);
   }
   regions_changed();
   return upper;
@@ -153,7 +153,7 @@ Region& AddressSpace::absorb_next(Region& region, Region& following, RegionChang
   {
     SourceLock lock(region.source.get());
     if (region.source) {
-      region.source->mappings_.erase(region.source->mappings_.iterator_to(following));
+      region.source->mappings_->regions.erase(region.source->mappings_->regions.iterator_to(following));
     }
     regions_.erase(following);
     regions_.set_bounds(region, region.begin(), end);

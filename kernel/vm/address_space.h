@@ -8,7 +8,7 @@
 //
 // Locks: lock_ (RwLock, rank kAddressSpace): page faults and discards take it shared, changes of regions
 // exclusively. Page-table entries change by atomic exchanges, and those of file pages under their source's
-// mappings_lock_ as well. Table pages go only while lock_ is held exclusively. Frames taken out are freed
+// lock as well. Table pages go only while lock_ is held exclusively. Frames taken out are freed
 // only after the TLB flush that covers them (vm/tlb_gather.h).
 // Contexts: thread context only; all functions may block.
 //
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/ref_counted.h"
 #include "base/result.h"
@@ -103,6 +104,15 @@ class AddressSpace {
   // Ascending; visit must not map, unmap or fault.
   void for_each_region(void (*visit)(const RegionInformation& region, void* context), void* context);
   bool find_region(VirtAddr address, RegionInformation& region);  // source is not filled in
+
+  struct PageInformation {
+    bool mapped;   // belongs to a region
+    bool present;  // has a frame
+    bool owned;    // whose frame is this mapping's own, not a source's
+    std::uint64_t frame_number;
+  };
+  // Of the pages from address on, as many as there is room for.
+  void describe_pages(VirtAddr address, std::span<PageInformation> pages);
 
   struct Statistics {
     std::uint64_t mapped_bytes, peak_mapped_bytes;

@@ -114,6 +114,29 @@ bool AddressSpace::find_region(VirtAddr address, RegionInformation& region) {
   return true;
 }
 
+void AddressSpace::describe_pages(VirtAddr address, std::span<PageInformation> pages) {
+  ASSERT_MAY_BLOCK();
+  ReadGuard guard(lock_);
+  const Region* region = regions_.first_ending_above(address);
+  for (PageInformation& page : pages) {
+    page = {};
+    while (region != nullptr && address >= region->end()) region = RegionTree::next(*region);
+    if (region == nullptr) continue;  // nor is anything behind it
+    if (region->contains(address)) {
+      page.mapped = true;
+      const FoundSlot found = find_page_table_slot(address);
+      const Entry entry(found.slot != nullptr ? found.slot->load(std::memory_order_relaxed) : 0);
+      if (found.slot != nullptr && entry.page(found.level)) {
+        const std::uint64_t inside = found.level == 0 ? 0 : address.value() % kHugePageSize;
+        page.present = true;
+        page.owned = entry.owned();
+        page.frame_number = (entry.frame().value() + inside) >> kPageShift;
+      }
+    }
+    address += kPageSize;
+  }
+}
+
 AddressSpace::Statistics AddressSpace::statistics() {
   ASSERT_MAY_BLOCK();
   const ResidentBytes resident = resident_bytes();

@@ -253,7 +253,7 @@ void FaultHandler::map_neighbours() {
 }
 
 std::uint64_t FaultHandler::unmap_count() const {
-  return region_.source->unmap_count_.load(std::memory_order_acquire);
+  return region_.source->mappings_->unmap_count.load(std::memory_order_acquire);
 }
 
 }  // namespace mokapot

@@ -80,7 +80,7 @@ VirtAddr for_each_entry(VirtAddr begin, VirtAddr end, Visit visit) {
 }  // namespace
 
 SourceLock::SourceLock(PageSource* source) NO_THREAD_SAFETY_ANALYSIS {
-  if (source != nullptr) guard_.emplace(source->mappings_lock_);
+  if (source != nullptr) guard_.emplace(source->mappings_->lock);
 }
 SourceLock::~SourceLock() NO_THREAD_SAFETY_ANALYSIS { guard_.reset(); }
 

@@ -50,7 +50,7 @@ Result<PageTableSlot*> page_table_slot_reclaiming(VirtAddr address, int level);
 // so the analysis, which cannot follow the condition, is told of the lock in any case.
 class SCOPED_CAPABILITY SourceLock {
  public:
-  explicit SourceLock(PageSource* source) ACQUIRE(source->mappings_lock_);
+  explicit SourceLock(PageSource* source) ACQUIRE(source->mappings_->lock);
   ~SourceLock() RELEASE();
   SourceLock(const SourceLock&) = delete;
   SourceLock& operator=(const SourceLock&) = delete;

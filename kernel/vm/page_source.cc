@@ -30,8 +30,8 @@ bool overlap(const Region& region, std::uint64_t first, std::uint64_t count, Vir
 }  // namespace
 
 bool PageSource::is_mapped() const {
-  SpinGuard guard(mappings_lock_);
-  return !mappings_.empty();
+  SpinGuard guard(mappings_->lock);
+  return !mappings_->regions.empty();
 }
 
 void PageSource::unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCopies copies) {
@@ -40,13 +40,15 @@ void PageSource::unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCo
   bool done = false;
   while (!done) {
     TlbGather gather;
-    SpinGuard guard(mappings_lock_);
+    SpinGuard guard(mappings_->lock);
     // Faults that hold a frame which they got before this see the change, and ask again.
-    unmap_count_.fetch_add(1, std::memory_order_acq_rel);
+    mappings_->unmap_count.fetch_add(1, std::memory_order_acq_rel);
     done = true;
-    for (MappingNode& node : mappings_) {
+    for (MappingNode& node : mappings_->regions) {
       // SAFETY: only Regions derive from MappingNode.
       const Region& region = static_cast<const Region&>(node);
+      // A file that lies over another takes back what it shows itself; what others show of the same one stays.
+      if (mappings_ != &own_mappings_ && region.source.get() != this) continue;
       VirtAddr begin, end;
       if (!overlap(region, first, count, begin, end)) continue;
       if (take_pages_locked(region, begin, end, what, gather) < end) {

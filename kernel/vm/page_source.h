@@ -5,8 +5,11 @@
 // memory are page sources too.
 //
 // Reverse mapping: the source knows the regions that map it, so that eviction and truncation can take
-// pages out of the page table. mappings_lock_ (a spinlock of rank kTask) guards the list, and pages of the file
+// pages out of the page table. Mappings::lock (a spinlock of rank kTask) guards the list, and pages of the file
 // enter and leave the page table under it only.
+//
+// A source that shows another's pages (a file in memory that lies over one of a disk) shares the other's list: who
+// takes a page back finds it in the mappings of every source that shows it.
 #pragma once
 
 #include <atomic>
@@ -25,11 +28,16 @@ class AddressSpace;
 
 // The part of a Region that stands on its source's list (vm/region.h).
 struct MappingNode {
-  ListHook mapping_hook;  // PageSource::mappings_
+  ListHook mapping_hook;  // PageSource::Mappings
 };
 
 class PageSource : public RefCounted<PageSource> {
  public:
+  PageSource() = default;
+  // Shows pages of shown's, too, if there is one, which must outlive it.
+  explicit PageSource(PageSource* shown) {
+    if (shown != nullptr) mappings_ = shown->mappings_;
+  }
   virtual ~PageSource() = default;
 
   // The frame that holds page index of the file, with one reference (Frame::references) taken for the
@@ -77,23 +85,28 @@ class PageSource : public RefCounted<PageSource> {
     return {};
   }
 
-  // Takes pages [first, first + count) out of every mapping; private copies (anonymous frames) stay for
+  // Takes pages [first, first + count) out of every mapping of this source, and of those that show this one's
+  // pages; private copies (anonymous frames) stay for
   // kKeep (eviction), go for kDrop (truncation). Flushes TLBs before it returns and drops the mappings'
   // references. A page that a fault was about to map meanwhile is not mapped but asked for again, so for
   // truncation shrink the file first. Thread context; no spinlock held. Implemented in vm/.
   enum class PrivateCopies : std::uint8_t { kKeep, kDrop };
   void unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCopies copies);
-  // Whether any region maps this source: eviction of its pages is cheaper if none does.
+  // Whether any region may show pages of this source: eviction of its pages is cheaper if none does.
   bool is_mapped() const;
 
  private:
   friend class AddressSpace;
   friend class FaultHandler;
   friend class SourceLock;
-  mutable SpinLock mappings_lock_{LockRank::kTask};
-  IntrusiveList<MappingNode, &MappingNode::mapping_hook> mappings_ GUARDED_BY(mappings_lock_);
-  // Counts calls of unmap_pages: a fault that finds it changed since it asked for its frame asks again.
-  std::atomic<std::uint64_t> unmap_count_{0};
+  struct Mappings {
+    SpinLock lock{LockRank::kTask};
+    IntrusiveList<MappingNode, &MappingNode::mapping_hook> regions GUARDED_BY(lock);
+    // Counts calls of unmap_pages: a fault that finds it changed since it asked for its frame asks again.
+    std::atomic<std::uint64_t> unmap_count{0};
+  };
+  Mappings own_mappings_;
+  Mappings* mappings_ = &own_mappings_;  // const after construction
 };
 
 }  // namespace mokapot

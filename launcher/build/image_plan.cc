@@ -22,6 +22,7 @@
 #include "image/trimmed_runtime.h"
 #include "jdk/module_choice.h"
 #include "run/kernel_file.h"
+#include "run/opened_libraries.h"
 #include "run/target.h"
 #include "support/digest.h"
 #include "support/files.h"
@@ -272,7 +273,8 @@ Result<ImagePlan> plan_image(const BuildOptions& options, const ImageCache& cach
   target.files.boundary = cache.directory();
   // It is the host's, and holds nothing of the application's unless --dir says so.
   target.files.working_directory.clear();
-  const TreePlan application = MOKA_TRY(plan_application(target.files));
+  TreePlan application = MOKA_TRY(plan_application(target.files));
+  MOKA_TRY(add_libraries_opened_by_name(application, target, cache));
   const Relocation relocation(application, target.files);
 
   GuestConfig config;

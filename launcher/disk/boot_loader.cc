@@ -30,8 +30,10 @@ constexpr std::size_t kKernelSectorAt = 0x5c;
 constexpr std::size_t kBootDriveCheckAt = 0x66;
 // In the core's first sector: the list of where the others are, growing downwards from its end.
 constexpr std::size_t kFirstBlockListAt = 0x1f4;
-// The file system's own: tables, directories, and clusters that are not full.
-constexpr std::uint64_t kFatBytes = 64u << 10;
+// The file system's own, with clusters of one sector: boot sector, two tables of twelve bits a cluster, the root directory's
+// sector, two directories, and what is left of the last cluster.
+constexpr std::uint64_t kFatBytes = 8u << 10;
+constexpr std::uint64_t kFatGranule = 4u << 10;
 
 // Time stamps of mtools and volume ids are the clock's unless they are told.
 const std::vector<std::string> kFixedTime = {"SOURCE_DATE_EPOCH=315532800", "TZ=UTC",
@@ -113,12 +115,12 @@ Result<BootLoader> make_boot_loader(std::uint64_t core_offset, const std::string
   MOKA_TRY(make_bios_core(core_offset, kernel_options, scratch, loader));
   const std::string efi_core = MOKA_TRY(
       make_core("x86_64-efi", kPrefix, boot_commands(kernel_options),
-                {"part_gpt", "fat", "newc", "gzio", "multiboot2", "boot"}, "grub-common", scratch));
+                {"part_gpt", "newc", "gzio", "multiboot2", "boot"}, "grub-common", scratch));
   loader.efi_system_path = scratch + "/efi-system";
   const std::string& file = loader.efi_system_path;
-  const std::uint64_t bytes = (efi_core.size() + 2 * kFatBytes - 1) / kFatBytes * kFatBytes;
+  const std::uint64_t bytes = (efi_core.size() + kFatBytes + kFatGranule - 1) / kFatGranule * kFatGranule;
   MOKA_TRY(run({"mformat", "-i", file, "-C", "-T", std::to_string(bytes / kBlockSize),
-                "-h", "16", "-s", "63", "-N", "4d4f4b41", "-v", "MOKAPOT", "::"},
+                "-h", "16", "-s", "63", "-c", "1", "-r", "1", "-N", "4d4f4b41", "-v", "MOKAPOT", "::"},
                "mtools"));
   MOKA_TRY(run({"mmd", "-i", file, "::/EFI", "::/EFI/BOOT"}, "mtools"));
   MOKA_TRY(

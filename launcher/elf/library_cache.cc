@@ -36,6 +36,22 @@ std::string_view string_at(std::string_view bytes, std::size_t offset) {
   return end == std::string_view::npos ? std::string_view() : bytes.substr(offset, end - offset);
 }
 
+// ".1.10" is higher than ".1.9".
+bool is_lower_version(std::string_view a, std::string_view b) {
+  const auto next = [](std::string_view& text) {
+    std::uint64_t number = 0;
+    text.remove_prefix(1);
+    for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; text.remove_prefix(1))
+      number = number * 10 + static_cast<unsigned>(text.front() - '0');
+    return number;
+  };
+  while (!a.empty() && !b.empty()) {
+    const std::uint64_t left = next(a), right = next(b);
+    if (left != right) return left < right;
+  }
+  return a.empty() && !b.empty();
+}
+
 }  // namespace
 
 LibraryCache LibraryCache::parse(std::string_view bytes) {
@@ -62,6 +78,21 @@ LibraryCache LibraryCache::parse(std::string_view bytes) {
 LibraryCache LibraryCache::read_host() {
   const Result<std::string> bytes = read_file("/etc/ld.so.cache", kLargestCache);
   return bytes ? parse(bytes.value()) : LibraryCache();
+}
+
+std::string LibraryCache::find_named(std::string_view name) const {
+  if (paths_.contains(name)) return std::string(name);
+  const std::string plain = "lib" + std::string(name) + ".so";
+  std::string best;
+  for (auto entry = paths_.lower_bound(plain);
+       entry != paths_.end() && entry->first.starts_with(plain); ++entry) {
+    const std::string_view rest = std::string_view(entry->first).substr(plain.size());
+    if (rest.empty()) return plain;
+    if (rest.front() != '.') continue;  // another name that begins so
+    if (best.empty() || is_lower_version(std::string_view(best).substr(plain.size()), rest))
+      best = entry->first;
+  }
+  return best;
 }
 
 std::string LibraryCache::find(std::string_view soname) const {

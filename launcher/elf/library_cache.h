@@ -19,6 +19,9 @@ class LibraryCache {
 
   // "" where the cache has no x86-64 library of that name.
   std::string find(std::string_view soname) const;
+  // As dlopen's callers name libraries: "udev" is libudev.so, or else the highest version of it; "libudev.so.1" is
+  // itself. The soname, "" where there is none.
+  std::string find_named(std::string_view name) const;
   std::size_t size() const { return paths_.size(); }
 
  private:

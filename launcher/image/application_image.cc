@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/application_image.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "elf/elf_closure.h"
 #include "support/files.h"
 
@@ -11,6 +14,9 @@ namespace {
 constexpr std::uint64_t kMostBytes = std::uint64_t{8} << 30;
 constexpr std::size_t kMostEntries = 500000;
 
+// What libjvm.so and the launcher need: in every runtime.
+constexpr std::string_view kComeWithTheJdk[] = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1",
+                                                "ld-linux-x86-64.so.2"};
 constexpr const char* kLoadedByName[] = {"libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"};
 
 Result<void> add_programs(TreePlan& plan, const ApplicationFiles& application) {
@@ -55,6 +61,19 @@ Result<TreePlan> plan_application(const ApplicationFiles& application) {
   }
   MOKA_TRY(add_programs(plan, application));
   return plan;
+}
+
+void add_opened_libraries(TreePlan& plan, const std::set<std::string>& names) {
+  const LibraryCache host = LibraryCache::read_host();
+  ElfClosure closure(host);
+  for (const std::string_view soname : kComeWithTheJdk) closure.provide(std::string(soname));
+  for (const std::string& name : names) {
+    const std::string soname = host.find_named(name);
+    const bool is_c_library = std::find(std::begin(kComeWithTheJdk), std::end(kComeWithTheJdk), soname) !=
+                              std::end(kComeWithTheJdk);
+    if (!soname.empty() && !is_c_library) closure.add_optional(soname);
+  }
+  for (const std::string& library : closure.libraries()) plan.add(library);
 }
 
 }  // namespace moka

@@ -27,4 +27,8 @@ struct ApplicationFiles {
 // the path given was surely a mistake.
 Result<TreePlan> plan_application(const ApplicationFiles& application);
 
+// Adds the libraries of this machine that a Java program opens by name (check/opened_libraries.h), with what they need
+// besides the C library, which comes with the JDK. What the machine does not have is left out.
+void add_opened_libraries(TreePlan& plan, const std::set<std::string>& names);
+
 }  // namespace moka

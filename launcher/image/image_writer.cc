@@ -46,7 +46,7 @@ Result<std::string> make_loader_archive(const ImageParts& parts, const std::stri
 Result<ImageParts::BootLoader> boot_loader_of(const ImageParts& parts, const ImageCache& cache,
                                               const std::string& scratch) {
   if (parts.boot_loader) return *parts.boot_loader;
-  const std::string key = "boot loader 2\n" + MOKA_TRY(boot_loader_state()) + parts.kernel_options;
+  const std::string key = "boot loader 3\n" + MOKA_TRY(boot_loader_state()) + parts.kernel_options;
   const std::string archive =
       MOKA_TRY(kept_result(cache, key, [&] { return make_loader_archive(parts, scratch); }));
   std::vector<CpioMember> members = MOKA_TRY(read_cpio(archive));

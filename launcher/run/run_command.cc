@@ -28,6 +28,7 @@
 #include "run/host_network.h"
 #include "run/image_target.h"
 #include "run/kernel_file.h"
+#include "run/opened_libraries.h"
 #include "run/registration.h"
 #include "run/target.h"
 #include "session/messages.h"
@@ -96,7 +97,8 @@ Result<std::vector<Layer>> prepare_layers(const Target& target, const ImageCache
   ApplicationFiles files = target.files;
   files.boundary = cache.directory();
   const TreePlan runtime = MOKA_TRY(plan_runtime(target.jdk));
-  const TreePlan application = MOKA_TRY(plan_application(files));
+  TreePlan application = MOKA_TRY(plan_application(files));
+  MOKA_TRY(add_libraries_opened_by_name(application, target, cache));
   // The runtime's times mean nothing to anyone; an application may look at those of its own files,
   // and class-data archives check them.
   // What stands in for QEMU (find_qemu) is not asked: it may do anything when it is started.

@@ -2,7 +2,10 @@
 //
 // Class files and bytecode from anywhere, as moka check reads them.
 //
-// sources: launcher/check/bytecode.cc launcher/check/class_file.cc
+// sources: launcher/check/bytecode.cc launcher/check/class_file.cc launcher/check/opened_libraries.cc
+// sources: launcher/check/program.cc launcher/jar/class_path.cc launcher/jar/jar_manifest.cc launcher/jar/zip_reader.cc
+// sources: launcher/support/files.cc
+// libs: -lz
 
 #include <cstdint>
 #include <cstdlib>
@@ -10,6 +13,7 @@
 
 #include "check/bytecode.h"
 #include "check/class_file.h"
+#include "check/opened_libraries.h"
 
 namespace {
 
@@ -35,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)file.value().refers_to([](const moka::MethodReference& reference) {
     return reference.owner.size() + reference.descriptor.size() == 1;
   });
+  (void)moka::names_opened_in(file.value());
   for (const moka::Method& method : file.value().methods())
     look_at(moka::Bytecode(method.code), file.value());
   return 0;

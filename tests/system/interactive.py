@@ -10,14 +10,14 @@ import time
 from parts.process import Outcome, run, state_of_vm
 
 
-def run_with_signals(command, timeout, stdin, env, signals):
+def run_with_signals(command, timeout, stdin, env, signals, cwd=None):
     """As process.run; `signals` is ((text, number), ...): each signal is sent to the program when its
     text has appeared on standard output, in that order."""
     if not signals:
-        return run(command, timeout, stdin, env)
+        return run(command, timeout, stdin, env, cwd)
     start = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=env, start_new_session=True)
+                               env=env, cwd=cwd, start_new_session=True)
     waiting, seen = list(signals), 0
     output = {process.stdout: b"", process.stderr: b""}
     timed_out = False

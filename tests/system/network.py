@@ -193,6 +193,30 @@ def short_sends(jdk):
     return ""
 
 
+def held_sends(_):
+    """What is written with more to follow goes out where nothing can follow: there is no room, or TCP_NODELAY says so."""
+    port = free_port()
+    with Vm(["-c", "1", "-m", "128", "build/tests/guest/held_sends", str(port)]) as vm:
+        try:
+            vm.published(port)
+            with socket.create_connection(("127.0.0.1", port), 20) as connection:
+                for turn, order in enumerate("mcnmcn"):
+                    connection.sendall(order.encode())
+                    words = vm.line("sent ", turn)
+                    left = int(words.split()[1].rstrip(","))
+                    want(words.endswith("held 10 and 0" if order == "n" else "held 0"), f"order {order}: {words}")
+                    want(0 < left < 1_000_000, f"{left} bytes were taken")
+                    while left:
+                        chunk = connection.recv(min(left, 65536))
+                        want(chunk, f"the connection ended {left} bytes early")
+                        left -= len(chunk)
+                    connection.sendall(b".")
+            want(vm.finish() == 0, f"ended with {vm.process.returncode}")
+        except (Failure, OSError) as problem:
+            return f"{type(problem).__name__}: {problem}\n{vm.evidence()}"
+    return ""
+
+
 # --- The JDK's own server and client --------------------------------------------------------------
 
 def get(port, path, address="127.0.0.1"):
@@ -273,6 +297,7 @@ CASES = (  # title, JDK, test, when
     ("published ports", 25, ports, "soak"),
     ("a port below 1024 without privilege", 17, low_port, "test"),
     ("sends without room for all", 17, short_sends, "test"),
+    ("sends that are held back", 17, held_sends, "test"),
     ("the JDK's web server and client", 25, web_server, "test"),
     ("the JDK's web server and client", 17, web_server, "soak"),
 )

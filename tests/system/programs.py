@@ -22,6 +22,7 @@ class Program:
     stdin: bytes = b""
     env: tuple = ()                 # NAME=VALUE
     signals: tuple = ()             # ((text to wait for on stdout, signal number), ...)
+    files: tuple = ()               # ((name, bytes), ...) in the folder where it starts, which comes with it (--dir)
     compare_stderr: bool = False
     stdout_has: tuple = ()          # instead of equality: each must occur on stdout
     expect_status: int = None       # None: the host's
@@ -54,6 +55,8 @@ ARGUMENTS = ("plain", "with spaces  in it", "", "ä€漢字🙂", "quote\"s'", 
 ENDINGS = ("exit0", "exit3", "raw", "abort", "segv", "stack", "fpe", "ill", "trap", "segv-blocked", "segv-ignored",
            "thread-exits", "others-running", "main-first", "term", "kill", "usr1", "hup", "alrm")
 
+PAGES = b"".join(b"%d" % page * 4096 for page in range(6))[:5 * 4096 + 2048]
+
 PROGRAMS = {
     "hello": guest("hello", *ARGUMENTS, env=("MOKA_TEST=a value",), compare_stderr=True),
     "hello_dynamic": guest("hello_dynamic", *ARGUMENTS, compare_stderr=True),
@@ -66,8 +69,11 @@ PROGRAMS = {
                                expect_stdout=expected_file("no_second_process")),
     "files_fill_memory": guest("files_fill_memory", host_too=False, expect_status=0,
                                expect_stdout=expected_file("files_fill_memory")),
+    "layer_files": guest("layer_files", files=tuple((name, PAGES) for name in ("one", "two", "three", "four", "five", "six"))),
     "huge_pages": guest("huge_pages", host_too=False, expect_status=0, expect_stdout=expected_file("huge_pages")),
     "sets_clock": guest("sets_clock", host_too=False, expect_status=0, expect_stdout=expected_file("sets_clock")),
+    "waits_for_dates": guest("waits_for_dates", host_too=False, expect_status=0,
+                             expect_stdout=expected_file("waits_for_dates")),
     "no_vectors": guest("no_vectors", "a", "b"),
     **{f"ending_{how}": guest("ending", how) for how in ENDINGS},
 

@@ -73,6 +73,18 @@ def case_name(key):
     return ", ".join(word for word in words if word)
 
 
+@contextlib.contextmanager
+def folder_of(program):
+    """A folder with the files of its own that the program has; None where it has none."""
+    if not program.files:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="moka-files-") as folder:
+        for name, content in program.files:
+            (pathlib.Path(folder) / name).write_bytes(content)
+        yield folder
+
+
 class HostOracle:
     """What the host says to a program with a JDK; asked once a pair."""
 
@@ -91,12 +103,16 @@ class HostOracle:
                 command = [f"{jdks.find(int(jdk))}/bin/java", *program.jvm, *command]
             else:
                 command[0] = os.path.abspath(command[0])
-            self._known[key] = run_with_signals(command, program.timeout, program.stdin, env, program.signals)
+            with folder_of(program) as folder:
+                self._known[key] = run_with_signals(command, program.timeout, program.stdin, env, program.signals,
+                                                    cwd=folder)
         return self._known[key]
 
 
-def moka_command(program, jdk, cpus, machine, memory, report):
+def moka_command(program, jdk, cpus, machine, memory, report, folder):
     command = [MOKA, "run", "-c", cpus, "--machine", machine, "--status-file", report]
+    if folder is not None:
+        command += ["--dir", folder]
     if memory != "-":
         command += ["-m", memory]
     if program.java:
@@ -105,6 +121,8 @@ def moka_command(program, jdk, cpus, machine, memory, report):
             command += ["-J", option]
     for word in program.env:
         command += ["-e", word]
+    if folder is not None:
+        return command + [os.path.abspath(program.words[0]), *program.words[1:]]
     return command + list(program.words)
 
 
@@ -139,8 +157,8 @@ def judge(key, oracle):
         needed = (collector_rule(int(cpus), mib), f"processors {cpus}")
     else:
         needed = program.stdout_has
-    with tempfile.NamedTemporaryFile(prefix="moka-status-") as report:
-        command = moka_command(program, jdk, cpus, machine, memory, report.name)
+    with tempfile.NamedTemporaryFile(prefix="moka-status-") as report, folder_of(program) as folder:
+        command = moka_command(program, jdk, cpus, machine, memory, report.name, folder)
         got = run_with_signals(command, program.timeout, program.stdin, base_environment(), program.signals)
         said = pathlib.Path(report.name).read_text()
     problem = ""
@@ -245,11 +263,9 @@ def suite_in_vm(binary, moka_options, names):
 
 
 # What Linux's 9p answers differently from a disk, too: the size of blocks, names of files without one, and mappings
-# that are shared and written to. And what is not there yet: inotify's events of reads and writes in such a folder,
-# and extended attributes.
+# that are shared and written to.
 SHARED_FOLDER_DIFFERS = {"stat_family", "unlink_while_open", "shared_views_of_one_file_agree",
-                         "sigbus_past_the_end_of_the_file", "inotify_names", "inotify_of_a_file",
-                         "inotify_same_events_are_one", "extended_attributes"}
+                         "sigbus_past_the_end_of_the_file"}
 
 
 def guest_suite(results, label, binary, moka_options):

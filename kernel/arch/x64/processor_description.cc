@@ -86,14 +86,76 @@ ProcessorDescription describe_processor() {
     d.physical_bits = sizes.eax & 0xff;
     d.virtual_bits = (sizes.eax >> 8) & 0xff;
   }
-  for (std::uint32_t i = 0; i < 8 && has_leaf(4); ++i) {
-    const CpuidLeaf cache = cpuid(4, i);
-    if ((cache.eax & 0x1f) == 0) break;
-    const std::uint64_t bytes = (std::uint64_t{cache.ebx >> 22} + 1) * (((cache.ebx >> 12) & 0x3ff) + 1) *
-                                ((cache.ebx & 0xfff) + 1) * (std::uint64_t{cache.ecx} + 1);
-    if (bytes / 1024 > d.cache_kib) d.cache_kib = static_cast<unsigned>(bytes / 1024);
+  CacheDescription cache;
+  for (unsigned i = 0; describe_cache(i, cache); ++i) {
+    if (cache.bytes() / 1024 > d.cache_kib) d.cache_kib = static_cast<unsigned>(cache.bytes() / 1024);
   }
   return d;
+}
+
+namespace {
+
+// Leaf 4 of Intel's, which AMD has at 0x8000001d where it has the topology extensions.
+bool decode_cache(const CpuidLeaf& leaf, CacheDescription& cache) {
+  switch (leaf.eax & 0x1f) {
+    case 1: cache.kind = CacheDescription::Kind::kData; break;
+    case 2: cache.kind = CacheDescription::Kind::kInstruction; break;
+    case 3: cache.kind = CacheDescription::Kind::kUnified; break;
+    default: return false;
+  }
+  cache.level = leaf.eax >> 5 & 7;
+  cache.sharing = (leaf.eax >> 14 & 0xfff) + 1;
+  cache.line_bytes = (leaf.ebx & 0xfff) + 1;
+  cache.partitions = (leaf.ebx >> 12 & 0x3ff) + 1;
+  cache.ways = (leaf.ebx >> 22) + 1;
+  cache.sets = leaf.ecx + 1;
+  return true;
+}
+
+// AMD's older leaves, which say size, ways and line of each level.
+bool describe_older_cache(unsigned index, CacheDescription& cache) {
+  constexpr std::uint32_t kFirstLevel = 0x80000005, kOtherLevels = 0x80000006;
+  constexpr unsigned kFull = 0xffff, kL3Unit = 512;
+  constexpr unsigned kWays[16] = {0, 1, 2, 0, 4, 0, 8, 0, 16, 0, 32, 48, 64, 96, 128, kFull};
+  using Kind = CacheDescription::Kind;
+  if (index > 3 || !has_leaf(kOtherLevels)) return false;
+  const CpuidLeaf first = cpuid(kFirstLevel, 0), others = cpuid(kOtherLevels, 0);
+  unsigned kib = 0;
+  if (index < 2) {
+    const std::uint32_t word = index == 0 ? first.ecx : first.edx;
+    cache.kind = index == 0 ? Kind::kData : Kind::kInstruction;
+    cache.level = 1;
+    kib = word >> 24;
+    cache.ways = word >> 16 & 0xff;
+    cache.line_bytes = word & 0xff;
+  } else {
+    const std::uint32_t word = index == 2 ? others.ecx : others.edx;
+    cache.kind = Kind::kUnified;
+    cache.level = index;
+    kib = index == 2 ? word >> 16 : (word >> 18) * kL3Unit;
+    cache.ways = kWays[word >> 12 & 0xf];
+    cache.line_bytes = word & 0xff;
+  }
+  if (kib == 0 || cache.ways == 0 || cache.line_bytes == 0) return false;
+  if (cache.ways == 0xff || cache.ways == kFull) cache.ways = kib * 1024 / cache.line_bytes;
+  cache.partitions = 1;
+  cache.sets = kib * 1024 / (cache.line_bytes * cache.ways);
+  cache.sharing = index == 3 ? (cpuid(1, 0).ebx >> 16 & 0xff) : 1;
+  if (cache.sharing == 0) cache.sharing = 1;
+  return cache.sets != 0;
+}
+
+}  // namespace
+
+bool describe_cache(unsigned index, CacheDescription& cache) {
+  constexpr unsigned kMostCaches = 8;
+  constexpr std::uint32_t kCaches = 4, kAmdCaches = 0x8000001d, kAmdFeatures = 0x80000001, kTopologyExtensions = 1u << 22;
+  if (index >= kMostCaches) return false;
+  if (has_leaf(kCaches) && (cpuid(kCaches, 0).eax & 0x1f) != 0) return decode_cache(cpuid(kCaches, index), cache);
+  if (has_leaf(kAmdCaches) && (cpuid(kAmdFeatures, 0).ecx & kTopologyExtensions) != 0) {
+    return decode_cache(cpuid(kAmdCaches, index), cache);
+  }
+  return describe_older_cache(index, cache);
 }
 
 void for_each_processor_feature(void (*visit)(const char* name, void* context), void* context) {

@@ -130,6 +130,7 @@ extern "C" void arch_handle_trap(TrapFrame* frame, std::uint64_t cr2) {
   if (frame->vector >= kFirstInterrupt) {
     CpuLocal* local = cpu_local();
     ++local->interrupt_depth;
+    local->interrupted_application = frame->from_application() ? 1 : 0;
     handlers.interrupt(static_cast<std::uint8_t>(frame->vector));
     --local->interrupt_depth;
   } else if (frame->from_application()) {

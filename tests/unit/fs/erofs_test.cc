@@ -132,7 +132,7 @@ TEST_F(ErofsInMemory, FilesReadTheSameAndNothingIsCached) {
     RefPtr<File> file = open("/size-" + std::to_string(size));
     EXPECT_EQ(fake::read_all(*file), pattern(size)) << size;
     // A last page that the file does not fill is a page of the cache's.
-    auto cache = file->vnode()->cache().take();
+    auto cache = file->vnode()->cache().take()->lower();
     EXPECT_EQ(cache->resident_pages(), size % kPageSize == 0 ? 0u : 1u) << size;
     cache->prefetch(0, size);
     EXPECT_LE(cache->resident_pages(), 1u) << size;
@@ -253,13 +253,14 @@ TEST_F(Erofs, ReclaimDropsCleanPagesButNotThoseInUse) {
   RefPtr<File> file = open("/size-400000");
   EXPECT_EQ(fake::read_all(*file).size(), 400000u);
   auto cache = file->vnode()->cache().take();
-  EXPECT_GT(cache->resident_pages(), 90u);
+  EXPECT_EQ(cache->resident_pages(), 0u);
+  EXPECT_GT(cache->lower()->resident_pages(), 90u);
   const PhysAddr mapped = cache->frame_for_mapping(3, false).take();
   fake::take_unmapped();
   while (fake::reclaim(1000) > 0) {
   }
   // The mapped page was asked for and stayed, its reference not having been dropped.
-  EXPECT_EQ(cache->resident_pages(), 1u);
+  EXPECT_EQ(cache->lower()->resident_pages(), 1u);
   bool asked = false;
   for (const fake::Unmapped& u : fake::take_unmapped()) asked |= u.first <= 3 && 3 < u.first + u.count;
   EXPECT_TRUE(asked);
@@ -287,6 +288,36 @@ TEST_F(Erofs, WritingCopiesOnlyThePagesThatChange) {
   expected.resize(130000);
   expected.resize(200000);
   EXPECT_EQ(fake::read_all(*open("/size-400000")), expected);
+}
+
+TEST_F(Erofs, AMappingFromBeforeTheFirstWriteIsToldOfEachPageThatChanges) {
+  auto* disk = new fake::MemoryDisk(image_);
+  BlockDevice* layers[] = {disk};
+  ASSERT_TRUE(mount_root(layers).ok());
+  auto cache = open("/size-400000")->vnode()->cache().take();
+  EXPECT_FALSE(cache->may_change());
+  const PhysAddr before = cache->frame_for_mapping(3, false).take();
+  const PhysAddr neighbour = cache->frame_for_mapping(4, false).take();
+  auto file = vfs_open(nullptr, "/size-400000", kOpenReadWrite, 0).take();
+  EXPECT_EQ(file->vnode()->cache().take().get(), cache.get());
+  EXPECT_TRUE(cache->may_change());
+  fake::take_unmapped();
+  char text[] = "changed";
+  IoBuffer from(text, 7);
+  ASSERT_EQ(file->write_at(from, 3 * kPageSize + 5).value_or(0), 7u);
+  const auto unmapped = fake::take_unmapped();
+  ASSERT_EQ(unmapped.size(), 1u);
+  EXPECT_EQ(unmapped[0].first, 3u);
+  EXPECT_EQ(unmapped[0].count, 1u);
+  const PhysAddr after = cache->cached_frame_for_mapping(3).take();
+  EXPECT_NE(after, before);
+  EXPECT_EQ(std::string_view(static_cast<const char*>(direct_map(after)) + 5, 7), "changed");
+  EXPECT_EQ(cache->cached_frame_for_mapping(4).take(), neighbour);
+  for (const PhysAddr frame : {before, after, neighbour, neighbour}) cache->release_frame(frame, false);
+  // Once it has its own frame nobody is told any more.
+  IoBuffer again(text, 7);
+  ASSERT_EQ(file->write_at(again, 3 * kPageSize).value_or(0), 7u);
+  EXPECT_TRUE(fake::take_unmapped().empty());
 }
 
 TEST_F(Erofs, HolesArePunchedInPagesAndMappingsAreTold) {

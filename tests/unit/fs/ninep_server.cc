@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -191,11 +192,39 @@ void NinepServer::answer(Message& in, std::uint8_t type, Bytes& out) {
       put(out, std::uint32_t{0});
       break;
     }
+    case 30: {  // xattrwalk
+      const auto fid = in.get<std::uint32_t>(), fresh = in.get<std::uint32_t>();
+      const std::string name = in.get_string(), path = path_of(fid);
+      std::vector<char> value(65536);
+      const ssize_t size = name.empty() ? llistxattr(path.c_str(), value.data(), value.size())
+                                        : lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+      if (fail_if(size < 0)) return;
+      fids_[fresh].value.assign(value.data(), static_cast<std::size_t>(size));
+      fids_[fresh].reads_attribute = true;
+      put(out, static_cast<std::uint64_t>(size));
+      break;
+    }
+    case 32: {  // xattrcreate
+      const auto fid = in.get<std::uint32_t>();
+      path_of(fid);
+      fids_[fid].attribute = in.get_string();
+      fids_[fid].expected = in.get<std::uint64_t>();
+      fids_[fid].flags = static_cast<int>(in.get<std::uint32_t>());
+      fids_[fid].writes_attribute = true;
+      break;
+    }
     case 116: {  // read
       const auto fid = in.get<std::uint32_t>();
       const auto offset = in.get<std::uint64_t>();
       Bytes data(in.get<std::uint32_t>());
       EXPECT_LE(data.size() + 11, message_size);
+      if (fids_[fid].reads_attribute) {
+        const std::string& value = fids_[fid].value;
+        const std::string piece = offset < value.size() ? value.substr(offset, data.size()) : "";
+        put(out, static_cast<std::uint32_t>(piece.size()));
+        out.insert(out.end(), piece.begin(), piece.end());
+        break;
+      }
       const ssize_t got = pread(fids_[fid].descriptor, data.data(), data.size(), static_cast<off_t>(offset));
       if (fail_if(got < 0)) return;
       put(out, static_cast<std::uint32_t>(got));
@@ -207,6 +236,12 @@ void NinepServer::answer(Message& in, std::uint8_t type, Bytes& out) {
       const auto offset = in.get<std::uint64_t>();
       const std::string data = in.get_bytes(in.get<std::uint32_t>());
       EXPECT_LE(data.size() + 23, message_size);
+      if (fids_[fid].writes_attribute) {
+        EXPECT_EQ(offset, fids_[fid].value.size());
+        fids_[fid].value += data;
+        put(out, static_cast<std::uint32_t>(data.size()));
+        break;
+      }
       const ssize_t put_there = pwrite(fids_[fid].descriptor, data.data(), data.size(), static_cast<off_t>(offset));
       if (fail_if(put_there < 0)) return;
       put(out, static_cast<std::uint32_t>(put_there));
@@ -287,7 +322,15 @@ void NinepServer::answer(Message& in, std::uint8_t type, Bytes& out) {
     case 120: {  // clunk
       const auto fid = in.get<std::uint32_t>();
       EXPECT_TRUE(fids_.contains(fid)) << "an unknown fid";
+      const Fid last = fids_[fid];
       forget(fid);
+      if (!last.writes_attribute) break;
+      // As QEMU's server: only now, and without bytes it goes.
+      if (last.value.size() != last.expected) errno = EINVAL;
+      else if (last.expected == 0) fail_if(lremovexattr(last.path.c_str(), last.attribute.c_str()) != 0);
+      else
+        fail_if(lsetxattr(last.path.c_str(), last.attribute.c_str(), last.value.data(), last.value.size(), last.flags) !=
+                0);
       break;
     }
     default:

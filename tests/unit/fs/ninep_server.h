@@ -34,6 +34,11 @@ class NinepServer final : public MessageChannel {
   struct Fid {
     std::string path;
     int descriptor = -1;
+    std::string attribute = {};  // being read or written
+    std::string value = {};
+    bool reads_attribute = false, writes_attribute = false;
+    std::uint64_t expected = 0;
+    int flags = 0;
   };
   class Message;
   void answer(Message& in, std::uint8_t type, std::vector<std::uint8_t>& out);

@@ -16,6 +16,7 @@
 // Shared folders, through the VFS, with a server that reads a folder of the build host's.
 
 #include <gtest/gtest.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -149,6 +150,33 @@ TEST_F(Ninep, NamesAreMadeMovedAndRemoved) {
   ASSERT_TRUE(file.value()->seek(0, Whence::kSet).ok());
   EXPECT_EQ(read(*file.value()), "still");
   EXPECT_EQ(file.value()->status().value().links, 0u);
+}
+
+TEST_F(Ninep, ExtendedAttributesAreTheHosts) {
+  ASSERT_TRUE(mount().ok());
+  write_on_host("a", "");
+  if (setxattr(host("a").c_str(), "user.there", "1", 1, 0) != 0) GTEST_SKIP() << "the host's file system has none";
+  RefPtr<Dentry> file = vfs_resolve(nullptr, mount_ + "/a").take();
+  char value[64];
+  EXPECT_EQ(vfs_get_xattr(*file, "user.there", value, sizeof value).value_or(0), 1u);
+  EXPECT_EQ(value[0], '1');
+  EXPECT_EQ(vfs_get_xattr(*file, "user.none", value, sizeof value).error(), Errno::kENODATA);
+  std::string big(3000, 'b');  // several messages, below
+  server_->message_size = 20'000;
+  EXPECT_TRUE(vfs_set_xattr(*file, "user.big", big.data(), big.size(), kXattrCreate).ok());
+  EXPECT_EQ(vfs_set_xattr(*file, "user.big", "x", 1, kXattrCreate).error(), Errno::kEEXIST);
+  EXPECT_EQ(vfs_set_xattr(*file, "user.none", "x", 1, kXattrReplace).error(), Errno::kENODATA);
+  EXPECT_EQ(vfs_get_xattr(*file, "user.big", value, sizeof value).error(), Errno::kERANGE);
+  EXPECT_EQ(vfs_get_xattr(*file, "user.big", nullptr, 0).value_or(0), big.size());
+  std::string got(4000, 0);
+  got.resize(vfs_get_xattr(*file, "user.big", got.data(), got.size()).value_or(0));
+  EXPECT_EQ(got, big);
+  EXPECT_EQ(vfs_set_xattr(*file, "user.empty", "", 0, 0).error(), Errno::kEOPNOTSUPP);
+  EXPECT_TRUE(vfs_remove_xattr(*file, "user.there").ok());
+  EXPECT_EQ(vfs_remove_xattr(*file, "user.there").error(), Errno::kENODATA);
+  char names[64];
+  EXPECT_EQ(std::string(names, vfs_list_xattrs(*file, names, sizeof names).value_or(0)), std::string("user.big\0", 9));
+  EXPECT_EQ(lgetxattr(host("a").c_str(), "user.big", nullptr, 0), 3000);
 }
 
 TEST_F(Ninep, DirectoriesAreReadInPieces) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/process/futex.cc kernel/sched/scheduler.cc kernel/sched/placement.cc kernel/sched/idle.cc
-// sources: kernel/sched/blocking.cc kernel/sched/scheduler_trace.cc kernel/sched/thread.cc kernel/sched/run_queue.cc kernel/sched/wait_queue.cc
-// sources: kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc kernel/sync/spinlock.cc
+// sources: kernel/sched/sampling.cc kernel/sched/time_split.cc
+// sources: kernel/sched/blocking.cc kernel/sched/scheduler_trace.cc kernel/sched/thread.cc kernel/sched/run_queue.cc
+// sources: kernel/sched/wait_queue.cc
+// sources: kernel/time/timer.cc kernel/time/clock.cc kernel/time/wall_clock_watch.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc
+// sources: kernel/sync/spinlock.cc
 // sources: kernel/sync/preempt.cc tests/unit/sched/fake_machine.cc
 //
 // Futexes on one fake CPU: who is woken, in which order, with which answer.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/sched/scheduler.cc kernel/sched/placement.cc kernel/sched/idle.cc kernel/sched/blocking.cc
+// sources: kernel/sched/sampling.cc kernel/sched/time_split.cc
 // sources: kernel/sched/scheduler_trace.cc
 // sources: kernel/sched/thread.cc kernel/sched/run_queue.cc kernel/sched/wait_queue.cc kernel/sched/mutex.cc
 // sources: kernel/sched/work_queue.cc kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc
@@ -129,10 +130,24 @@ TEST_F(SchedulerTest, ASleeperPreemptsOnesThatCompute) {
   }
 }
 
-TEST_F(SchedulerTest, ALoneThreadTakesNoTicks) {
-  EXPECT_EQ(next_timer_deadline(), Instant::never());
+TEST_F(SchedulerTest, ALoneThreadIsSampledAndTakesNoOtherTicks) {
+  ASSERT_TRUE(sleep_until(now() + ms(1000), Interruptible::kNo).ok());
+  // The CPU has just left idleness.
+  EXPECT_EQ(next_timer_deadline(), now() + policy::kSamplePeriod);
+  const SplitTime before = current_thread().split_cpu_time();
+  fake::cpu.interrupted_application = false;
   compute(ms(50));
-  EXPECT_EQ(next_timer_deadline(), Instant::never());
+  fake::cpu.interrupted_application = true;
+  EXPECT_EQ(next_timer_deadline(), now() + policy::kSamplePeriod);
+  EXPECT_GE(current_thread().split_cpu_time().system - before.system, ms(40));
+}
+
+TEST_F(SchedulerTest, AnIdleCpuIsSampledOnceAndThenPauses) {
+  ASSERT_TRUE(sleep_until(now() + ms(1000), Interruptible::kNo).ok());
+  const Instant begin = now();
+  EXPECT_EQ(next_timer_deadline(), begin + policy::kSamplePeriod);
+  ASSERT_TRUE(sleep_until(begin + ms(100), Interruptible::kNo).ok());
+  EXPECT_EQ(next_timer_deadline(), begin + policy::kSamplePeriod + policy::kSamplePause);
 }
 
 TEST_F(SchedulerTest, YieldLetsOthersRun) {

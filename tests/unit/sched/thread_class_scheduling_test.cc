@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: kernel/sched/scheduler.cc kernel/sched/placement.cc kernel/sched/idle.cc kernel/sched/blocking.cc
+// sources: kernel/sched/sampling.cc kernel/sched/time_split.cc
 // sources: kernel/sched/scheduler_trace.cc
 // sources: kernel/sched/thread.cc kernel/sched/run_queue.cc kernel/sched/wait_queue.cc kernel/sched/mutex.cc
 // sources: kernel/sched/work_queue.cc kernel/time/timer.cc kernel/time/clock.cc kernel/irq/irq.cc kernel/irq/lazy_flush.cc

@@ -29,7 +29,7 @@ bool is_populated(VirtAddr page);
 // A file of whole pages in memory, whose frames are counted references as a page cache's are.
 class TestFile final : public PageSource {
  public:
-  explicit TestFile(std::uint64_t pages) : size_(pages) {}
+  explicit TestFile(std::uint64_t pages, TestFile* shown = nullptr) : PageSource(shown), size_(pages) {}
   ~TestFile() override;
   Result<PhysAddr> frame_for_mapping(std::uint64_t index, bool for_write) override;
   Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) override;

@@ -232,6 +232,27 @@ TEST_F(AddressSpaceTest, AFaultThatLosesToEvictionAsksAgain) {
   EXPECT_EQ(file->mapped_references(), 1u);
 }
 
+TEST_F(AddressSpaceTest, WhoShowsAnothersPagesHearsOfItsEvictionAndNotTheOtherWay) {
+  RefPtr<TestFile> lower = make_file(4);
+  auto make_view = [&] { return RefPtr<TestFile>::adopt(new TestFile(4, lower.get())); };
+  RefPtr<TestFile> one = make_view(), other = make_view();
+  for (const auto& [place, file] : {std::pair{kBase, one}, {kBase + kMiB, other}}) {
+    map_file(place, file, 4, Sharing::kShared);
+    value_at(place + 2 * kPageSize);
+  }
+  EXPECT_TRUE(lower->is_mapped());
+  one->unmap_pages(0, 4, PageSource::PrivateCopies::kKeep);
+  EXPECT_FALSE(is_populated(kBase + 2 * kPageSize));
+  EXPECT_TRUE(is_populated(kBase + kMiB + 2 * kPageSize));
+  value_at(kBase + 2 * kPageSize);
+  lower->unmap_pages(2, 1, PageSource::PrivateCopies::kKeep);
+  EXPECT_FALSE(is_populated(kBase + 2 * kPageSize));
+  EXPECT_FALSE(is_populated(kBase + kMiB + 2 * kPageSize));
+  for (const VirtAddr place : {kBase, VirtAddr(kBase + kMiB)}) {  // before lower goes
+    ASSERT_TRUE(space().unmap(place, 4 * kPageSize).ok());
+  }
+}
+
 TEST_F(AddressSpaceTest, LargeFileMappingsGoInOneCall) {
   RefPtr<TestFile> file = make_file(3000);
   map_file(kBase, file, 3000, Sharing::kShared);

@@ -4,6 +4,7 @@
 
 #include "suite.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -179,4 +180,52 @@ TEST(resource_usage_and_times) {
   TRUTH(times(&t) > 0);
   TRUTH(t.tms_utime + t.tms_stime >= 1 && t.tms_cutime == 0);
   VALUE(sysconf(_SC_CLK_TCK));
+}
+
+// What a thread does in its own code is user time, and what the kernel does for it system time: by samples, so only the
+// larger share is certain. A second of each, since sampling may begin a while after the CPU was idle.
+static void compute(int64_t until) {
+  volatile uint64_t number = 1;
+  while (now_ns(CLOCK_THREAD_CPUTIME_ID) < until) {
+    for (int i = 0; i < 2000000; ++i) number = number * 6364136223846793005u + 1;
+  }
+}
+
+static void call_the_kernel(int64_t until) {
+  static char buffer[1 << 20];
+  const int fd = open("/dev/zero", O_RDONLY);
+  while (now_ns(CLOCK_THREAD_CPUTIME_ID) < until) {
+    for (int i = 0; i < 20; ++i) NEED(read(fd, buffer, sizeof buffer) == sizeof buffer);
+  }
+  close(fd);
+}
+
+static int64_t micros(struct timeval time) { return time.tv_sec * 1000000 + time.tv_usec; }
+
+TEST(user_and_system_time) {
+  struct rusage before, after;
+  static void (*const work[])(int64_t) = {compute, call_the_kernel};
+  for (int i = 0; i < 2; ++i) {
+    getrusage(RUSAGE_THREAD, &before);
+    work[i](now_ns(CLOCK_THREAD_CPUTIME_ID) + 1000000000);
+    getrusage(RUSAGE_THREAD, &after);
+    const int64_t user = micros(after.ru_utime) - micros(before.ru_utime);
+    const int64_t system = micros(after.ru_stime) - micros(before.ru_stime);
+    say("%s: more user time %d, more system time %d", i == 0 ? "computing" : "calls", user > 2 * system, system > 2 * user);
+    say("together a second: %d", user + system > 900000 && user >= 0 && system >= 0);
+  }
+  struct rusage all;
+  getrusage(RUSAGE_SELF, &all);
+  struct tms ticks;
+  times(&ticks);
+  TRUTH(micros(all.ru_utime) > 100000 && micros(all.ru_stime) > 100000);
+  TRUTH(ticks.tms_utime > 10 && ticks.tms_stime > 10);
+  long user = 0, system = 0;
+  char line[1024] = {0};
+  const int fd = open("/proc/self/stat", O_RDONLY);
+  NEED(read(fd, line, sizeof line - 1) > 0);
+  close(fd);
+  const char* behind_name = strrchr(line, ')');
+  NEED(behind_name && sscanf(behind_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system) == 2);
+  TRUTH(user > 10 && system > 10);
 }

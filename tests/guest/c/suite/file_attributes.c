@@ -87,12 +87,12 @@ TEST(extended_attributes) {
   VALUE(getxattr(scratch("xl"), "user.second", value, sizeof value));
   VALUE(lgetxattr(scratch("xl"), "user.second", value, sizeof value));
   VALUE(lsetxattr(scratch("xl"), "user.a", "b", 1, 0));
-  VALUE(setxattr(scratch("xl"), "user.empty", "", 0, 0));
+  VALUE(setxattr(scratch("xl"), "user.third", "3", 1, 0));
   show_attributes(fd);
   VALUE(fremovexattr(fd, "user.first"));
   VALUE(fremovexattr(fd, "user.first"));
   VALUE(removexattr(scratch("x"), "user.second"));
-  VALUE(lremovexattr(scratch("xl"), "user.empty"));
+  VALUE(lremovexattr(scratch("xl"), "user.third"));
   VALUE(fsetxattr(fd, "nonsense", "x", 1, 0));
   VALUE(fsetxattr(fd, "user.", "x", 1, 0));
   VALUE(fsetxattr(fd, "user.flags", "x", 1, 4));

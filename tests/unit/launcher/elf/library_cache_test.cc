@@ -49,6 +49,20 @@ TEST(LibraryCache, FindsPlainLibrariesOfThisMachine) {
   EXPECT_EQ(cache.find("libb.so.1"), "");
 }
 
+TEST(LibraryCache, FindsWhatIsNamedAsDlopensCallersDo) {
+  std::vector<Library> libraries;
+  for (const char* name : {"libudev.so.1", "libz.so", "libz.so.1", "libfoo.so.9", "libfoo.so.10", "libfoo.so.10.2",
+                           "libfoobar.so.3", "libfoo.soft"})
+    libraries.push_back({0x0303, 0, name, std::string("/lib/") + name});
+  const LibraryCache cache = LibraryCache::parse(cache_of(libraries));
+  EXPECT_EQ(cache.find_named("udev"), "libudev.so.1");
+  EXPECT_EQ(cache.find_named("z"), "libz.so");
+  EXPECT_EQ(cache.find_named("foo"), "libfoo.so.10.2");
+  EXPECT_EQ(cache.find_named("libfoo.so.9"), "libfoo.so.9");
+  EXPECT_EQ(cache.find_named("fo"), "");
+  EXPECT_EQ(cache.find_named(""), "");
+}
+
 TEST(LibraryCache, StringsCountFromTheNewHeader) {
   const LibraryCache cache = LibraryCache::parse("ld.so-1.7.0 and the old table" +
                                                  cache_of({{0x0303, 0, "l.so", "/l.so"}}));

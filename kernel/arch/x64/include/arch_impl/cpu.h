@@ -28,7 +28,8 @@ struct CpuLocal {
   std::uint64_t stack_canary;          // 72: of the running thread; the compiler reads it (kernel.mk)
   std::uint64_t direct_entry;          // 80: where trampolines jump (arch/direct_call.h)
   std::uint64_t plain_entry;           // 88: those whose program has no use for its status flags
-  std::uint64_t pad_[5];
+  std::uint64_t interrupted_application;  // 96: whether the interrupt that is being handled came to application code
+  std::uint64_t pad_[3];
 };
 static_assert(offsetof(CpuLocal, kernel_stack_bottom) == 48 && offsetof(CpuLocal, return_work) == 64 &&
               offsetof(CpuLocal, stack_canary) == 72 && offsetof(CpuLocal, direct_entry) == 80 &&
@@ -106,6 +107,7 @@ inline bool in_interrupt() {
   asm volatile("movl %%gs:44, %0" : "=r"(depth));
   return depth != 0;
 }
+inline bool interrupted_application() { return cpu_local()->interrupted_application != 0; }
 inline void relax() { asm volatile("pause" : : : "memory"); }
 inline void halt_until_interrupt() { asm volatile("sti; hlt" : : : "memory"); }
 inline void device_barrier() { asm volatile("mfence" : : : "memory"); }

@@ -20,6 +20,7 @@ struct Cpu {
   bool reschedule_pending = false;
   bool interrupts_on = true;
   bool in_interrupt = false;
+  bool interrupted_application = true;
   void* current_thread = nullptr;
   std::uint64_t halts = 0;
   void (*on_halt)() = nullptr;  // what happens while the CPU sleeps: a test's interrupts
@@ -58,6 +59,7 @@ inline void interrupts_restore(InterruptState state) {
 }
 inline bool interrupts_enabled() { return fake::cpu.interrupts_on; }
 inline bool in_interrupt() { return fake::cpu.in_interrupt; }
+inline bool interrupted_application() { return fake::cpu.interrupted_application; }
 // The host's other threads may need this one's processor to release a lock.
 inline void relax() { sched_yield(); }
 inline void halt_until_interrupt() {
