@@ -37,8 +37,8 @@ def reason_for_absence():
     return "" if (INSTALLED / "jtreg.jar").exists() else "jtreg is not installed (Debian: jtreg7)"
 
 
-def lay_out(jdk, jobs, with_native):
-    """A fresh work folder, in which everything lies that a VM must see: it is the one folder shared with VMs."""
+def lay_out(jdk):
+    """A fresh work folder. All that a VM must see is there and with the tests' sources: two folders are shared with it."""
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.mkdir(parents=True)
     place = PLACE.absolute()
@@ -50,11 +50,6 @@ def lay_out(jdk, jobs, with_native):
     for side, words in sides.items():
         make_jdk(place / side / "jdk", jdk, HERE / "java.py")
         (place / side / "jdk/how.json").write_text(json.dumps(words))
-    for suite in SUITES:
-        libraries = place / "native" / suite.replace("/", "-")
-        libraries.mkdir(parents=True)
-        if with_native:
-            native.build(source.PLACE.absolute(), suite, jdk, libraries, jobs)
 
 
 def record_of(work, test):
@@ -77,7 +72,7 @@ def tell(work, test):
 
 
 def play(side, suite, tests, excluded, jdk, jobs, timeout):
-    """{test: Outcome} of those of `suite` that were run. `tests` are files or folders below it."""
+    """({test: Outcome} of those of `suite` that were run, what was wrong with jtreg). `tests` are below the suite."""
     place = PLACE.absolute()
     root = source.PLACE.absolute() / suite
     work = place / side / suite.replace("/", "-")
@@ -88,7 +83,7 @@ def play(side, suite, tests, excluded, jdk, jobs, timeout):
                f"-compilejdk:{jdk}", f"-w:{work / 'work'}", f"-r:{work / 'report'}", "-nr", "-v1", "-automatic", "-noshell",
                "-ignore:quiet", f"-timeoutFactor:{TIMEOUT_FACTOR}", f"-timelimit:{LONGEST}", f"-concurrency:{jobs}",
                "--pool-idle-timeout", "600", f"-k:{KEYWORDS}", f"-exclude:{exclusions}",
-               f"-nativepath:{place / 'native' / suite.replace('/', '-')}", *(str(root / test) for test in tests)]
+               f"-nativepath:{native.place(suite)}", *(str(root / test) for test in tests)]
     got = run(command, timeout, env=base_environment(), cwd=work)
     (work / "output.txt").write_text(got.text())
     found = {}

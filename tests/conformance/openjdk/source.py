@@ -20,7 +20,7 @@ DOWNLOADS = pathlib.Path("build/downloads")
 PLACE = pathlib.Path("build/third-party") / f"openjdk-tests-{VERSION}"
 # The suites, what they share, and the headers that native parts of tests include.
 WANTED = ("test/jdk/", "test/hotspot/jtreg/", "test/lib/", "test/jtreg-ext/", "src/java.base/share/native/libjava/",
-          "src/java.base/unix/native/libjava/")
+          "src/java.base/unix/native/libjava/", "src/hotspot/share/include/", "src/hotspot/os/posix/include/")
 
 
 def unpack(tarball):
@@ -34,12 +34,20 @@ def unpack(tarball):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.extractfile(member) as content, open(target, "wb") as file:
                     shutil.copyfileobj(content, file)
+    (fresh / "wanted.txt").write_text("\n".join(WANTED))
+    shutil.rmtree(PLACE, ignore_errors=True)
     fresh.rename(PLACE)  # whole or not at all
+
+
+def is_there():
+    """Unpacked, and by this list."""
+    wanted = PLACE / "wanted.txt"
+    return wanted.is_file() and wanted.read_text() == "\n".join(WANTED)
 
 
 def fetch():
     """'' once the tests lie below PLACE, else why they do not."""
-    if PLACE.is_dir():
+    if is_there():
         return ""
     try:
         unpack(third_party.fetch(DOWNLOADS, POOL, *TARBALL))

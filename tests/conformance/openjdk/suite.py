@@ -9,7 +9,7 @@ import pathlib
 import re
 import shutil
 
-from conformance.openjdk import harness, source
+from conformance.openjdk import harness, launchers, native, source
 from system import jdks
 from system.system import missing_moka
 
@@ -36,8 +36,16 @@ def listed(name, only):
         if line and not line.startswith("#"):
             suite, test = split(line, name)
             found.setdefault(suite, []).append(test)
-    chosen = {suite: [test for test in tests if only in f"{suite}/{test}"] for suite, tests in found.items()}
+    chosen = {suite: [test for line in lines for test in chosen_of(suite, line, only)] for suite, lines in found.items()}
     return {suite: tests for suite, tests in chosen.items() if tests}
+
+
+def chosen_of(suite, line, only):
+    """A line of a list where --case is a part of it; what --case names where that is below the line."""
+    below = only.removeprefix(f"{suite}/")
+    if only in f"{suite}/{line}":
+        return [line]
+    return [below] if covers(line, below) and (source.PLACE / suite / below.partition("#")[0]).exists() else []
 
 
 def differences():
@@ -78,30 +86,35 @@ def openjdk(results, options):
         results.skipped(title, reason)
         return
     long = options.mode == "soak"
-    harness.lay_out(jdk, options.jobs, with_native=long)
-    known = differences()
+    harness.lay_out(jdk)
     for suite, tests in listed("long.txt" if long else "short.txt", options.only_case).items():
-        processes = list(starting_processes(suite, tests))
-        for test in processes:
-            results.skipped(f"{title}: {suite}/{test}", "starts a second process")
-        impossible = [test for test in known.get(suite, {}) if any(covers(listed, test) for listed in tests)]
-        for test in impossible:
-            results.skipped(f"{title}: {suite}/{test}", known[suite][test])
-        excluded = processes + impossible
-        host, problem = harness.play("host", suite, tests, excluded, jdk, options.jobs, TIMEOUT[options.mode])
-        if problem:
-            results.failed(f"{title}: {suite} on the host", problem)
-        passing = [test for test, outcome in host.items() if outcome.passed]
-        for test in host.keys() - set(passing):
-            results.skipped(f"{title}: {suite}/{test}", "does not pass on a host that starts no second process")
-        if not passing:
-            continue
-        guest, problem = harness.play("vm", suite, passing, [], jdk, options.jobs, TIMEOUT[options.mode])
-        if problem:
-            results.failed(f"{title}: {suite} in VMs", problem)
-        for test in passing:
-            outcome = guest.get(test, harness.Outcome(False, "jtreg did not come to it"))
-            results.check(f"{title}: {suite}/{test}", "" if outcome.passed else outcome.detail)
+        if long:
+            native.build(suite, jdk, options.jobs)
+        one_suite(results, f"{title}: {suite}", suite, tests, jdk, options)
+    if long:
+        launchers.launchers(results, title, jdk, harness.PLACE, options.only_case, options.jobs)
+
+
+def one_suite(results, title, suite, tests, jdk, options):
+    known = differences()[suite]
+    excluded = {test: "starts a second process" for test in starting_processes(suite, tests)}
+    excluded |= {test: reason for test, reason in known.items() if any(covers(line, test) for line in tests)}
+    for test, reason in excluded.items():
+        results.skipped(f"{title}/{test}", reason)
+    host, problem = harness.play("host", suite, tests, excluded, jdk, options.jobs, TIMEOUT[options.mode])
+    if problem:
+        results.failed(f"{title} on the host", problem)
+    passing = [test for test, outcome in host.items() if outcome.passed]
+    for test in host.keys() - set(passing):
+        results.skipped(f"{title}/{test}", "does not pass on a host that starts no second process")
+    if not passing:
+        return
+    guest, problem = harness.play("vm", suite, passing, (), jdk, options.jobs, TIMEOUT[options.mode])
+    if problem:
+        results.failed(f"{title} in VMs", problem)
+    for test in passing:
+        outcome = guest.get(test, harness.Outcome(False, "jtreg did not come to it"))
+        results.check(f"{title}/{test}", "" if outcome.passed else outcome.detail)
 
 
 def seconds(options):
