@@ -30,6 +30,7 @@ from system.maven import suite as maven  # noqa: E402
 from system.moka import suite as moka  # noqa: E402
 from system.tomcat import suite as tomcat  # noqa: E402
 from conformance import suite as conformance  # noqa: E402
+from conformance.openjdk import suite as openjdk  # noqa: E402
 
 # In order of how soon they tell something.
 PARTS = {
@@ -54,6 +55,7 @@ PARTS = {
     "faults": misbehaving.faults,
     "load": misbehaving.load,
     "conformance": conformance.conformance,
+    "openjdk": openjdk.openjdk,
     "jars": public_jars.jars,
     "terminal": terminal.terminal,
     "tools": tools.tools,
@@ -78,6 +80,7 @@ ESTIMATES = {
     "faults": misbehaving.seconds("faults"),
     "load": misbehaving.seconds("load"),
     "conformance": conformance.seconds,
+    "openjdk": openjdk.seconds,
     "jars": public_jars.seconds,
     "stress": stress.stress_seconds,
     "limits": limits.limits_seconds,

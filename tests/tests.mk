@@ -22,7 +22,7 @@ checking-kernel:
 conformance:
 	+@$(MAKE_QUIETLY) deps
 	+@$(MAKE_QUIETLY) all
-	@python3 tests/run.py --mode soak --only conformance $(TEST_OPTIONS); status=$$?; \
+	@python3 tests/run.py --mode soak --only conformance --only openjdk $(TEST_OPTIONS); status=$$?; \
 	  python3 tests/conformance/readme_matrix.py && exit $$status
 
 .PHONY: test soak bench test-kvm test-programs

@@ -93,8 +93,15 @@ Result<FileSystemStatistics> NinepClient::statistics(const NinepFid& fid) {
   statistics.free_files = answer.get64();
   statistics.id = answer.get64();
   statistics.name_max = answer.get32();
-  statistics.fragment_size = statistics.block_size;
   if (!answer.ok()) return Errno::kEPROTO;
+  // The server counts in as many of its disk's blocks as a message holds. Programs align direct reads and writes by what
+  // they are told here, so it must be a power of two, as on every disk.
+  if (const std::uint64_t given = statistics.block_size; given != 0) {
+    statistics.block_size = given & -given;
+    statistics.blocks *= given / statistics.block_size;
+    statistics.free_blocks *= given / statistics.block_size;
+  }
+  statistics.fragment_size = statistics.block_size;
   return statistics;
 }
 

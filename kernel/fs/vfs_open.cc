@@ -85,6 +85,15 @@ Result<RefPtr<Dentry>> create_file(WalkResult& walk, std::uint32_t mode) {
   return make();
 }
 
+// What is not there yet. Null: somebody else made it.
+Result<RefPtr<File>> open_new(WalkResult& walk, std::uint32_t flags, std::uint32_t mode) {
+  RefPtr<Dentry> created = TRY(create_file(walk, mode));
+  // Made here: its permissions do not limit this open, and there is nothing to cut.
+  if (!created || !created->vnode().is_regular()) return RefPtr<File>();
+  if (wants_write(flags)) TRY(created->vnode().prepare_to_write());
+  return open_node(*created, flags);
+}
+
 }  // namespace
 
 Result<RefPtr<File>> vfs_open_dentry(Dentry& dentry, std::uint32_t flags) {
@@ -109,26 +118,24 @@ Result<RefPtr<File>> vfs_open(Dentry* base, std::string_view path, std::uint32_t
     RefPtr<Dentry> directory = TRY(vfs_resolve(base, path, no_follow ? LastLink::kNoFollow : LastLink::kFollow));
     return open_unnamed(*directory, flags & ~(kTemporaryBit | kOpenDirectory), mode);
   }
-  // Twice: a file that vanishes between the two looks at it is made; one that appears is opened.
+  // Again: a file that vanishes between the looks at it is made; one that appears is opened, unless it must be new. In
+  // directories that others change, too, each look and each making is the server's (EEXIST, ENOENT).
+  Errno met = Errno::kESTALE;
   for (int attempt = 0; attempt < 16; ++attempt) {
     WalkResult walk;
     const WalkGoal goal = creates ? (no_follow ? WalkGoal::kCreateNew : WalkGoal::kCreate)
                                   : (no_follow ? WalkGoal::kLink : WalkGoal::kObject);
     TRY(walk_path(base, path, goal, walk));
-    if (!walk.found->negative()) {
-      if (exclusive) return Errno::kEEXIST;
-      return open_existing(*walk.found, flags);
-    }
-    if (!creates) return Errno::kENOENT;
-    RefPtr<Dentry> created = TRY(create_file(walk, mode & ~file_creation_mask()));
-    if (!created) continue;
-    // Made here: its permissions do not limit this open, and there is nothing to cut.
-    if (created->vnode().is_regular()) {
-      if (wants_write(flags)) TRY(created->vnode().prepare_to_write());
-      return open_node(*created, flags);
-    }
+    if (walk.found->negative() && !creates) return Errno::kENOENT;
+    if (!walk.found->negative() && exclusive) return Errno::kEEXIST;
+    auto opened = walk.found->negative() ? open_new(walk, flags, mode & ~file_creation_mask())
+                                         : open_existing(*walk.found, flags);
+    if (opened.ok() ? bool(opened.value()) : !creates) return opened;
+    if (opened.ok()) continue;
+    met = opened.error();
+    if (met != Errno::kENOENT && (met != Errno::kEEXIST || exclusive)) return met;
   }
-  return Errno::kESTALE;
+  return met;
 }
 
 Result<RefPtr<File>> vfs_create_memfd(std::string_view name, std::uint32_t flags) {

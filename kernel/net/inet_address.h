@@ -45,6 +45,8 @@ struct InetAddress {
   bool is_multicast() const;
   bool is_broadcast() const { return is_v4() && (bytes[12] & bytes[13] & bytes[14] & bytes[15]) == 0xff; }
   bool is_link_local() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
+  // Of IPv6, and every card may have it.
+  bool needs_scope() const { return is_link_local() || (bytes[0] == 0xff && ((bytes[1] & 0xf) == 1 || (bytes[1] & 0xf) == 2)); }
   int family() const { return is_v4() ? kFamilyIpv4 : kFamilyIpv6; }
   std::uint32_t v4() const {  // as it travels
     std::uint32_t four = 0;

@@ -25,7 +25,10 @@ Result<std::int64_t> interface_control(std::uint32_t request, std::uint64_t argu
 class InetSocket : public SocketFile {
  public:
   InetSocket(int family, int type, int protocol, std::uint32_t flags)
-      : SocketFile(flags), family_(family), type_(type), protocol_(protocol), holder_(*this) {}
+      : SocketFile(flags), family_(family), type_(type), protocol_(protocol), holder_(*this) {
+    // As on Linux; Java, which wants no groups that others joined, says so to its IPv4 sockets only.
+    if (family == kFamilyIpv6) options_.put(Option::kMulticastAll, 0);
+  }
 
   int family() const final { return family_; }
   int type() const { return type_; }

@@ -162,6 +162,34 @@ AddressKind kind_of_locked(const InetAddress& address) {
   return AddressKind::kElsewhere;
 }
 
+namespace {
+
+// Linux has a route for IPv6 groups on each card and none on loopback; without a word about the card the first one has.
+netif* first_card() REQUIRES(net_core_lock()) {
+  for (unsigned index = 1; index <= kMostInterfaces; ++index) {
+    netif* record = netif_get_by_index(static_cast<u8_t>(index));
+    if (record != nullptr && is_ethernet(*record) && netif_is_up(record)) return record;
+  }
+  return nullptr;
+}
+
+netif* netif_towards(const InetAddress& to, std::uint32_t scope, std::uint32_t bound_interface) REQUIRES(net_core_lock()) {
+  if (bound_interface != 0) return netif_get_by_index(static_cast<u8_t>(bound_interface));
+  if (!to.is_v4() && to.is_multicast() && scope == 0) return first_card();
+  const ip_addr_t any = to_lwip(InetAddress::any(to.family())), target = to_lwip(to, scope);
+  return ip_route(&any, &target);
+}
+
+}  // namespace
+
+Result<std::uint32_t> interface_for_group(const InetAddress& group) {
+  if (!network_settled()) TRY(wait_for_network(Interruptible::kYes));
+  const NetCoreGuard core;
+  netif* record = netif_towards(group, 0, 0);
+  if (record == nullptr) return Errno::kENODEV;
+  return std::uint32_t{netif_get_index(record)};
+}
+
 Result<Route> route_to(const InetAddress& to, std::uint32_t scope, std::uint32_t bound_interface) {
   if (to.is_loopback()) return Route{InetAddress::loopback(to.family()), kLoopbackIndex};
   if (!network_settled()) TRY(wait_for_network(Interruptible::kYes));
@@ -170,14 +198,9 @@ Result<Route> route_to(const InetAddress& to, std::uint32_t scope, std::uint32_t
   NETIF_FOREACH(record) {
     if (has_address(*record, to)) return Route{to, netif_get_index(record)};
   }
-  const ip_addr_t target = to_lwip(to, scope);
-  if (bound_interface != 0) {
-    record = netif_get_by_index(static_cast<u8_t>(bound_interface));
-  } else {
-    const ip_addr_t any = to_lwip(InetAddress::any(to.family()));
-    record = ip_route(&any, &target);
-  }
+  record = netif_towards(to, scope, bound_interface);
   if (record == nullptr) return Errno::kENETUNREACH;
+  const ip_addr_t target = to_lwip(to, scope != 0 ? scope : netif_get_index(record));
   const ip_addr_t* source = ip_netif_get_local_ip(record, &target);
   if (source == nullptr || ip_addr_isany(source)) return Errno::kENETUNREACH;
   return Route{from_lwip(*source), netif_get_index(record)};

@@ -63,5 +63,7 @@ struct Route {
   std::uint32_t interface = 0;
 };
 Result<Route> route_to(const InetAddress& to, std::uint32_t scope, std::uint32_t bound_interface);
+// The interface that a request about a group means which names none. kENODEV.
+Result<std::uint32_t> interface_for_group(const InetAddress& group);
 
 }  // namespace mokapot

@@ -19,7 +19,7 @@ inline ip_addr_t to_lwip(const InetAddress& address, std::uint32_t scope = 0) {
   }
   result.type = IPADDR_TYPE_V6;
   std::memcpy(ip_2_ip6(&result)->addr, address.bytes, sizeof(address.bytes));
-  if (address.is_link_local() || (address.is_multicast() && (address.bytes[1] & 0xf) <= 2)) {
+  if (address.needs_scope()) {
     ip6_addr_set_zone(ip_2_ip6(&result), static_cast<u8_t>(scope));
   }
   return result;

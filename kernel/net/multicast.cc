@@ -69,12 +69,6 @@ bool group_is_joined(const InetAddress& group, std::uint32_t interface) {
   return find_joined(group, interface) != nullptr;
 }
 
-Result<std::uint32_t> interface_for_group(const InetAddress& group) {
-  Result<Route> route = route_to(group, 0, 0);
-  if (!route.ok()) return Errno::kENODEV;
-  return std::uint32_t{route.value().interface};
-}
-
 GroupMemberships::~GroupMemberships() {
   const NetCoreGuard core;
   for (Membership& membership : memberships_) leave_interface(membership.group, membership.interface);

@@ -47,7 +47,5 @@ class GroupMemberships {
 
 // Whether any socket has joined the group there.
 bool group_is_joined(const InetAddress& group, std::uint32_t interface) REQUIRES(net_core_lock());
-// The interface that a request without one means. kENODEV.
-Result<std::uint32_t> interface_for_group(const InetAddress& group);
 
 }  // namespace mokapot

@@ -89,6 +89,7 @@ Result<void> TcpSocket::begin_connect(const InetEndpoint& given) {
   // "This host": loopback, as on Linux.
   if (to.address.is_any()) to.address = InetAddress::loopback(to.address.family());
   if (to.address.is_multicast() || to.address.is_broadcast()) return Errno::kENETUNREACH;
+  if (to.address.needs_scope() && to.scope == 0 && bound_interface() == 0) return Errno::kEINVAL;
   const Route route = TRY(route_to(to.address, to.scope, bound_interface()));
   InetEndpoint from = port_of(holder_);
   const bool had_port = from.port != 0;

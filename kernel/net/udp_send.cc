@@ -112,7 +112,7 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
   if ((message.flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   const std::size_t size = from.remaining();
   if (size > 0xffff) return Errno::kEMSGSIZE;
-  const InetEndpoint to = TRY(destination(message));
+  InetEndpoint to = TRY(destination(message));
   const bool v4 = to.address.is_v4(), group = to.address.is_multicast();
   if (size > (v4 ? kMostPayload : kMostPayload6)) return Errno::kEMSGSIZE;
   DatagramSettings settings;
@@ -149,6 +149,7 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
   if (is_for_many && settings.interface == 0 && !own.address.is_loopback())
     settings.interface = TRY(route_to(to.address, to.scope, 0)).interface;
   if (own.address.is_v4() != v4) return Errno::kENETUNREACH;
+  if (to.address.needs_scope() && to.scope == 0) to.scope = settings.interface;
   // Linux has a route for groups on each card, and on loopback for those of IPv4 only.
   if (group && !v4 && settings.interface == kLoopbackInterface) return Errno::kENETUNREACH;
   if (settings.segment == 0 || size <= settings.segment) {

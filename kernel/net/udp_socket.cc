@@ -119,7 +119,10 @@ Result<void> UdpSocket::connect(const SocketAddress& address) {
   if (to.address.is_v4() && v6_only() == V6Only::kYes) return Errno::kENETUNREACH;
   if (to.address.is_any()) to.address = InetAddress::loopback(to.address.family());
   if (kind_of(to.address) == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
-  const Route route = TRY(route_to(to.address, to.scope, bound_interface()));
+  std::uint32_t card = bound_interface();
+  if (card == 0 && to.address.is_multicast()) card = multicast_interface_.load(std::memory_order_relaxed);
+  if (to.address.needs_scope() && to.scope == 0 && card == 0) return Errno::kEINVAL;
+  const Route route = TRY(route_to(to.address, to.scope, card));
   InetEndpoint from = port_of(holder_);
   if (from.port == 0) {
     TRY(claim({InetAddress::any(family_), 0, 0}));

@@ -9,6 +9,7 @@ import shutil
 import time
 
 from conformance.jcstress.verdicts import judge, tally
+from conformance.jdk_of_links import make_jdk
 from parts.process import run
 from system import artifacts, jdks
 from system.system import MOKA, base_environment
@@ -23,15 +24,6 @@ SECONDS_OF_A_LONG_ROW = 1500
 # A test and one compiler for all its threads, and all tests with every pair of compilers.
 SHORT = ("-t", "JMMSample_05_TotalOrder.VolatileDekker", "-sc", "false")
 LONG = ()
-
-
-def make_jdk(place, jdk):
-    """A JDK of links, but for bin/java."""
-    (place / "bin").mkdir(parents=True)
-    for entry in pathlib.Path(jdk).iterdir():
-        if entry.name != "bin":
-            os.symlink(entry, place / entry.name)
-    os.symlink(HERE.absolute() / "java.py", place / "bin/java")
 
 
 def harness(place, jdk, words, cpus, timeout):
@@ -56,7 +48,7 @@ def jcstress(results, options):
             continue
         place = PLACE / f"{feature}-{cpus}"
         shutil.rmtree(place, ignore_errors=True)
-        make_jdk(place / "jdk", jdk)
+        make_jdk(place / "jdk", jdk, HERE / "java.py")
         begin = time.monotonic()
         tests = re.findall(r"^org\.openjdk\.\S+$", harness(place, jdk, ["-l", *words], cpus, 300).text(), re.MULTILINE)
         got = harness(place, jdk, ["-v", "-m", "quick", "-c", str(cpus), *words], cpus, TIMEOUT[options.mode])

@@ -276,6 +276,7 @@ TEST(statfs_of_files) {
   struct statfs fs;
   VALUE(statfs(scratch_directory(), &fs));
   TRUTH(fs.f_bsize >= 512 && fs.f_blocks > 0 && fs.f_namelen == 255);
+  TRUTH((fs.f_bsize & (fs.f_bsize - 1)) == 0 && (fs.f_frsize & (fs.f_frsize - 1)) == 0);
   VALUE(statfs(scratch("none"), &fs));
   VALUE(statfs("/proc", &fs));
   say("%#lx", (long)fs.f_type);

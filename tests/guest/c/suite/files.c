@@ -5,6 +5,7 @@
 #include "suite.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -267,4 +268,39 @@ TEST(big_file_through_the_page_cache) {
   VALUE(fdatasync(fd));
   close(fd);
   unlink(scratch("big"));
+}
+
+#define MAKERS 4
+#define ROUNDS 60
+static pthread_barrier_t makers_begin;
+static char made_by_many[128];
+
+static void* make_and_append(void* errors) {
+  for (int round = 0; round < ROUNDS; ++round) {
+    pthread_barrier_wait(&makers_begin);
+    int fd = open(made_by_many, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (fd < 0 || write(fd, "x", 1) != 1) *(int*)errors = errno;
+    close(fd);
+    if (pthread_barrier_wait(&makers_begin) == PTHREAD_BARRIER_SERIAL_THREAD) {
+      struct stat status;
+      if (stat(made_by_many, &status) != 0 || status.st_size != MAKERS) *(int*)errors = 1000;
+      unlink(made_by_many);
+    }
+    pthread_barrier_wait(&makers_begin);
+  }
+  return 0;
+}
+
+// Whoever comes second opens what the first has made; EEXIST is for O_EXCL.
+TEST(many_threads_make_one_file) {
+  int errors[MAKERS] = {0};
+  snprintf(made_by_many, sizeof made_by_many, "%s", scratch("shared"));
+  unsigned long threads[MAKERS];
+  pthread_barrier_init(&makers_begin, 0, MAKERS);
+  for (int i = 0; i < MAKERS; ++i) threads[i] = start_thread(make_and_append, &errors[i]);
+  for (int i = 0; i < MAKERS; ++i) {
+    join_thread(threads[i]);
+    VALUE(errors[i]);
+  }
+  pthread_barrier_destroy(&makers_begin);
 }

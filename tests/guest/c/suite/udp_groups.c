@@ -19,6 +19,15 @@ struct card {
   struct sockaddr_in address, broadcast;
 };
 
+// One can bind to it.
+static int is_in_use(const struct sockaddr* own) {
+  struct sockaddr_in6 place = *(const struct sockaddr_in6*)own;
+  place.sin6_port = 0;
+  int s = socket(AF_INET6, SOCK_DGRAM, 0), bound = bind(s, (struct sockaddr*)&place, sizeof place);
+  close(s);
+  return bound == 0;
+}
+
 // A card's own IPv6 address is in use once nobody else is found to have it, a second or two after the start.
 static void wait_for_ipv6(int index) {
   for (int tenths = 0; tenths < 100; ++tenths) {
@@ -26,7 +35,8 @@ static void wait_for_ipv6(int index) {
     int found = 0;
     NEED(getifaddrs(&all) == 0);
     for (struct ifaddrs* one = all; one != NULL; one = one->ifa_next)
-      found |= one->ifa_addr != NULL && one->ifa_addr->sa_family == AF_INET6 && (int)if_nametoindex(one->ifa_name) == index;
+      found |= one->ifa_addr != NULL && one->ifa_addr->sa_family == AF_INET6 &&
+               (int)if_nametoindex(one->ifa_name) == index && is_in_use(one->ifa_addr);
     freeifaddrs(all);
     if (found) return;
     sleep_ms(100);
@@ -125,6 +135,40 @@ TEST(udp_ipv6_group_by_card) {
   }
   close(x);
   close(y);
+}
+
+// Groups of a link, of a site and of the world, where nobody says by which card.
+TEST(udp_ipv6_group_by_no_card) {
+  const char* names[] = {"ff02::7:7:9", "ff05::7:7:9", "ff15::7:7:9"};
+  struct card card = find_card();
+  wait_for_ipv6(card.index);
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    struct sockaddr_in6 group = {.sin6_family = AF_INET6};
+    int x = socket(AF_INET6, SOCK_DGRAM, 0), y = receiver(AF_INET6, &group.sin6_port);
+    inet_pton(AF_INET6, names[i], &group.sin6_addr);
+    struct ipv6_mreq request = {group.sin6_addr, 0}, by_card = {group.sin6_addr, (unsigned)card.index};
+    VALUE(setsockopt(y, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request));
+    VALUE(setsockopt(y, IPPROTO_IPV6, IPV6_JOIN_GROUP, &by_card, sizeof by_card));
+    char out[kSize], in[kSize];
+    fill(out);
+    VALUE(sendto(x, out, kSize, 0, (struct sockaddr*)&group, sizeof group));
+    VALUE(recv(y, in, kSize, 0));
+    TRUTH(is_whole(in));
+    VALUE(connect(x, (struct sockaddr*)&group, sizeof group));
+    VALUE(setsockopt(y, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &request, sizeof request));
+    VALUE(setsockopt(y, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &request, sizeof request));
+    close(x);
+    close(y);
+  }
+  // What every link has is nowhere as long as nobody says on which.
+  struct sockaddr_in6 neighbour = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+  inet_pton(AF_INET6, "fe80::7:7:9", &neighbour.sin6_addr);
+  int types[] = {SOCK_DGRAM, SOCK_STREAM};
+  for (int i = 0; i < 2; ++i) {
+    int x = socket(AF_INET6, types[i], 0);
+    VALUE(connect(x, (struct sockaddr*)&neighbour, sizeof neighbour));
+    close(x);
+  }
 }
 
 TEST(udp_broadcast_by_card) {
