@@ -22,7 +22,8 @@
 // sources: launcher/qemu/network_device.cc launcher/run/host_network.cc
 // sources: launcher/disk/guid.cc launcher/disk/partition_table.cc launcher/guest/cpio.cc
 // sources: launcher/image/bootable_image.cc launcher/image/disk_reader.cc
-// sources: launcher/run/image_target.cc
+// sources: launcher/run/image_target.cc launcher/run/opened_libraries.cc launcher/check/opened_libraries.cc
+// sources: launcher/check/bytecode.cc launcher/check/class_file.cc launcher/check/program.cc
 // sources: launcher/run/kernel_file.cc launcher/support/scratch_directory.cc
 // sources: launcher/session/messages.cc launcher/session/owner.cc
 // sources: launcher/support/digest.cc launcher/cli/run_usage.cc
