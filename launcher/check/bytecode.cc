@@ -128,7 +128,7 @@ bool Bytecode::decode(std::string_view code) {
   const Reader reader(code);
   std::vector<std::vector<std::int64_t>> distances;
   for (std::size_t at = 0; at < code.size();) {
-    Instruction instruction;
+    BytecodeInstruction instruction;
     instruction.offset = static_cast<std::uint32_t>(at);
     instruction.opcode = static_cast<std::uint8_t>(code[at]);
     const std::uint8_t opcode = instruction.opcode;
@@ -155,7 +155,7 @@ bool Bytecode::decode(std::string_view code) {
       const std::int64_t target = instructions_[index].offset + distance;
       const auto found = std::lower_bound(
           instructions_.begin(), instructions_.end(), target,
-          [](const Instruction& instruction, std::int64_t at) { return instruction.offset < at; });
+          [](const BytecodeInstruction& instruction, std::int64_t at) { return instruction.offset < at; });
       if (found == instructions_.end() || found->offset != target) return false;
       instructions_[index].targets.push_back(
           static_cast<std::uint32_t>(found - instructions_.begin()));
@@ -167,7 +167,7 @@ bool Bytecode::decode(std::string_view code) {
 std::vector<Call> Bytecode::calls(const ClassFile& file) const {
   std::vector<Call> calls;
   for (std::size_t index = 0; index < instructions_.size(); ++index) {
-    const Instruction& instruction = instructions_[index];
+    const BytecodeInstruction& instruction = instructions_[index];
     Call call;
     switch (instruction.opcode) {
       case kInvokevirtual:
@@ -196,7 +196,7 @@ std::vector<Call> Bytecode::calls(const ClassFile& file) const {
     }
     if (call.method.owner.empty()) continue;
     if (index > 0) {
-      const Instruction& before = instructions_[index - 1];
+      const BytecodeInstruction& before = instructions_[index - 1];
       if (before.opcode == kLdc || before.opcode == kLdcWide)
         call.constant = file.string_at(before.operand);
     }
@@ -217,7 +217,7 @@ bool Bytecode::returns_without(std::size_t avoided) const {
   while (!pending.empty()) {
     const std::size_t index = pending.back();
     pending.pop_back();
-    const Instruction& instruction = instructions_[index];
+    const BytecodeInstruction& instruction = instructions_[index];
     if (instruction.returns) return true;
     if (instruction.falls_through) visit(index + 1);
     for (const std::uint32_t target : instruction.targets) visit(target);

@@ -12,7 +12,7 @@
 
 namespace moka {
 
-struct Instruction {
+struct BytecodeInstruction {
   std::uint32_t offset = 0;
   std::uint8_t opcode = 0;
   std::uint16_t operand = 0;  // an index into the constant pool, where there is one
@@ -37,7 +37,7 @@ class Bytecode {
   explicit Bytecode(std::string_view code);
 
   bool is_whole() const { return is_whole_; }
-  const std::vector<Instruction>& instructions() const { return instructions_; }
+  const std::vector<BytecodeInstruction>& instructions() const { return instructions_; }
 
   std::vector<Call> calls(const ClassFile& file) const;
 
@@ -50,7 +50,7 @@ class Bytecode {
   bool decode(std::string_view code);
   bool returns_without(std::size_t avoided) const;
 
-  std::vector<Instruction> instructions_;
+  std::vector<BytecodeInstruction> instructions_;
   bool is_whole_ = false;
 };
 

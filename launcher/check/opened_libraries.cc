@@ -29,12 +29,12 @@ bool is_plain_name(std::string_view name) {
 
 // The string that was pushed last before the call: the name is the first argument, and what follows are classes
 // and options.
-std::string_view string_before(const ClassFile& file, const std::vector<Instruction>& instructions,
+std::string_view string_before(const ClassFile& file, const std::vector<BytecodeInstruction>& instructions,
                                std::size_t call) {
   constexpr std::uint8_t kLdc = 0x12, kLdcWide = 0x13;
   constexpr std::size_t kFarthest = 8;
   for (std::size_t back = 1; back <= kFarthest && back <= call; ++back) {
-    const Instruction& before = instructions[call - back];
+    const BytecodeInstruction& before = instructions[call - back];
     if (before.opcode != kLdc && before.opcode != kLdcWide) continue;
     if (const std::string_view text = file.string_at(before.operand); !text.empty()) return text;
   }

@@ -19,7 +19,7 @@ namespace {
 
 void look_at(const moka::Bytecode& code, const moka::ClassFile& file) {
   const auto& instructions = code.instructions();
-  for (const moka::Instruction& instruction : instructions)
+  for (const moka::BytecodeInstruction& instruction : instructions)
     for (const std::uint32_t target : instruction.targets)
       if (target >= instructions.size()) std::abort();
   std::size_t looked_at = 0;
