@@ -45,6 +45,7 @@ struct Sample {
   std::uint64_t tsc;
   std::uint64_t reference;
   std::uint32_t countdown;
+  std::uint64_t width;  // TSC ticks within which the reference was read
 };
 
 Sample take_sample() {
@@ -59,7 +60,7 @@ Sample take_sample() {
     const std::uint32_t countdown = apic_timer_count();
     if (after - before >= best_width) continue;
     best_width = after - before;
-    best = {before + (after - before) / 2, reading, countdown};
+    best = {before + (after - before) / 2, reading, countdown, after - before};
   }
   return best;
 }
@@ -70,6 +71,8 @@ Sample take_sample() {
 struct Measured {
   std::uint64_t tsc_hz = 0;
   std::uint64_t countdown_hz = 0;
+  std::uint64_t tsc_ticks = 0;       // that it lasted
+  std::uint64_t doubtful_ticks = 0;  // by which that may be wrong
 };
 constinit Sample first_sample{};
 constinit Measured measured{};  // tsc_hz is 0 where the TSC is not the clock, or its frequency was stated
@@ -85,7 +88,8 @@ Measured measure() {
   set_apic_timer_count(0);
   const std::uint64_t ticks = (last.reference - first_sample.reference) & reference.mask;
   return {measured_frequency(last.tsc - first_sample.tsc, ticks, reference.frequency),
-          measured_frequency(first_sample.countdown - last.countdown, ticks, reference.frequency)};
+          measured_frequency(first_sample.countdown - last.countdown, ticks, reference.frequency),
+          last.tsc - first_sample.tsc, first_sample.width + last.width};
 }
 
 // Where the only clock is one without a reference beside it (kvm-clock on a machine without
@@ -225,16 +229,16 @@ void refine_clock() {
   if (measured.tsc_hz == 0) return;
   const InterruptGuard guard;
   const Sample last = take_sample();
-  // The first measurement is good enough to say how often the reference has wrapped around since.
+  // The first measurement says how often the reference has wrapped around since, unless boot has taken so long that what
+  // it may be wrong by comes to half a turn: then nothing better is known.
   const ClockScale to_reference = make_scale(measured.tsc_hz, reference.frequency);
   const std::uint64_t estimate = to_reference.apply(last.tsc - first_sample.tsc);
+  if (measured_frequency(estimate, measured.tsc_ticks, measured.doubtful_ticks) > reference.mask / 2) return;
   const std::uint64_t ticks =
       unwrapped(last.reference - first_sample.reference, reference.mask, estimate);
   const std::uint64_t frequency =
       measured_frequency(last.tsc - first_sample.tsc, ticks, reference.frequency);
-  // A vCPU that was held up for many turns: the first measurement is the better one.
-  const std::uint64_t off = frequency > measured.tsc_hz ? frequency - measured.tsc_hz : measured.tsc_hz - frequency;
-  if (off > measured.tsc_hz / 200) return;
+  if (frequency == 0) return;
   tsc_clock->refine(make_scale(frequency, kNanosecondsPerSecond));
   const std::uint64_t countdown_hz = measured_frequency(measured.countdown_hz, measured.tsc_hz, frequency);
   apic_timer->refine(cpu_has_tsc_deadline() ? frequency : countdown_hz);

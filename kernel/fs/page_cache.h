@@ -176,7 +176,7 @@ class FileCache final : public PageSource {
   Result<PhysAddr> frame_for_mapping(std::uint64_t index, bool for_write) override;
   Result<PhysAddr> cached_frame_for_mapping(std::uint64_t index) override;
   void release_frame(PhysAddr frame, bool dirty) override;
-  bool may_change() const override { return backing_ ? backing_->may_change() : !is_only_lower(); }
+  bool may_change() const override { return backing_ ? backing_->may_change() : !is_only_lower() || lower_->may_change(); }
   bool writable() const override { return writable_.load(std::memory_order_relaxed); }
   Identity identity() const override { return identity_; }
   std::size_t describe(char* buffer, std::size_t size) const override;

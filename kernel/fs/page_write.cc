@@ -3,6 +3,7 @@
 // Changing files in memory: writing, cutting, punching holes. All run under the inode's lock, so that
 // sizes change one at a time; readers and page faults need no lock and see each page whole or not at all.
 
+#include <algorithm>
 #include <cstring>
 
 #include "arch/memory_copy.h"
@@ -115,20 +116,20 @@ Result<void> FileCache::punch(std::uint64_t offset, std::uint64_t length) {
   if (offset % kPageSize != 0) TRY(clear_part(offset, end < first * kPageSize ? end : first * kPageSize));
   if (end % kPageSize != 0 && last * kPageSize >= offset) TRY(clear_part(last * kPageSize, end));
   if (first >= last) return {};
-  remove_pages(first, last);
-  // What lower shows there must be covered by pages of zeros.
-  std::uint64_t covered = 0;
+  // What lower shows there must be covered by pages of zeros, at each moment.
+  std::uint64_t covered = first;
   {
     SpinGuard guard(tree_lock_);
-    covered = lower_ ? lower_pages_ : 0;
+    if (lower_ && lower_pages_ > first) covered = std::min(last, lower_pages_);
   }
-  for (std::uint64_t index = first; index < last && index < covered; ++index) {
+  for (std::uint64_t index = first; index < covered; ++index) {
     const PhysAddr frame = TRY(allocate_memory_frame(true));
     auto page = insert(index, frame, 0, 0, Beyond::kAllow);
     if (!page.ok() || address_of(page.value().frame()) != frame) free_memory_frame(frame);
     if (!page.ok()) return page.error();
     if (address_of(page.value().frame()) != frame) std::memset(page.value().data(), 0, kPageSize);
   }
+  remove_pages(covered, last);
   unmap_pages(first, last - first, PrivateCopies::kKeep);
   return {};
 }

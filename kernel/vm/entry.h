@@ -35,6 +35,8 @@ class Entry {
   bool dirty() const { return withdrawn() ? (raw_ & kWithdrawnDirty) != 0 : hardware().dirty(); }
   // Unless it is, no TLB has the entry: a processor marks what it takes up, before (Intel's manual, volume 3, "Details of
   // TLB Use"; AMD's, volume 2, "Page-Translation-Table Entry Fields").
+  // (QEMU compares the lower 32 bits alone when it marks one. An entry that takes the place of another which is not marked,
+  // with a frame 4 GiB away and the same rights, could so be marked for a walk that began at the other.)
   // An entry that takes the place of another without a flush between must say no less than that did.
   bool accessed() const { return !withdrawn() && hardware().accessed(); }
   Entry with_accessed() const { return withdrawn() ? *this : Entry(hardware().with_accessed().raw()); }

@@ -84,9 +84,7 @@ SourceLock::SourceLock(PageSource* source) NO_THREAD_SAFETY_ANALYSIS {
 }
 SourceLock::~SourceLock() NO_THREAD_SAFETY_ANALYSIS { guard_.reset(); }
 
-VirtAddr take_pages_locked(const Region& region, VirtAddr begin, VirtAddr end, Discard what,
-                           TlbGather& gather) {
-  PageSource* source = region.source.get();
+VirtAddr take_pages_locked(PageSource* source, VirtAddr begin, VirtAddr end, Discard what, TlbGather& gather) {
   return for_each_entry(begin, end, [&](PageTableSlot& slot, VirtAddr address, int level) {
     if (!gather.room()) return false;
     // A 2 MiB page that a fault made since the caller looked for such at the bounds: more than was asked for lies in
@@ -102,7 +100,7 @@ void take_pages(const Region& region, VirtAddr begin, VirtAddr end, Discard what
   while (true) {
     {
       SourceLock lock(region.source.get());
-      at = take_pages_locked(region, at, end, what, gather);
+      at = take_pages_locked(region.source.get(), at, end, what, gather);
     }
     if (at >= end) return;
     gather.flush();

@@ -26,10 +26,9 @@ enum class Discard : std::uint8_t {
 // Flushes by itself when there is much to release, so no spinlock may be held.
 void take_pages(const Region& region, VirtAddr begin, VirtAddr end, Discard what, TlbGather& gather);
 
-// The same under the source's lock, for the source itself: stops when gather has no room and returns where
-// to go on after a flush (end when done).
-VirtAddr take_pages_locked(const Region& region, VirtAddr begin, VirtAddr end, Discard what,
-                           TlbGather& gather);
+// The same in the middle of a region, under its source's lock, if it has one: stops when gather has no room and returns
+// where to go on after a flush (end when done). The source is who gets the references back, and outlives the flush.
+VirtAddr take_pages_locked(PageSource* source, VirtAddr begin, VirtAddr end, Discard what, TlbGather& gather);
 
 void protect_pages(VirtAddr begin, VirtAddr end, Protection protection, TlbGather& gather);
 

@@ -51,7 +51,9 @@ void PageSource::unmap_pages(std::uint64_t first, std::uint64_t count, PrivateCo
       if (mappings_ != &own_mappings_ && region.source.get() != this) continue;
       VirtAddr begin, end;
       if (!overlap(region, first, count, begin, end)) continue;
-      if (take_pages_locked(region, begin, end, what, gather) < end) {
+      // References come back to this source, which its caller keeps; the region's may go before the flush. Both see them
+      // alike, since a frame counts its own.
+      if (take_pages_locked(this, begin, end, what, gather) < end) {
         done = false;  // the gather is full: flush it without the lock, and look again
         break;
       }

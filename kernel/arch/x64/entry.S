@@ -15,7 +15,8 @@
 //     arch/x64/traps.cc knows: it starts the entry anew, or the exit, or lets the last jump have happened.
 //   * A trampoline in the place of a SYSCALL (arch/direct_call.h) jumps to direct_entry, which differs in that
 //     nobody has put the flags into R11, or cleared any; or to plain_entry, where the program has no use for its
-//     flags, and to read and restore them would be a tenth of what a system call costs.
+//     flags, and to read and restore them would be a tenth of what a system call costs. (NT and AC stay as they were
+//     meanwhile: the one is known to the trap handler, the other means nothing at CPL 0.)
 //
 // GS-relative offsets are those of CpuLocal in arch_impl/cpu.h; the frame layout is arch/trap_frame.h's.
 
