@@ -41,7 +41,7 @@ Result<RefPtr<SocketFile>> make_netlink_socket(int type, int protocol, std::uint
 
 // One at a time: a long chain must not end by recursion.
 NetlinkSocket::~NetlinkSocket() {
-  set_groups(0);
+  if (groups_.load(std::memory_order_relaxed) != 0) set_groups(0);
   while (take(false)) {
   }
 }
