@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/format.h"
+#include "net/netlink_news.h"
 #include "trace/log.h"
 
 #include "lwip/dhcp.h"
@@ -83,6 +84,7 @@ void note_ipv6_change(netif& record, s8_t index) REQUIRES(net_core_lock()) {
 
 // lwIP calls it with the core lock held.
 void on_change(netif* record, netif_nsc_reason_t reason, const netif_ext_callback_args_t* details) NO_THREAD_SAFETY_ANALYSIS {
+  note_interface_change();
   if ((record->flags & NETIF_FLAG_ETHERNET) == 0) return;
   if ((reason & LWIP_NSC_IPV4_ADDRESS_CHANGED) != 0) note_ipv4_change(*record, *details->ipv4_changed.old_address);
   if ((reason & LWIP_NSC_LINK_CHANGED) != 0) probe(*record);

@@ -72,6 +72,51 @@ Result<pbuf*> buffer_from(IoBuffer& from, std::size_t size, pbuf_layer layer) {
   return buffer;
 }
 
+pbuf* datagram_buffers(std::size_t size, pbuf_layer layer) {
+  constexpr std::size_t kHeaders = 256;  // of the buffer itself, and of the layers
+  constexpr std::size_t kPiece = kPageSize - kHeaders;
+  static_assert(sizeof(pbuf) + PBUF_TRANSPORT <= kHeaders);
+  pbuf* first = pbuf_alloc(layer, static_cast<u16_t>(std::min(size, kPiece)), PBUF_RAM);
+  if (first == nullptr) return nullptr;
+  pbuf* last = first;
+  for (std::size_t left = size - first->len; left != 0; left -= last->len) {
+    last->next = pbuf_alloc(PBUF_RAW, static_cast<u16_t>(std::min(left, kPiece)), PBUF_RAM);
+    if (last->next == nullptr) {
+      free_buffers(first);
+      return nullptr;
+    }
+    last = last->next;
+  }
+  // From the end of the chain on; the pieces are few.
+  std::size_t behind = size;
+  for (pbuf* at = first; at != nullptr; behind -= at->len, at = at->next) at->tot_len = static_cast<u16_t>(behind);
+  return first;
+}
+
+Result<pbuf*> datagram_from(IoBuffer& from, std::size_t size, pbuf_layer layer) {
+  pbuf* const datagram = datagram_buffers(size, layer);
+  if (datagram == nullptr) return Errno::kENOBUFS;
+  for (pbuf* at = datagram; at != nullptr; at = at->next) {
+    if (at->len == 0) continue;
+    const Result<std::size_t> copied = from.copy_out(at->payload, at->len);
+    if (copied.ok() && copied.value() == at->len) continue;
+    pbuf_free(datagram);
+    return Errno::kEFAULT;
+  }
+  return datagram;
+}
+
+Result<std::size_t> copy_datagram(const pbuf* datagram, std::size_t size, IoBuffer& into) {
+  std::size_t moved = 0;
+  for (const pbuf* at = datagram; at != nullptr && moved < size; at = at->next) {
+    const std::size_t piece = std::min<std::size_t>(at->len, size - moved);
+    const Result<std::size_t> copied = into.copy_in(at->payload, piece);
+    if (!copied.ok() || copied.value() != piece) return Errno::kEFAULT;
+    moved += piece;
+  }
+  return moved;
+}
+
 void free_buffers(pbuf* first) {
   while (first != nullptr) {
     pbuf* next = std::exchange(first->next, nullptr);

@@ -30,6 +30,14 @@ struct BufferChain {
 };
 BufferChain buffers_of_pages(PageSource& source, std::uint64_t offset, std::size_t size);
 
+// Room for a datagram of size bytes, at most 65535, as a chain with a tot_len: no piece of it needs more than a frame.
+// Null: no memory. The first has room for the headers below layer.
+pbuf* datagram_buffers(std::size_t size, pbuf_layer layer);
+// The same with the next size bytes of from. kENOBUFS, kEFAULT.
+Result<pbuf*> datagram_from(IoBuffer& from, std::size_t size, pbuf_layer layer);
+// Copies up to size bytes of such a chain; kEFAULT if not all of them.
+Result<std::size_t> copy_datagram(const pbuf* datagram, std::size_t size, IoBuffer& into);
+
 // Frees each buffer of a chain on its own: chains that sockets have joined have no meaningful tot_len.
 void free_buffers(pbuf* first);
 

@@ -42,9 +42,9 @@ struct LinkStatistics {
 };
 static_assert(sizeof(LinkStatistics) == 24 * 8);
 
-void write_link(NetlinkWriter& to, const Interface& one) {
+void write_link(NetlinkWriter& to, const Interface& one, std::uint16_t flags) {
   const LinkBody body{0, 0, one.is_loopback ? kArpLoopback : kArpEthernet, static_cast<std::int32_t>(one.index), one.flags, 0};
-  to.begin(kNewLink, kNetlinkMulti, &body, sizeof(body));
+  to.begin(kNewLink, flags, &body, sizeof(body));
   to.attribute(kLinkName, one.name, std::strlen(one.name) + 1);
   const std::uint32_t queue_length = 1000;
   to.attribute(kLinkQueueLength, &queue_length, sizeof(queue_length));
@@ -70,11 +70,12 @@ void write_link(NetlinkWriter& to, const Interface& one) {
   to.end();
 }
 
-void write_address(NetlinkWriter& to, const Interface& one, const InterfaceAddress& address) {
+void write_address(NetlinkWriter& to, const Interface& one, const InterfaceAddress& address, std::uint16_t type,
+                   std::uint16_t message_flags) {
   const bool v4 = address.address.is_v4();
   const auto family = static_cast<std::uint8_t>(v4 ? kFamilyIpv4 : kFamilyIpv6);
   const AddressBody body{family, address.prefix, address.flags, address.scope, one.index};
-  to.begin(kNewAddress, kNetlinkMulti, &body, sizeof(body));
+  to.begin(type, message_flags, &body, sizeof(body));
   const std::uint8_t* bytes = address.address.bytes + (v4 ? 12 : 0);
   const std::size_t size = v4 ? 4 : 16;
   to.attribute(kAddressAddress, bytes, size);
@@ -150,17 +151,25 @@ void NetlinkWriter::end() {
   std::memcpy(bytes_.data() + begin_, &size, sizeof(size));
 }
 
+void write_link_news(NetlinkWriter& to, const Interface& one) { write_link(to, one, 0); }
+
+void write_address_news(NetlinkWriter& to, const Interface& one, const InterfaceAddress& address, NetlinkChange change) {
+  constexpr std::uint16_t kAddressGone = 21;  // RTM_DELADDR
+  write_address(to, one, address, change == NetlinkChange::kNew ? kNewAddress : kAddressGone, 0);
+}
+
 bool write_dump(NetlinkWriter& to, std::uint16_t type, int family) {
   Interface all[kMostInterfaces];
   if (type != kGetLink && type != kGetAddress && type != kGetRoute) return false;
   const std::size_t count = list_interfaces(all);
   for (std::size_t i = 0; i < count; ++i) {
     const Interface& one = all[i];
-    if (type == kGetLink) write_link(to, one);
+    if (type == kGetLink) write_link(to, one, kNetlinkMulti);
     if (type == kGetRoute && family != kFamilyIpv6) write_routes(to, one);
     if (type != kGetAddress) continue;
     for (std::size_t k = 0; k < one.address_count; ++k) {
-      if (family == kFamilyUnspecified || family == one.addresses[k].address.family()) write_address(to, one, one.addresses[k]);
+      if (family == kFamilyUnspecified || family == one.addresses[k].address.family())
+        write_address(to, one, one.addresses[k], kNewAddress, kNetlinkMulti);
     }
   }
   const std::int32_t no_error = 0;

@@ -43,4 +43,11 @@ class NetlinkWriter {
 // The answer to a dump of links, addresses or routes of a family (AF_UNSPEC: both). False: no such dump.
 bool write_dump(NetlinkWriter& to, std::uint16_t type, int family);
 
+// What groups are told, of one link or address as it is now, or was.
+struct Interface;
+struct InterfaceAddress;
+enum class NetlinkChange : std::uint8_t { kNew, kGone };
+void write_link_news(NetlinkWriter& to, const Interface& one);
+void write_address_news(NetlinkWriter& to, const Interface& one, const InterfaceAddress& address, NetlinkChange change);
+
 }  // namespace mokapot

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "base/global.h"
 #include "net/netlink_message.h"
+#include "net/netlink_news.h"
 #include "net/network.h"
 
 namespace mokapot {
@@ -24,6 +27,10 @@ SocketAddress address_of(std::uint32_t port, std::uint32_t groups) {
   return address;
 }
 
+using Listeners = IntrusiveList<NetlinkSocket, &NetlinkSocket::listener_hook>;
+constinit SpinLock listeners_lock{LockRank::kPortTable};
+constinit Global<Listeners> listeners GUARDED_BY(listeners_lock);
+
 }  // namespace
 
 Result<RefPtr<SocketFile>> make_netlink_socket(int type, int protocol, std::uint32_t flags) {
@@ -34,6 +41,7 @@ Result<RefPtr<SocketFile>> make_netlink_socket(int type, int protocol, std::uint
 
 // One at a time: a long chain must not end by recursion.
 NetlinkSocket::~NetlinkSocket() {
+  if (groups_.load(std::memory_order_relaxed) != 0) set_groups(0);
   while (take(false)) {
   }
 }
@@ -51,7 +59,7 @@ Result<void> NetlinkSocket::bind(const SocketAddress& address) {
   std::uint32_t wanted = 0, groups = 0;
   std::memcpy(&wanted, address.bytes + 4, 4);
   std::memcpy(&groups, address.bytes + 8, 4);
-  groups_.store(groups, std::memory_order_relaxed);
+  set_groups(groups);
   std::uint32_t none = 0;
   if (wanted != 0 && !port_.compare_exchange_strong(none, wanted) && none != wanted) return Errno::kEINVAL;
   port();
@@ -105,18 +113,54 @@ Result<void> NetlinkSocket::answer(std::span<const std::uint8_t> request) {
     writer.end();
   }
   if (!writer.ok()) return Errno::kENOBUFS;
-  auto made = TRY(make_unique_or_error<Answer>());
-  made->size = writer.bytes().size();
-  made->bytes.reset(new (std::nothrow) std::uint8_t[made->size]);
-  if (!made->bytes) return Errno::kENOBUFS;
-  std::memcpy(made->bytes.get(), writer.bytes().data(), made->size);
+  return deliver(writer.bytes(), 0);
+}
+
+Result<void> NetlinkSocket::deliver(std::span<const std::uint8_t> message, std::uint32_t group) {
+  std::unique_ptr<Answer> made(new (std::nothrow) Answer);
+  if (made) made->bytes.reset(new (std::nothrow) std::uint8_t[message.size()]);
+  if (!made || !made->bytes) return Errno::kENOBUFS;
+  made->size = message.size();
+  made->group = group;
+  std::memcpy(made->bytes.get(), message.data(), message.size());
   queue(std::move(made));
   notify(kPollReadable);
   return {};
 }
 
+// --- Groups ---------------------------------------------------------------------------------------------
+
+void NetlinkSocket::set_groups(std::uint32_t groups) {
+  SpinGuard guard(listeners_lock);
+  if (!listeners.constructed()) listeners.construct();
+  groups_.store(groups, std::memory_order_relaxed);
+  if (groups != 0 && !listener_hook.is_linked()) listeners->push_back(*this);
+  if (groups == 0 && listener_hook.is_linked()) listeners->erase(listeners->iterator_to(*this));
+}
+
+// Who does not read loses news and is told so: the queue of each is bounded.
+void tell_netlink_group(std::uint32_t group, std::span<const std::uint8_t> message) {
+  SpinGuard guard(listeners_lock);
+  if (!listeners.constructed()) return;
+  for (NetlinkSocket& socket : *listeners) {
+    if ((socket.groups_.load(std::memory_order_relaxed) & group) == 0) continue;
+    bool fits = false;
+    {
+      SpinGuard own(socket.lock_);
+      fits = socket.queued_ + message.size() <= static_cast<std::size_t>(kShownBuffer);
+    }
+    if (fits && socket.deliver(message, group).ok()) continue;
+    {
+      SpinGuard own(socket.lock_);
+      socket.overrun_ = true;
+    }
+    socket.notify(kPollReadable);
+  }
+}
+
 void NetlinkSocket::queue(std::unique_ptr<Answer> answer) {
   SpinGuard guard(lock_);
+  queued_ += answer->size;
   Answer* last = answer.get();
   (last_ != nullptr ? last_->next : first_) = std::move(answer);
   last_ = last;
@@ -128,6 +172,7 @@ std::unique_ptr<NetlinkSocket::Answer> NetlinkSocket::take(bool keep) {
   if (!first_) return nullptr;
   if (!keep) {
     std::unique_ptr<Answer> taken = std::move(first_);
+    queued_ -= taken->size;
     first_ = std::move(taken->next);
     if (!first_) last_ = nullptr;
     return taken;
@@ -137,6 +182,7 @@ std::unique_ptr<NetlinkSocket::Answer> NetlinkSocket::take(bool keep) {
   copy->bytes.reset(new (std::nothrow) std::uint8_t[first_->size]);
   if (!copy->bytes) return nullptr;
   copy->size = first_->size;
+  copy->group = first_->group;
   std::memcpy(copy->bytes.get(), first_->bytes.get(), copy->size);
   return copy;
 }
@@ -144,32 +190,46 @@ std::unique_ptr<NetlinkSocket::Answer> NetlinkSocket::take(bool keep) {
 Result<std::size_t> NetlinkSocket::receive(IoBuffer& into, IncomingMessage& message) {
   if ((message.flags & kMessageOutOfBand) != 0) return Errno::kEOPNOTSUPP;
   std::unique_ptr<Answer> answer;
+  bool overrun = false;
   auto attempt = [&] {
-    answer = take((message.flags & kMessagePeek) != 0);
-    return answer != nullptr;
+    {
+      SpinGuard guard(lock_);
+      overrun = std::exchange(overrun_, false);
+    }
+    if (!overrun) answer = take((message.flags & kMessagePeek) != 0);
+    return overrun || answer != nullptr;
   };
   if (!attempt()) {
     if (non_blocking() || (message.flags & kMessageDontWait) != 0) return Errno::kEAGAIN;
     if (wait_until(readiness(), Instant::never(), Interruptible::kYes, attempt) != WakeReason::kWoken) return Errno::kRestart;
   }
+  if (overrun) return Errno::kENOBUFS;
   const std::size_t wanted = std::min(answer->size, into.remaining());
   if (wanted != 0 && TRY(into.copy_in(answer->bytes.get(), wanted)) != wanted) return Errno::kEFAULT;
   if (wanted < answer->size) message.result_flags |= kMessageTruncate;
-  if (message.from != nullptr) *message.from = address_of(0, 0);
+  if (message.from != nullptr) *message.from = address_of(0, answer->group);
   return (message.flags & kMessageTruncate) != 0 ? answer->size : wanted;
 }
 
 PollEvents NetlinkSocket::poll() {
   SpinGuard guard(lock_);
-  return kPollWritable | kPollWriteBand | (first_ ? kPollReadable : 0);
+  return kPollWritable | kPollWriteBand | (first_ || overrun_ ? kPollReadable : 0);
 }
 
 // --- Options --------------------------------------------------------------------------------------------
 
-Result<void> NetlinkSocket::set_option(int level, int, std::span<const std::uint8_t> value) {
-  constexpr int kLevelNetlink = 270;
+Result<void> NetlinkSocket::set_option(int level, int name, std::span<const std::uint8_t> value) {
+  constexpr int kLevelNetlink = 270, kAddMembership = 1, kDropMembership = 2;
   if (level != kLevelSocket && level != kLevelNetlink) return Errno::kENOPROTOOPT;
-  return value.size() >= sizeof(std::int32_t) ? Result<void>() : Errno::kEINVAL;  // hints, all of them
+  if (value.size() < sizeof(std::int32_t)) return Errno::kEINVAL;
+  if (level != kLevelNetlink || (name != kAddMembership && name != kDropMembership)) return {};  // hints, all of them
+  std::uint32_t number = 0;
+  std::memcpy(&number, value.data(), sizeof number);
+  constexpr std::uint32_t kMostGroups = 32;  // of sockaddr_nl; nobody tells others
+  if (number == 0 || number > kMostGroups) return Errno::kEINVAL;
+  const std::uint32_t bit = std::uint32_t{1} << (number - 1), now = groups_.load(std::memory_order_relaxed);
+  set_groups(name == kAddMembership ? now | bit : now & ~bit);
+  return {};
 }
 
 Result<std::size_t> NetlinkSocket::option(int level, int name, std::span<std::uint8_t> value) {

@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 
+#include "base/intrusive.h"
 #include "io/socket.h"
 #include "sync/spinlock.h"
 
@@ -33,13 +35,19 @@ class NetlinkSocket final : public SocketFile {
   Result<std::size_t> option(int level, int name, std::span<std::uint8_t> value) override;
   PollEvents poll() override;
 
+  ListHook listener_hook;  // sockets that are in groups
+
  private:
   // One datagram of answers.
   struct Answer {
     std::unique_ptr<std::uint8_t[]> bytes;
     std::size_t size = 0;
+    std::uint32_t group = 0;  // that was told it; 0: the answer to a request
     std::unique_ptr<Answer> next;
   };
+  friend void tell_netlink_group(std::uint32_t group, std::span<const std::uint8_t> message);
+  void set_groups(std::uint32_t groups);
+  Result<void> deliver(std::span<const std::uint8_t> message, std::uint32_t group);  // kENOBUFS
   std::unique_ptr<Answer> take(bool keep);
   Result<void> answer(std::span<const std::uint8_t> request);
   void queue(std::unique_ptr<Answer> answer);
@@ -50,6 +58,8 @@ class NetlinkSocket final : public SocketFile {
   SpinLock lock_{LockRank::kReadiness};
   std::unique_ptr<Answer> first_ GUARDED_BY(lock_);
   Answer* last_ GUARDED_BY(lock_) = nullptr;
+  std::size_t queued_ GUARDED_BY(lock_) = 0;  // bytes
+  bool overrun_ GUARDED_BY(lock_) = false;    // news were lost, which the next receive says
 };
 
 // kESOCKTNOSUPPORT, kEPROTONOSUPPORT.

@@ -8,6 +8,7 @@
 #include "net/address_watch.h"
 #include "net/ethernet_interface.h"
 #include "net/lwip_port/timers.h"
+#include "net/netlink_news.h"
 #include "net/stack.h"
 #include "net/tcp_recovery.h"
 #include "sched/thread.h"
@@ -37,6 +38,7 @@ void run(void*) {
     }
     const Instant next_check = check_address_configuration();
     report_address_news();
+    tell_interface_news();
     if (more) {
       yield();
       continue;

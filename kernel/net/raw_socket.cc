@@ -60,9 +60,11 @@ u8_t RawSocket::on_packet(void* self, raw_pcb*, pbuf* packet, const ip_addr_t* f
     if (socket.connected_ && !(socket.remote_.address == envelope.from.address)) return 0;
   }
   const auto size = static_cast<u16_t>(packet->tot_len - skip);
-  pbuf* copy = pbuf_alloc(PBUF_RAW, size, PBUF_RAM);
+  pbuf* copy = datagram_buffers(size, PBUF_RAW);
   if (copy == nullptr) return 0;
-  pbuf_copy_partial(packet, copy->payload, size, static_cast<u16_t>(skip));
+  std::size_t at = skip;
+  for (pbuf* piece = copy; piece != nullptr; at += piece->len, piece = piece->next)
+    pbuf_copy_partial(packet, piece->payload, piece->len, static_cast<u16_t>(at));
   Datagram* datagram = Datagram::create(envelope, copy, size);
   pbuf_free(copy);
   if (datagram != nullptr && socket.queue_.push(datagram, socket.receive_buffer())) socket.notify(kPollReadable);
@@ -118,12 +120,9 @@ Result<std::size_t> RawSocket::send(IoBuffer& from, const OutgoingMessage& messa
   if (kind_of(to.address) == AddressKind::kBroadcast && !options_.on(Option::kBroadcast)) return Errno::kEACCES;
   const Route route = TRY(route_to(to.address, to.scope, bound_interface()));
   if (own.address.is_any()) own.address = route.source;
-  pbuf* packet = pbuf_alloc(PBUF_IP, static_cast<u16_t>(size), PBUF_RAM);
-  if (packet == nullptr) return Errno::kENOBUFS;
-  const Result<std::size_t> copied = from.copy_out(packet->payload, size);
+  pbuf* packet = TRY(datagram_from(from, size, PBUF_IP));
   err_t error = ERR_OK;
-  const bool whole = size == 0 || (copied.ok() && copied.value() == size);
-  if (whole) {
+  {
     const NetCoreGuard core;
     pcb_->ttl = static_cast<u8_t>(options_.get(family_ == kFamilyIpv4 ? Option::kTimeToLive : Option::kUnicastHops));
     pcb_->tos = static_cast<u8_t>(options_.get(family_ == kFamilyIpv4 ? Option::kTypeOfService : Option::kTrafficClass));
@@ -133,7 +132,6 @@ Result<std::size_t> RawSocket::send(IoBuffer& from, const OutgoingMessage& messa
     if (interface != nullptr) error = raw_sendto_if_src(pcb_, packet, &target, interface, &source);
   }
   pbuf_free(packet);
-  if (!whole) return Errno::kEFAULT;
   if (error != ERR_OK) return errno_of(error);
   return size;
 }
@@ -157,7 +155,7 @@ Result<std::size_t> RawSocket::receive(IoBuffer& into, IncomingMessage& message)
   }
   if (!packet) return std::size_t{0};
   const std::size_t wanted = std::min(packet->size, into.remaining());
-  if (wanted != 0 && TRY(into.copy_in(packet->data->payload, wanted)) != wanted) return Errno::kEFAULT;
+  TRY(copy_datagram(packet->data, wanted, into));
   if (wanted < packet->size) message.result_flags |= kMessageTruncate;
   if (message.from != nullptr) *message.from = to_socket_address(packet->envelope.from, family_);
   return (message.flags & kMessageTruncate) != 0 ? packet->size : wanted;

@@ -168,11 +168,8 @@ Result<std::size_t> UdpSocket::send(IoBuffer& from, const OutgoingMessage& messa
 // The next `size` bytes as one datagram.
 Result<void> UdpSocket::send_one(IoBuffer& from, std::size_t size, const InetEndpoint& own, const InetEndpoint& to,
                                  AddressKind kind, const DatagramSettings& settings) {
-  pbuf* data = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(size), PBUF_RAM);
-  if (data == nullptr) return Errno::kENOBUFS;
-  const Result<std::size_t> copied = from.copy_out(data->payload, size);
-  const bool whole = size == 0 || (copied.ok() && copied.value() == size);
-  Result<void> sent = whole ? transmit(own, to, kind, settings, data) : Errno::kEFAULT;
+  pbuf* const data = TRY(datagram_from(from, size, PBUF_TRANSPORT));
+  Result<void> sent = transmit(own, to, kind, settings, data);
   pbuf_free(data);
   return sent;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "net/buffers.h"
 #include "net/interfaces.h"
 #include "net/listen_report.h"
 #include "net/udp_stack.h"
@@ -222,13 +223,7 @@ Result<std::size_t> UdpSocket::receive(IoBuffer& into, IncomingMessage& message)
     return waits(message.flags) ? Result<std::size_t>(std::size_t{0}) : Errno::kEAGAIN;
   }
   const std::size_t wanted = std::min(into.remaining(), datagram->size);
-  std::size_t moved = 0;
-  for (const pbuf* at = datagram->data; at != nullptr && moved < wanted; at = at->next) {
-    const std::size_t piece = std::min<std::size_t>(at->len, wanted - moved);
-    const Result<std::size_t> copied = into.copy_in(at->payload, piece);
-    if (!copied.ok() || copied.value() < piece) return Errno::kEFAULT;
-    moved += piece;
-  }
+  TRY(copy_datagram(datagram->data, wanted, into));
   if (wanted < datagram->size) message.result_flags |= kMessageTruncate;
   if (message.from != nullptr) *message.from = to_socket_address(datagram->envelope.from, family_);
   if (!message.control.empty()) tell_of(*datagram, message);

@@ -42,17 +42,13 @@ class DeadlineWatch : WallClockWatch {
  public:
   explicit DeadlineWatch(const Deadline& deadline)
       : WallClockWatch([](WallClockWatch& watch) { static_cast<DeadlineWatch&>(watch).thread_.wake(); }),
-        thread_(current_thread()),
-        begun_(deadline.is_on_wall_clock()) {
-    if (begun_) begin();
+        thread_(current_thread()) {
+    if (deadline.is_on_wall_clock()) begin();
   }
-  ~DeadlineWatch() {
-    if (begun_) end();
-  }
+  ~DeadlineWatch() { end(); }
 
  private:
   Thread& thread_;
-  const bool begun_;
 };
 
 }  // namespace mokapot

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "time/wall_clock_watch.h"
 
+#include <utility>
+
 #include "base/global.h"
 #include "sync/spinlock.h"
 
@@ -15,12 +17,14 @@ constinit Global<Watches> watches GUARDED_BY(lock);
 }  // namespace
 
 void WallClockWatch::begin() {
+  begun_ = true;
   IrqSpinGuard guard(lock);
   if (!watches.constructed()) watches.construct();
   if (!hook.is_linked()) watches->push_back(*this);
 }
 
 void WallClockWatch::end() {
+  if (!std::exchange(begun_, false)) return;
   IrqSpinGuard guard(lock);
   if (hook.is_linked()) watches->erase(watches->iterator_to(*this));
 }

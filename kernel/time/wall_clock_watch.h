@@ -20,15 +20,16 @@ class WallClockWatch {
   WallClockWatch(const WallClockWatch&) = delete;
   WallClockWatch& operator=(const WallClockWatch&) = delete;
 
-  // begin() before the moment is turned into one of the monotonic clock. Fine if it is begun, or ended, already.
+  // The owner's calls come one at a time. begin() before the moment is turned into one of the monotonic clock. Fine if it is begun, or ended, already.
   void begin();
-  void end();  // the callback neither runs nor will run after that
+  void end();  // the callback neither runs nor will run after that; without the lock where it never began
 
   ListHook hook;  // the list of watches
 
  private:
   friend void tell_wall_clock_watches();
   const Callback callback_;
+  bool begun_ = false;  // the owner's
 };
 
 // After the clock has been set. Thread context, no lock of rank kWallClock or higher held.

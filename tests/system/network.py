@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import http.client
 import http.server
+import json
 import os
 import pathlib
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -217,6 +219,56 @@ def held_sends(_):
     return ""
 
 
+# --- Links ----------------------------------------------------------------------------------------
+
+def set_link(monitor, up):
+    """QEMU's set_link for the card that moka gives a VM."""
+    def answer():
+        while True:
+            line = json.loads(monitor.readline())
+            if "return" in line or "error" in line:
+                return line
+    for command in ({"execute": "qmp_capabilities"}, {"execute": "set_link", "arguments": {"name": "network", "up": up}}):
+        monitor.write(json.dumps(command) + "\n")
+        monitor.flush()
+        said = answer()
+        want("return" in said or command["execute"] == "qmp_capabilities", f"{command}: {said}")
+
+
+def link_flaps(_):
+    """The cable is pulled and put back: netlink and ioctl say so, and a connection goes on with what was sent meanwhile."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="moka-link-") as folder:
+        place = pathlib.Path(folder)
+        qemu = place / "qemu"
+        qemu.write_text(f"#!/bin/sh\nexec qemu-system-x86_64 \"$@\" -qmp unix:{place}/monitor,server=on,wait=off\n")
+        qemu.chmod(0o755)
+        with Vm(["-c", "1", "-m", "128", "build/tests/guest/watches_link", str(port)], env={"MOKA_QEMU": str(qemu)}) as vm:
+            try:
+                vm.published(port)
+                with socket.create_connection(("127.0.0.1", port), 60) as client, socket.socket(socket.AF_UNIX) as control:
+                    client.sendall(b"before")
+                    want(client.recv(64) == b"before", "no echo")
+                    control.connect(str(place / "monitor"))
+                    at_start = sum("carrier 1" in line for line in vm.lines)  # told while the VM started
+                    with control.makefile("rw") as monitor:
+                        for turn in range(3):
+                            text = b"meanwhile %d" % turn
+                            set_link(monitor, False)
+                            vm.line("eth0: carrier 0, up 1, running 0", turn)
+                            client.sendall(text)
+                            set_link(monitor, True)
+                            vm.line("eth0: carrier 1, up 1, running 1", at_start + turn)
+                            back = b""
+                            while len(back) < len(text) and (chunk := client.recv(64)):
+                                back += chunk
+                            want(back == text, f"came back: {back}")
+                want(vm.finish() == 0, f"ended with {vm.process.returncode}")
+            except (Failure, OSError) as problem:
+                return f"{type(problem).__name__}: {problem}\n{vm.evidence()}"
+    return ""
+
+
 # --- The JDK's own server and client --------------------------------------------------------------
 
 def get(port, path, address="127.0.0.1"):
@@ -298,6 +350,7 @@ CASES = (  # title, JDK, test, when
     ("a port below 1024 without privilege", 17, low_port, "test"),
     ("sends without room for all", 17, short_sends, "test"),
     ("sends that are held back", 17, held_sends, "test"),
+    ("the link goes and comes", 17, link_flaps, "test"),
     ("the JDK's web server and client", 25, web_server, "test"),
     ("the JDK's web server and client", 17, web_server, "soak"),
 )

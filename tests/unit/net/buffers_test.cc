@@ -50,6 +50,27 @@ TEST_F(BuffersTest, HoldsAPartWhereMemoryLiesInPieces) {
   pbuf_free(buffer);
 }
 
+TEST_F(BuffersTest, ALargeDatagramNeedsNoLargeBlock) {
+  fake::limit_lwip_blocks(4096);
+  bytes_.resize(65507);
+  for (const std::size_t size : {0, 1, 3840, 3841, 9000, 65507}) {
+    IoBuffer from(bytes_.data(), size);
+    Result<pbuf*> made = datagram_from(from, size, PBUF_TRANSPORT);
+    ASSERT_TRUE(made.ok()) << size;
+    EXPECT_EQ(made.value()->tot_len, size);
+    std::size_t behind = size;
+    for (const pbuf* at = made.value(); at != nullptr; behind -= at->len, at = at->next) EXPECT_EQ(at->tot_len, behind);
+    std::vector<std::uint8_t> back(size + 1);
+    IoBuffer into(back.data(), size);
+    EXPECT_EQ(copy_datagram(made.value(), size, into).value_or(SIZE_MAX), size);
+    EXPECT_EQ(std::memcmp(back.data(), bytes_.data(), size), 0) << size;
+    pbuf_free(made.value());
+  }
+  fake::limit_lwip_blocks(1024);
+  IoBuffer from(bytes_.data(), bytes_.size());
+  EXPECT_EQ(datagram_from(from, bytes_.size(), PBUF_TRANSPORT).error(), Errno::kENOBUFS);
+}
+
 TEST_F(BuffersTest, SaysThatThereIsNone) {
   fake::limit_lwip_blocks(0);
   IoBuffer from(bytes_.data(), bytes_.size());
