@@ -14,7 +14,7 @@ from system import jdks
 from system.system import missing_moka
 
 LISTS = pathlib.Path(__file__).parent / "lists"
-TIMEOUT = {"test": 600, "soak": 4 * 3600}
+TIMEOUT = {"test": 1500, "soak": 6 * 3600}
 SECONDS = {"test": 20, "soak": 4800}
 # Their business is a second process; on the host they would be run for nothing.
 STARTS_PROCESSES = re.compile(r"ProcessTools\.(?:execute|create|start)|ProcessBuilder|\.exec\(|JDKToolLauncher|CDSTestUtils"
