@@ -82,7 +82,7 @@ void add_names_in(const std::string& path, std::vector<std::string>& names) {
 std::vector<std::string> library_names(const RunOptions& options) {
   std::vector<std::string> names;
   const NamedFiles named = files_named_by(options.jvm_options);
-  for (const auto* paths : {&named.files, &named.trees, &named.libraries})
+  for (const auto* paths : {&named.files, &named.trees, &named.libraries, &named.loadable})
     for (const std::string& path : *paths) add_names_in(path, names);
   return names;
 }

@@ -69,7 +69,7 @@ void add_libraries_in(std::string_view directories, NamedFiles& named) {
     for (std::filesystem::directory_iterator entry(absolute_path(directory), error), end;
          !error && entry != end; entry.increment(error)) {
       const std::string path = entry->path().string();
-      if (is_regular_file(path) && looks_like_elf(path)) named.libraries.push_back(path);
+      if (is_regular_file(path) && looks_like_elf(path)) named.loadable.push_back(path);
     }
   }
 }

@@ -19,7 +19,8 @@ struct NamedFiles {
   std::vector<std::string> jars;       // agents: with what their manifests name
   std::vector<std::string> files;      // taken as they are
   std::vector<std::string> trees;      // directories of classes or modules
-  std::vector<std::string> libraries;  // native code: with the libraries that it loads
+  std::vector<std::string> libraries;  // native code that will be loaded: agents
+  std::vector<std::string> loadable;   // native code in folders where Java may look for some
 };
 
 // The existing files and directories that JVM options name, as absolute paths.

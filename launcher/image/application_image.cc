@@ -19,9 +19,26 @@ constexpr std::string_view kComeWithTheJdk[] = {"libc.so.6", "libm.so.6", "libdl
                                                 "ld-linux-x86-64.so.2"};
 constexpr const char* kLoadedByName[] = {"libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"};
 
+ElfClosure closure_of(const ApplicationFiles& application) {
+  ElfClosure closure(LibraryCache::read_host(), application.library_path);
+  for (const std::string& name : application.provided) closure.provide(name);
+  return closure;
+}
+
+// Folders of libraries hold some for other machines and C libraries, and some that are never loaded.
+void add_loadable(TreePlan& plan, const ApplicationFiles& application) {
+  if (application.loadable.empty()) return;
+  ElfClosure closure = closure_of(application);
+  for (const std::string& library : application.loadable) {
+    plan.add(library);
+    (void)closure.add(library);
+  }
+  for (const std::string& library : closure.libraries()) plan.add(library);
+}
+
 Result<void> add_programs(TreePlan& plan, const ApplicationFiles& application) {
   if (application.programs.empty()) return {};
-  ElfClosure closure(LibraryCache::read_host(), application.library_path);
+  ElfClosure closure = closure_of(application);
   for (const std::string& program : application.programs) {
     plan.add(program);
     MOKA_TRY(closure.add(program));
@@ -60,6 +77,7 @@ Result<TreePlan> plan_application(const ApplicationFiles& application) {
           "--mount"};
   }
   MOKA_TRY(add_programs(plan, application));
+  add_loadable(plan, application);
   return plan;
 }
 

@@ -18,6 +18,10 @@ struct ApplicationFiles {
   std::vector<std::string> trees;  // absolute; directories with all that is below
   std::vector<std::string>
       programs;  // absolute; ELF files, taken with the libraries that they load
+  // Absolute; ELF files that may be loaded, taken with what they need as far as this machine has it.
+  // What is missing the application hears of when it loads them.
+  std::vector<std::string> loadable;
+  std::vector<std::string> provided;      // names of libraries that are there anyway: a JDK's own
   std::vector<std::string> library_path;  // the guest's LD_LIBRARY_PATH
   std::string working_directory;          // absolute; made, without what is in it
   std::string boundary;  // an image directory that must not be swallowed: the cache

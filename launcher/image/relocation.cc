@@ -46,6 +46,7 @@ Relocation::Relocation(const TreePlan& plan, const ApplicationFiles& files) {
   std::optional<std::string> root;
   for (const std::string& file : files.files) named_.insert(physical_path(file));
   for (const std::string& program : files.programs) named_.insert(physical_path(program));
+  for (const std::string& library : files.loadable) named_.insert(physical_path(library));
   for (const std::string& path : named_) narrow(root, parent_path(path));
   for (const std::string& tree : files.trees) {
     named_.insert(physical_path(tree));

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/argument_file.h"
 #include "cli/java_options.h"
@@ -61,7 +63,18 @@ Result<void> add_option_files(ApplicationFiles& files,
     if (!is_regular_file(library)) return Error{"no such library: " + library};
     files.programs.push_back(library);
   }
+  append(files.loadable, named.loadable);
   return {};
+}
+
+// What agents and JNI libraries may need of the JDK itself is loaded before they are: libjvm.so, libjava.so.
+std::vector<std::string> library_names(const Jdk& jdk) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(jdk.home + "/lib", error), end;
+       !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".so") names.push_back(entry->path().filename().string());
+  return names;
 }
 
 std::vector<std::string> words_of(const std::string& text) { return parse_argument_file(text); }
@@ -192,6 +205,7 @@ class Resolver {
     append(target_.arguments,
            artifacts_ ? send_to_artifacts(options_.jvm_options, in_environment, *artifacts_)
                       : options_.jvm_options);
+    target_.files.provided = library_names(*target_.jdk);
     MOKA_TRY(add_option_files(target_.files, user_options));
     target_.jvm_options = std::move(user_options);
     return {};

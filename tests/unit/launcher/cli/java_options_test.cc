@@ -39,7 +39,8 @@ TEST(JavaOptions, TakesNativeLibrariesFromTheLibraryPath) {
   directory.write("lib/readme.txt", "text");
   const NamedFiles named =
       files_named_by({"-Djava.library.path=" + directory.path() + "/lib:/no/such"});
-  EXPECT_EQ(named.libraries, (Words{library}));
+  EXPECT_EQ(named.loadable, (Words{library}));
+  EXPECT_TRUE(named.libraries.empty());
 }
 
 TEST(JavaOptions, KnowsWhichOptionsTakeTheNextWord) {

@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "launcher/small_library.h"
 #include "launcher/temporary_directory.h"
 
 namespace moka {
@@ -21,52 +21,6 @@ namespace {
 bool has_library(const ElfClosure& closure, const std::string& name) {
   return std::any_of(closure.libraries().begin(), closure.libraries().end(),
                      [&](const std::string& path) { return path.ends_with("/" + name); });
-}
-
-// A minimal shared library: one PT_LOAD of the whole file, PT_DYNAMIC, strings.
-std::string library(const std::vector<std::string>& needed, const std::string& rpath,
-                    std::int64_t rpath_tag) {
-  std::string strings(1, '\0');
-  std::vector<Elf64_Dyn> dynamic;
-  const auto add = [&](std::int64_t tag, const std::string& text) {
-    Elf64_Dyn entry{};
-    entry.d_tag = tag;
-    entry.d_un.d_val = strings.size();
-    dynamic.push_back(entry);
-    strings += text + '\0';
-  };
-  for (const std::string& name : needed) add(DT_NEEDED, name);
-  if (!rpath.empty()) add(rpath_tag, rpath);
-  const std::size_t dynamic_at = sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr);
-  const std::size_t strings_at = dynamic_at + (dynamic.size() + 2) * sizeof(Elf64_Dyn);
-  Elf64_Dyn table{};
-  table.d_tag = DT_STRTAB;
-  table.d_un.d_ptr = strings_at;
-  dynamic.push_back(table);
-  dynamic.push_back({});
-
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_type = ET_DYN;
-  header.e_machine = EM_X86_64;
-  header.e_phoff = sizeof header;
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 2;
-  Elf64_Phdr load{};
-  load.p_type = PT_LOAD;
-  load.p_filesz = strings_at + strings.size();
-  Elf64_Phdr where{};
-  where.p_type = PT_DYNAMIC;
-  where.p_offset = dynamic_at;
-  where.p_filesz = dynamic.size() * sizeof(Elf64_Dyn);
-  std::string file;
-  file.append(reinterpret_cast<const char*>(&header), sizeof header);
-  file.append(reinterpret_cast<const char*>(&load), sizeof load);
-  file.append(reinterpret_cast<const char*>(&where), sizeof where);
-  file.append(reinterpret_cast<const char*>(dynamic.data()), dynamic.size() * sizeof(Elf64_Dyn));
-  return file + strings;
 }
 
 TEST(ElfClosure, TakesInterpreterAndLibraries) {
@@ -89,7 +43,7 @@ TEST(ElfClosure, SearchesRunpathOfTheObjectOnlyAndRpathOfItsLoadersToo) {
   test::TemporaryDirectory directory;
   const auto write = [&](const std::string& name, const std::vector<std::string>& needed,
                          const std::string& path, std::int64_t tag) {
-    return directory.write(name, library(needed, path, tag));
+    return directory.write(name, test::small_library(needed, path, tag));
   };
   write("lib/libinner.so", {"libdeep.so"}, "", 0);
   write("lib/libdeep.so", {}, "", 0);
@@ -117,7 +71,7 @@ TEST(ElfClosure, ProvidedLibrariesAreNotLookedFor) {
   test::TemporaryDirectory directory;
   ElfClosure closure{LibraryCache()};
   closure.provide("libjvm.so");
-  ASSERT_TRUE(closure.add(directory.write("libx.so", library({"libjvm.so"}, "", 0))));
+  ASSERT_TRUE(closure.add(directory.write("libx.so", test::small_library({"libjvm.so"}, "", 0))));
   EXPECT_TRUE(closure.missing().empty());
 }
 
@@ -125,14 +79,15 @@ TEST(ElfClosure, NoticesMixedCLibraries) {
   test::TemporaryDirectory directory;
   ElfClosure closure(LibraryCache::read_host());
   ASSERT_TRUE(closure.add("/proc/self/exe"));
-  ASSERT_TRUE(closure.add(directory.write("libx.so", library({"libc.musl-x86_64.so.1"}, "", 0))));
+  ASSERT_TRUE(closure.add(
+      directory.write("libx.so", test::small_library({"libc.musl-x86_64.so.1"}, "", 0))));
   EXPECT_TRUE(closure.libc_kinds().contains(LibcKind::kGlibc));
   EXPECT_TRUE(closure.libc_kinds().contains(LibcKind::kMusl));
 }
 
 TEST(ElfFile, RefusesOtherMachinesAndNoElf) {
   test::TemporaryDirectory directory;
-  std::string foreign = library({}, "", 0);
+  std::string foreign = test::small_library({}, "", 0);
   foreign[18] = static_cast<char>(EM_AARCH64);
   foreign[19] = 0;
   const std::string path = directory.write("foreign", foreign);
@@ -147,7 +102,7 @@ TEST(ElfFile, RefusesOtherMachinesAndNoElf) {
 
 TEST(ElfFile, SurvivesEveryDamagedByte) {
   test::TemporaryDirectory directory;
-  const std::string whole = library({"liba.so"}, "$ORIGIN", DT_RUNPATH);
+  const std::string whole = test::small_library({"liba.so"}, "$ORIGIN", DT_RUNPATH);
   for (std::size_t index = 0; index < whole.size(); ++index) {
     for (const char value : {'\0', '\x7f', '\xff'}) {
       std::string damaged = whole;
