@@ -149,6 +149,7 @@ Result<RefPtr<Task>> load_program(const ProgramRequest& request, std::string_vie
   RefPtr<Dentry> executable = TRY(vfs_resolve(nullptr, request.path));
   TRY(vfs_access(*executable, 1));
   RefPtr<File> file = TRY(vfs_open_dentry(*executable, kOpenReadOnly));
+  executable->vnode().set_running();
   const LoadedImage image = TRY(load_image(*file, kProgramBase + random_pages(std::uint64_t{1} << 24)));
   VirtAddr start = image.entry();
   VirtAddr interpreter_base;

@@ -73,6 +73,7 @@ Result<void> vfs_truncate(Dentry& dentry, std::uint64_t size) {
   if (size > kLargestOffset) return Errno::kEINVAL;
   if (dentry.vnode().is_directory()) return Errno::kEISDIR;
   if (!dentry.vnode().is_regular()) return Errno::kEINVAL;
+  if (dentry.vnode().running()) return Errno::kETXTBSY;
   Vnode* node = TRY(writable_vnode(dentry));
   TRY(node->truncate(size));
   tell_node(dentry, kInModify);

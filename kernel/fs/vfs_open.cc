@@ -46,6 +46,7 @@ Result<RefPtr<File>> open_existing(Dentry& dentry, std::uint32_t flags) {
   if (node.is_directory() && truncates) return Errno::kEISDIR;
   if (node.is_regular() && (wants_write(flags) || truncates)) {
     TRY(check_writable(dentry));
+    if (node.running()) return Errno::kETXTBSY;
     TRY(node.prepare_to_write());
     if (truncates) TRY(node.truncate(0));
   }

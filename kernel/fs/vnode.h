@@ -9,6 +9,7 @@
 // guarded by the file system's own lock of the inode (rank kInode). Thread context; all may block.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -114,11 +115,16 @@ class Vnode : public RefCounted<Vnode> {
   virtual Result<std::size_t> list_xattrs(char* names, std::size_t size);
   virtual Result<void> remove_xattr(std::string_view name);
 
+  // The file of the program that runs: until the end nobody opens it for writing or cuts it (kETXTBSY).
+  void set_running() { running_.store(true, std::memory_order_relaxed); }
+  bool running() const { return running_.load(std::memory_order_relaxed); }
+
   // What a layer above hangs here; replaced as a whole. Null if nothing.
   RefPtr<VnodeAttachment> attachment() const;
   void set_attachment(RefPtr<VnodeAttachment> attachment);
 
  private:
+  std::atomic<bool> running_{false};
   RefPtr<VnodeAttachment> attachment_;  // guarded by a spinlock in vnode.cc
 };
 

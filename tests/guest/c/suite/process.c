@@ -266,3 +266,13 @@ TEST(supplementary_groups) {
   VALUE(syscall(SYS_getgroups, -1, list));
   NEED(syscall(SYS_setgroups, count, before) == 0);
 }
+
+// Nobody changes the file of a program that runs.
+TEST(the_running_programs_file_is_busy) {
+  const int file = open("/proc/self/exe", O_RDONLY);
+  TRUTH(file >= 0);
+  close(file);
+  VALUE(open("/proc/self/exe", O_WRONLY));
+  VALUE(open("/proc/self/exe", O_RDWR | O_TRUNC));
+  VALUE(truncate("/proc/self/exe", 0));
+}
