@@ -2,6 +2,7 @@
 //
 // /sys/devices/system/cpu/cpuN/cache/indexM, by what the processor says of its caches.
 #include <algorithm>
+#include <bit>
 
 #include "arch/processor_description.h"
 #include "base/format.h"
@@ -31,7 +32,7 @@ Result<PseudoContext> find_cache(std::string_view name, PseudoContext context) {
 
 Result<void> list_caches(PseudoContext, std::uint64_t first,
                          bool (*visit)(std::uint64_t number, std::string_view name, void* context), void* visitor) {
-  for (std::uint64_t index = first; index < cache_count(); ++index) {
+  for (std::uint64_t index = first, count = cache_count(); index < count; ++index) {
     char name[16];
     const std::size_t size = format_to(name, sizeof name, "index%lu", number(index));
     if (!visit(index, {name, size}, visitor)) break;
@@ -39,13 +40,14 @@ Result<void> list_caches(PseudoContext, std::uint64_t first,
   return {};
 }
 
-// The CPUs that share the cache: those with the same number but for its low bits, which tell sharers apart.
+// CPUs that share a cache have the same number but for its low bits, which tell sharers apart.
+unsigned group_size(const CacheDescription& cache) { return std::bit_ceil(cache.sharing); }
+
 struct Sharers {
   unsigned first, last;
 };
 Sharers sharers_of(const CacheDescription& cache, std::uint64_t cpu) {
-  unsigned group = 1;
-  while (group < cache.sharing) group *= 2;
+  const unsigned group = group_size(cache);
   const unsigned first = static_cast<unsigned>(cpu) / group * group;
   return {first, std::min(first + group, cpu_count()) - 1};
 }
@@ -88,10 +90,7 @@ void print_figure(TextSink& out, const CacheDescription& cache, std::uint64_t) {
 constexpr PseudoEntry kCacheEntries[] = {
     pseudo_file("coherency_line_size", print_cache<print_figure<&CacheDescription::line_bytes>>),
     pseudo_file("id", print_cache<[](TextSink& out, const CacheDescription& cache, std::uint64_t cpu) {
-                  const Sharers sharers = sharers_of(cache, cpu);
-                  unsigned group = 1;
-                  while (group < cache.sharing) group *= 2;
-                  out.print("%u\n", sharers.first / group);
+                  out.print("%u\n", static_cast<unsigned>(cpu) / group_size(cache));
                 }>),
     pseudo_file("level", print_cache<print_figure<&CacheDescription::level>>),
     pseudo_file("number_of_sets", print_cache<print_figure<&CacheDescription::sets>>),

@@ -16,7 +16,6 @@ constinit std::atomic<bool> changed{false};
 struct Known {
   Interface interfaces[kMostInterfaces];
   std::size_t count = 0;
-  bool begun = false;
 };
 constinit Known known;
 
@@ -53,7 +52,7 @@ void tell_interface_news() {
   const Interface none;
   for (std::size_t i = 0; i < count; ++i) {
     // Interfaces come at boot and stay.
-    const Interface& before = known.begun && i < known.count ? known.interfaces[i] : none;
+    const Interface& before = i < known.count ? known.interfaces[i] : none;
     if (before.flags != now[i].flags || before.mtu != now[i].mtu)
       tell(kLinkGroup, [&](NetlinkWriter& to) { write_link_news(to, now[i]); });
     tell_addresses(before, now[i], NetlinkChange::kGone);
@@ -61,7 +60,6 @@ void tell_interface_news() {
   }
   std::copy(now, now + count, known.interfaces);
   known.count = count;
-  known.begun = true;
 }
 
 }  // namespace mokapot

@@ -205,8 +205,9 @@ class Resolver {
     append(target_.arguments,
            artifacts_ ? send_to_artifacts(options_.jvm_options, in_environment, *artifacts_)
                       : options_.jvm_options);
-    target_.files.provided = library_names(*target_.jdk);
     MOKA_TRY(add_option_files(target_.files, user_options));
+    if (!target_.files.programs.empty() || !target_.files.loadable.empty())
+      target_.files.provided = library_names(*target_.jdk);
     target_.jvm_options = std::move(user_options);
     return {};
   }

@@ -144,7 +144,7 @@ Result<SignalReturn> pop_signal_frame(TrapFrame& frame) {
   frame.r12 = m.r12; frame.r13 = m.r13; frame.r14 = m.r14; frame.r15 = m.r15;
   frame.rdi = m.rdi; frame.rsi = m.rsi; frame.rbp = m.rbp; frame.rbx = m.rbx;
   frame.rdx = m.rdx; frame.rax = m.rax; frame.rcx = m.rcx; frame.rsp = m.rsp; frame.rip = m.rip;
-  frame.rflags = (m.rflags & kFlagsFromApplication & ~std::uint64_t{0x4000 | 0x3000}) | 0x202;
+  frame.rflags = (m.rflags & kFlagsFromApplication) | 0x202;
   frame.vector = 0;  // no longer a system call: nothing to restart
   SignalReturn result{};
   result.blocked_mask = context.mask;
