@@ -24,13 +24,6 @@ namespace as_words {
 #define SYSCALL5(number, name, ...) ENTRY(name)
 #define SYSCALL6(number, name, ...) ENTRY(name)
 #include "linux/syscalls.def"
-#undef SYSCALL0
-#undef SYSCALL1
-#undef SYSCALL2
-#undef SYSCALL3
-#undef SYSCALL4
-#undef SYSCALL5
-#undef SYSCALL6
 #undef ENTRY
 }  // namespace as_words
 

@@ -77,6 +77,20 @@
     pushq %r15
 .endm
 
+// The beginning of a way in, with the labels that the trap handler knows: from the application's stack to the kernel's,
+// with the frame's SS and RSP on it.
+.macro take_kernel_stack entry
+.balign 16
+.global \entry, \entry\()_on_kernel_stack, \entry\()_parked
+\entry:                              // an interrupt up to the next label: the SYSCALL has not happened
+    movq %rsp, %gs:GS_RSP_SCRATCH
+    movq %gs:GS_STACK_TOP, %rsp
+\entry\()_on_kernel_stack:           // up to the next label: no other thread may use this CPU's scratch word
+    pushq $KERNEL_DATA
+    pushq %gs:GS_RSP_SCRATCH
+\entry\()_parked:
+.endm
+
 // The rest of a system call's frame, below RFLAGS, then the call's function; its result is in the frame afterwards.
 .macro call_function
     pushq $KERNEL_CODE
@@ -241,16 +255,8 @@ own_stack_entry:
     movq %rbx, %rsp
     jmp return_from_trap
 
-// As syscall_entry below, with the labels that it has.
-.balign 16
-.global plain_entry, plain_entry_on_kernel_stack, plain_entry_parked, plain_exit, plain_exit_jump
-plain_entry:
-    movq %rsp, %gs:GS_RSP_SCRATCH
-    movq %gs:GS_STACK_TOP, %rsp
-plain_entry_on_kernel_stack:
-    pushq $KERNEL_DATA
-    pushq %gs:GS_RSP_SCRATCH
-plain_entry_parked:
+take_kernel_stack plain_entry
+.global plain_exit, plain_exit_jump
     pushq $PLAIN_FLAGS
     cld
     call_function
@@ -260,15 +266,7 @@ plain_exit:
 plain_exit_jump:
     jmp *%rcx
 
-.balign 16
-.global direct_entry, direct_entry_on_kernel_stack, direct_entry_parked
-direct_entry:
-    movq %rsp, %gs:GS_RSP_SCRATCH
-    movq %gs:GS_STACK_TOP, %rsp
-direct_entry_on_kernel_stack:
-    pushq $KERNEL_DATA
-    pushq %gs:GS_RSP_SCRATCH
-direct_entry_parked:
+take_kernel_stack direct_entry
     pushfq
     movq (%rsp), %r11
     testl $SYSCALL_CLEARS, %r11d
@@ -278,15 +276,7 @@ direct_entry_parked:
     popfq
     jmp flags_saved
 
-.balign 16
-.global syscall_entry, syscall_entry_on_kernel_stack, syscall_entry_parked
-syscall_entry:                       // an interrupt up to the next label: the SYSCALL has not happened
-    movq %rsp, %gs:GS_RSP_SCRATCH
-    movq %gs:GS_STACK_TOP, %rsp
-syscall_entry_on_kernel_stack:       // up to the next label: no other thread may use this CPU's scratch word
-    pushq $KERNEL_DATA
-    pushq %gs:GS_RSP_SCRATCH
-syscall_entry_parked:
+take_kernel_stack syscall_entry
     pushq %r11                       // RFLAGS
 flags_saved:
     call_function

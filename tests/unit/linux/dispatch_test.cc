@@ -75,13 +75,6 @@ struct Row {
     NOTE(number, as_bits(a1), as_bits(a2), as_bits(a3), as_bits(a4), as_bits(a5), as_bits(a6)) \
   }
 #include "linux/syscalls.def"
-#undef SYSCALL0
-#undef SYSCALL1
-#undef SYSCALL2
-#undef SYSCALL3
-#undef SYSCALL4
-#undef SYSCALL5
-#undef SYSCALL6
 
 namespace arch {
 const SystemCall* installed = nullptr;
