@@ -74,67 +74,53 @@ struct PseudoEntry {
 };
 
 // Makes tables readable.
+constexpr PseudoEntry pseudo_entry(PseudoEntry::Kind kind, const char* name, std::uint32_t mode) {
+  PseudoEntry e;
+  e.kind = kind;
+  e.name = name;
+  e.mode = mode;
+  return e;
+}
 constexpr PseudoEntry pseudo_file(const char* name, Result<void> (*generate)(TextSink&, PseudoContext),
                                   std::uint32_t mode = 0444,
                                   Result<void> (*accept)(std::string_view, PseudoContext) = nullptr) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kFile;
-  e.name = name;
-  e.mode = mode;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kFile, name, mode);
   e.generate = generate;
   e.accept = accept;
   return e;
 }
 constexpr PseudoEntry pseudo_text(const char* name, const char* text, std::uint32_t mode = 0444) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kFile;
-  e.name = name;
-  e.mode = mode;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kFile, name, mode);
   e.text = text;
   return e;
 }
 constexpr PseudoEntry pseudo_table(const char* name,
                                    Result<std::size_t> (*read)(IoBuffer&, std::uint64_t, PseudoContext),
                                    std::uint32_t mode = 0444) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kFile;
-  e.name = name;
-  e.mode = mode;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kFile, name, mode);
   e.read = read;
   return e;
 }
 constexpr PseudoEntry pseudo_directory(const char* name, const PseudoEntry* children,
                                        const PseudoDynamic* dynamic = nullptr, std::uint32_t mode = 0555) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kDirectory;
-  e.name = name;
-  e.mode = mode;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kDirectory, name, mode);
   e.children = children;
   e.dynamic = dynamic;
   return e;
 }
 constexpr PseudoEntry pseudo_link(const char* name, Result<void> (*target)(TextSink&, PseudoContext)) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kLink;
-  e.name = name;
-  e.mode = 0777;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kLink, name, 0777);
   e.generate = target;
   return e;
 }
 constexpr PseudoEntry pseudo_text_link(const char* name, const char* target) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kLink;
-  e.name = name;
-  e.mode = 0777;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kLink, name, 0777);
   e.text = target;
   return e;
 }
 constexpr PseudoEntry pseudo_object_link(const char* name, Result<RefPtr<Dentry>> (*follow)(PseudoContext),
                                          std::uint32_t mode = 0777) {
-  PseudoEntry e;
-  e.kind = PseudoEntry::Kind::kObjectLink;
-  e.name = name;
-  e.mode = mode;
+  PseudoEntry e = pseudo_entry(PseudoEntry::Kind::kObjectLink, name, mode);
   e.follow = follow;
   return e;
 }
