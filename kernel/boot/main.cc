@@ -2,8 +2,11 @@
 //
 // The composition root: brings the layers up from the bottom, in the order that their headers ask for,
 // and hands over to the application. Entered by arch/x64/boot.S on the boot CPU with interrupts off.
+#include <bit>
+
 #include "arch/boot.h"
 #include "arch/context.h"
+#include "arch/msr.h"
 #include "arch/traps.h"
 #include "base/annotations.h"
 #include "boot/application.h"
@@ -34,6 +37,7 @@
 #include "trace/log.h"
 #include "trace/panic.h"
 #include "vm/address_space.h"
+#include "vm/code_pages.h"
 
 namespace mokapot {
 namespace {
@@ -118,6 +122,11 @@ extern "C" [[noreturn]] NO_STACK_PROTECTOR void kernel_start(unsigned protocol, 
   LOG_INFO("mokapot: %lu MiB, %zu CPUs, clock %s, up after %ld us", frames.total_frames * kPageSize >> 20,
            platform.cpus.size(), clock_source().name(), now().nanoseconds() / 1000);
   if (command_line_option(command_line, contract::kOptionDirectCalls).value != "off") allow_direct_calls();
+  const bool emulated = arch::hypervisor_is(arch::kTcgSignature);
+  map_blocks_by_pages(emulated);
+  // One CPU alone does nothing else while it translates.
+  lend_code_pages(emulated && !std::has_single_bit(online_cpus()) &&
+                  command_line_option(command_line, contract::kOptionCodePages).value != "off");
   if (command_line_option(command_line, contract::kOptionThreadClasses).value == "off") ignore_thread_classes();
   probe_devices(platform);
   refine_clock();

@@ -63,7 +63,8 @@ void end_for_lack_of_memory() {
 
 void on_application_page_fault(arch::TrapFrame& frame, VirtAddr address, arch::MemoryAccess access) {
   const bool inside = address.value() < kApplicationEnd;
-  const FaultOutcome outcome = inside ? address_space().handle_fault(address, access_of(access)) : FaultOutcome::kNotMapped;
+  const FaultOutcome outcome = inside ? address_space().handle_fault(address, access_of(access), frame.instruction_pointer())
+                                      : FaultOutcome::kNotMapped;
   if (outcome == FaultOutcome::kResolved) [[likely]] return;
   remember_fault(frame, address.value());
   switch (outcome) {

@@ -33,6 +33,7 @@ inline constexpr const char* kOptionTrace = "mokapot.trace";      // =syscalls: 
 inline constexpr const char* kOptionFail = "mokapot.fail";        // =FAULT: a checking kernel commits it (boot/self_test.h)
 inline constexpr const char* kOptionDirectCalls = "mokapot.direct-calls";  // =off: no jump takes the place of SYSCALL
 inline constexpr const char* kOptionThreadClasses = "mokapot.thread-classes";  // =off: HotSpot's threads are as others
+inline constexpr const char* kOptionCodePages = "mokapot.code-pages";  // =off: written to and executed at once, under TCG as well
 inline constexpr const char* kOptionNoXsave = "mokapot.noxsave";  // do without XSAVE, and so without AVX
 
 // =SERIAL@DEVICE, repeated: the memory of the ivshmem device of that number on PCI bus 0 is the disk of that serial.

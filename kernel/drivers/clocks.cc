@@ -11,7 +11,6 @@
 //
 // Boot's one thread, interrupts off.
 
-#include <cstring>
 
 #include "arch/cpu.h"
 #include "arch/msr.h"
@@ -109,19 +108,12 @@ std::uint64_t measure_countdown_by_clock() {
 
 // --- What is known of the TSC ---
 
-bool hypervisor_is(const char (&signature)[13]) {
-  const arch::CpuidLeaf leaf = arch::hypervisor_leaf();
-  return std::memcmp(&leaf.ebx, signature, 4) == 0 &&
-         std::memcmp(&leaf.ecx, signature + 4, 4) == 0 &&
-         std::memcmp(&leaf.edx, signature + 8, 4) == 0;
-}
-
 bool tsc_is_trusted() {
   constexpr std::uint32_t kPowerLeaf = 0x8000'0007;
   constexpr std::uint32_t kInvariant = 1u << 8;  // EDX
   const bool invariant = arch::cpuid(0x8000'0000, 0).eax >= kPowerLeaf &&
                          (arch::cpuid(kPowerLeaf, 0).edx & kInvariant) != 0;
-  return invariant || hypervisor_is("TCGTCGTCGTCG");
+  return invariant || arch::hypervisor_is(arch::kTcgSignature);
 }
 
 // 0 if nobody says.

@@ -41,12 +41,7 @@ T read_once(const T& field) {
 }  // namespace
 
 bool start_kvm_clock() {
-  const arch::CpuidLeaf leaf = arch::hypervisor_leaf();
-  char signature[12];
-  std::memcpy(signature, &leaf.ebx, 4);
-  std::memcpy(signature + 4, &leaf.ecx, 4);
-  std::memcpy(signature + 8, &leaf.edx, 4);
-  if (std::memcmp(signature, "KVMKVMKVM\0\0\0", sizeof(signature)) != 0) return false;
+  if (!arch::hypervisor_is(arch::kKvmSignature)) return false;
   if ((arch::cpuid(0x4000'0001, 0).eax & kFeatureClockSource2) == 0) return false;
   const auto frame = allocate_frame(FrameUse::kDevice, FrameContents::kZeroed);
   if (!frame.ok()) return false;

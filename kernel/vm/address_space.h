@@ -59,6 +59,11 @@ enum class FaultOutcome : std::uint8_t {
   kOutOfMemory,
 };
 
+// Boot: whether 2 MiB that a program did not ask for by name come with one fault, as others do, but behind 512 entries. For
+// QEMU's TCG: for an address inside the stretch from its lowest 2 MiB page to its highest, both halves of the address space
+// among them, it flushes its whole TLB (tlb_add_large_page in accel/tcg/cputlb.c).
+void map_blocks_by_pages(bool by_pages);
+
 class AddressSpace {
  public:
   // Linux's default vm.max_map_count.
@@ -85,8 +90,8 @@ class AddressSpace {
   VirtAddr set_break(VirtAddr address);  // brk(2): returns the break in force
   void set_break_start(VirtAddr start);  // exec
 
-  // A page fault of the application, or of the kernel on an application address.
-  FaultOutcome handle_fault(VirtAddr address, FaultAccess access);
+  // A page fault of the application at an instruction, or of the kernel on an application address.
+  FaultOutcome handle_fault(VirtAddr address, FaultAccess access, VirtAddr instruction = VirtAddr());
 
   // For futexes on shared memory: what object and offset lie under address. kEFAULT if not mapped.
   struct SharedKey { const void* object; std::uint64_t offset; };

@@ -13,13 +13,31 @@
 #include "memory/frames.h"
 #include "sync/context.h"
 #include "vm/address_space.h"
+#include "vm/code_pages.h"
 #include "vm/fault.h"
 #include "vm/huge_pool.h"
 #include "vm/page_edit.h"
 #include "vm/pressure.h"
 #include "vm/resident.h"
+#include "vm/tlb_gather.h"
 
 namespace mokapot {
+namespace {
+
+constexpr std::uint64_t kLongestInstruction = 15;
+constinit bool blocks_by_pages = false;  // set at boot
+
+bool reaches_into(VirtAddr instruction, VirtAddr page) {
+  return instruction < page + kPageSize && instruction + kLongestInstruction > page;
+}
+
+}  // namespace
+
+void map_blocks_by_pages(bool by_pages) { blocks_by_pages = by_pages; }
+
+FaultHandler::FaultHandler(const Region& region, VirtAddr page, FaultAccess access, VirtAddr instruction)
+    : region_(region), page_(page), access_(access),
+      rights_(rights_for(region.properties.protection, access, reaches_into(instruction, page))) {}
 
 bool FaultHandler::permitted() const {
   const Protection have = region_.properties.protection;
@@ -81,8 +99,9 @@ bool FaultHandler::populate_huge(PageTableSlot& upper) {
   const Result<PhysAddr> block =
       allocate_huge_block(FrameUse::kAnonymous, advised ? plenty / 2 : plenty);
   if (!block.ok()) return false;
+  if (blocks_by_pages && !advised) return populate_by_pages(upper, block.value());
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(block.value(), true, true, region_.properties.protection, 1);
+  const Entry entry = Entry::make(block.value(), true, true, rights_, 1);
   if (!upper.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     free_frames(block.value(), kHugeFrameOrder);
     return false;
@@ -92,11 +111,32 @@ bool FaultHandler::populate_huge(PageTableSlot& upper) {
   return true;
 }
 
+bool FaultHandler::populate_by_pages(PageTableSlot& upper, PhysAddr block) {
+  split_allocated_block(block, kHugeFrameOrder);
+  const Result<PhysAddr> table = allocate_frame(FrameUse::kPageTable, FrameContents::kUninitialised);
+  if (table.ok()) {
+    PageTableSlot* slots = page_table_slots(table.value());
+    for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
+      const Entry entry = Entry::make(block + (i << kPageShift), true, true, rights_, 0);
+      slots[i].store(entry.raw(), std::memory_order_relaxed);
+    }
+    std::uint64_t expected = 0;
+    const std::uint64_t entry = arch::PageTableEntry::table(table.value()).raw();
+    if (upper.compare_exchange_strong(expected, entry, std::memory_order_acq_rel)) {
+      count_populating_fault(ResidentKind::kAnonymous, kPagesOfHugePage, false);
+      return true;
+    }
+    free_frame(table.value());
+  }
+  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) free_frame(block + (i << kPageShift));
+  return false;
+}
+
 // Never a 4 KiB page, and never for lack of memory: the block is there since the mapping is.
 std::optional<FaultOutcome> FaultHandler::populate_huge_tlb(PageTableSlot& upper) {
   const PhysAddr block = take_reserved_huge_block();
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(block, true, true, region_.properties.protection, 1);
+  const Entry entry = Entry::make(block, true, true, rights_, 1);
   if (!upper.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     return_huge_block(block);
     return std::nullopt;
@@ -110,7 +150,7 @@ std::optional<FaultOutcome> FaultHandler::populate_anonymous() {
       allocate_frame_reclaiming(FrameUse::kAnonymous, FrameContents::kZeroed);
   if (!frame.ok()) return FaultOutcome::kOutOfMemory;
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(frame.value(), true, true, region_.properties.protection, 0);
+  const Entry entry = Entry::make(frame.value(), true, true, rights_, 0);
   // Release: a CPU that walks the tables sees a cleared frame.
   if (!slot_->compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     free_frame(frame.value());
@@ -124,23 +164,54 @@ std::optional<FaultOutcome> FaultHandler::populate_anonymous() {
 
 std::optional<FaultOutcome> FaultHandler::settle_present(PageTableSlot& slot, Entry entry,
                                                          int level) {
-  if (!entry.withdrawn() && (access_ != FaultAccess::kWrite || entry.writable())) {
+  if (satisfied_by(entry)) {
     // Settled by another CPU, or this CPU remembers older rights.
     arch::invalidate_page(page_);
     count_fault(false);
     return FaultOutcome::kResolved;
   }
   if (level == 1 && !entry.owned()) return take_out_huge(slot);
+  if (lends_pages(region_.properties.protection) && (entry.owned() || access_ == FaultAccess::kExecute)) {
+    return take_turn(slot, entry, level);
+  }
   if (entry.withdrawn() || entry.owned()) {
     // The region's protection decides.
     std::uint64_t expected = entry.raw();
-    const Entry writable = entry.with_protection(region_.properties.protection, level);
+    const Entry writable = entry.with_protection(rights_, level);
     if (slot.compare_exchange_strong(expected, writable.raw(), std::memory_order_acq_rel)) {
       arch::invalidate_page(page_);
     }
     return std::nullopt;
   }
   return region_.is_private() ? copy_on_write(entry) : make_writable(entry);
+}
+
+bool FaultHandler::satisfied_by(Entry entry) const {
+  if (entry.withdrawn()) return false;
+  switch (access_) {
+    case FaultAccess::kRead: return true;
+    case FaultAccess::kWrite: return entry.writable();
+    case FaultAccess::kExecute: return entry.executable();
+  }
+  return false;
+}
+
+// What a page can do changes (code_pages.h). First it can do nothing, everywhere, then what this access needs: a third CPU
+// that finds it between the two tells everybody as well.
+std::optional<FaultOutcome> FaultHandler::take_turn(PageTableSlot& slot, Entry entry, int level) {
+  const Entry idle = entry.with_protection(rights_unasked(region_.properties.protection), level);
+  std::uint64_t expected = entry.raw();
+  if (!slot.compare_exchange_strong(expected, idle.raw(), std::memory_order_acq_rel)) return std::nullopt;
+  if (entry.accessed()) {
+    TlbGather gather;
+    gather.invalidate(page_);
+  }
+  expected = idle.raw();
+  const Entry turned = idle.with_protection(rights_, level);
+  if (!slot.compare_exchange_strong(expected, turned.raw(), std::memory_order_acq_rel)) return std::nullopt;
+  arch::invalidate_page(page_);
+  count_fault(false);
+  return FaultOutcome::kResolved;
 }
 
 // --- Entry -------------------------------------------------------------------------------------------
@@ -162,14 +233,14 @@ Region* AddressSpace::region_for_fault(VirtAddr address) {
   return region;
 }
 
-FaultOutcome AddressSpace::handle_fault(VirtAddr address, FaultAccess access) {
+FaultOutcome AddressSpace::handle_fault(VirtAddr address, FaultAccess access, VirtAddr instruction) {
   ASSERT_MAY_BLOCK();
   if (address.value() >= kApplicationEnd) return FaultOutcome::kNotMapped;
   while (true) {
     ReadGuard guard(lock_);
     const Region* region = region_for_fault(address);
     if (region == nullptr) return FaultOutcome::kNotMapped;
-    FaultHandler handler(*region, address.page_down(), access);
+    FaultHandler handler(*region, address.page_down(), access, instruction);
     if (!handler.permitted()) return FaultOutcome::kNotPermitted;
     if (const std::optional<FaultOutcome> outcome = handler.run()) return *outcome;
   }

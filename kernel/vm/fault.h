@@ -17,8 +17,8 @@ class FaultHandler {
   static constexpr auto kPagesOfHugePage = static_cast<std::int64_t>(arch::kEntriesPerTable);
 
  public:
-  FaultHandler(const Region& region, VirtAddr page, FaultAccess access)
-      : region_(region), page_(page), access_(access) {}
+  // instruction: the application's that faulted, or nothing.
+  FaultHandler(const Region& region, VirtAddr page, FaultAccess access, VirtAddr instruction);
 
   bool permitted() const;
   // Nothing: the page changed under us, look again.
@@ -27,12 +27,15 @@ class FaultHandler {
  private:
   bool huge_page_fits() const;
   bool populate_huge(PageTableSlot& upper);
+  bool populate_by_pages(PageTableSlot& upper, PhysAddr block);
   bool huge_source_page_fits() const;
   bool populate_huge_from_source(PageTableSlot& upper);
   std::optional<FaultOutcome> populate_huge_tlb(PageTableSlot& upper);
   std::optional<FaultOutcome> take_out_huge(PageTableSlot& upper);
   std::optional<FaultOutcome> populate_anonymous();
   std::optional<FaultOutcome> settle_present(PageTableSlot& slot, Entry entry, int level);
+  bool satisfied_by(Entry entry) const;
+  std::optional<FaultOutcome> take_turn(PageTableSlot& slot, Entry entry, int level);
   std::optional<FaultOutcome> populate_from_source();
   std::optional<FaultOutcome> copy_on_write(Entry present);
   std::optional<FaultOutcome> make_writable(Entry present);
@@ -51,6 +54,7 @@ class FaultHandler {
   const Region& region_;
   const VirtAddr page_;
   const FaultAccess access_;
+  const Protection rights_;  // of the entry that is to be there
   PageTableSlot* slot_ = nullptr;   // level 0
   std::uint64_t seen_unmaps_ = 0;   // the source's count when it gave us the frame
   bool major_ = false;              // storage had to be read

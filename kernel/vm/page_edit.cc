@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "memory/page_table.h"
+#include "vm/code_pages.h"
 #include "vm/pressure.h"
 #include "vm/resident.h"
 
@@ -49,7 +50,7 @@ void protect_entry(PageTableSlot& slot, VirtAddr address, int level, Protection 
   const Entry old = update_entry(
       slot,
       [&](Entry entry) {
-        return entry.page(level) ? entry.with_protection(protection, level) : entry;
+        return entry.page(level) ? entry.with_protection(rights_unasked(protection), level) : entry;
       },
       replacement);
   if (old.revoked_by(replacement)) gather.invalidate(address);
@@ -152,7 +153,7 @@ Result<void> split_huge_page(const Region& region, VirtAddr address, TlbGather& 
       *upper,
       [&](Entry huge) {
         for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
-          slots[i].store(huge.part(i, region.properties.protection).raw(), std::memory_order_relaxed);
+          slots[i].store(huge.part(i, rights_unasked(region.properties.protection)).raw(), std::memory_order_relaxed);
         }
         return Entry(arch::PageTableEntry::table(table).raw());
       },

@@ -12,7 +12,6 @@
 #include "jdk/jdk.h"
 #include "qemu/device_probe.h"
 #include "qemu/kvm_speed.h"
-#include "qemu/qemu_version.h"
 #include "run/kernel_file.h"
 #include "session/exit_report.h"
 #include "support/command.h"
@@ -75,19 +74,6 @@ Finding kvm() {
   std::snprintf(text, sizeof text, "%.2f million rounds a second at CPL 0%s", *rounds / 1e6,
                 is_fast ? "" : "; below one million TCG is faster, and is used");
   return {is_fast ? State::kGood : State::kOptional, "kvm", text};
-}
-
-// Where VMs run under TCG with more than one CPU.
-Finding fetching() {
-  const std::string path = find_program("qemu-system-x86_64");
-  const auto version =
-      path.empty() ? std::nullopt : parse_qemu_version(run_command({path, "--version"}).output);
-  if (!version || *version >= kFirstWithLockedFetch)
-    return {State::kGood, "tcg", "runs VMs where KVM does not"};
-  return {State::kOptional, "tcg",
-          "QEMU before 8.1 may fetch half of an instruction that another CPU replaces, by which "
-          "one JVM in a hundred crashes; install a later QEMU (Debian 12: apt-get install -t "
-          "bookworm-backports qemu-system-x86), or give such a VM one CPU (-c 1)"};
 }
 
 Finding jdk() {
@@ -153,7 +139,6 @@ std::vector<Finding> examine() {
   return {kernel(),
           qemu(),
           kvm(),
-          fetching(),
           shared_images(),
           {State::kGood, "memory",
            std::to_string(default_memory(host_memory_mib()).mib) +

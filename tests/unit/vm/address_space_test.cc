@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sources: kernel/vm/address_space.cc kernel/vm/address_space_protect.cc kernel/vm/address_space_remap.cc
-// sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/address_space_patch.cc kernel/vm/fault.cc kernel/vm/fault_files.cc
+// sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/address_space_patch.cc kernel/vm/code_pages.cc kernel/vm/fault.cc kernel/vm/fault_files.cc
 // sources: kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc kernel/vm/region_tree.cc
 // sources: kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc kernel/vm/huge_pool.cc
 // sources: kernel/memory/frames.cc kernel/memory/buddy.cc kernel/memory/frame_map.cc

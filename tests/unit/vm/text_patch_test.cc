@@ -2,7 +2,7 @@
 //
 // sources: kernel/vm/address_space.cc kernel/vm/address_space_protect.cc kernel/vm/address_space_remap.cc
 // sources: kernel/vm/address_space_advise.cc kernel/vm/address_space_query.cc kernel/vm/address_space_patch.cc
-// sources: kernel/vm/fault.cc kernel/vm/fault_files.cc kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc
+// sources: kernel/vm/code_pages.cc kernel/vm/fault.cc kernel/vm/fault_files.cc kernel/vm/page_edit.cc kernel/vm/page_source.cc kernel/vm/pressure.cc
 // sources: kernel/vm/region_tree.cc kernel/vm/resident.cc kernel/vm/shared_memory.cc kernel/vm/tlb_gather.cc
 // sources: kernel/vm/huge_pool.cc kernel/memory/frames.cc kernel/memory/buddy.cc kernel/memory/frame_map.cc
 // sources: kernel/memory/page_table.cc kernel/memory/kernel_area.cc tests/unit/vm/fake_kernel.cc
