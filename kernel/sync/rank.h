@@ -21,6 +21,7 @@ enum class LockRank : std::uint8_t {
   kSocket = 42,         // one socket's calls of one kind: a writer's pieces stay together
   kNetCore = 45,        // the TCP/IP stack
   kAddressSpace = 50,   // regions; page faults take it shared
+  kCodePages = 55,      // whose turn it is to write to code, or to execute it
   kPageCache = 60,      // one file's pages
   kFileSystem = 65,     // on-disk structures
   kBlockDevice = 70,

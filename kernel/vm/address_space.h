@@ -166,6 +166,9 @@ class AddressSpace {
   Region* region_for_fault(VirtAddr address) REQUIRES_SHARED(lock_);
 
   RwLock lock_{LockRank::kAddressSpace};
+  // Held by every fault on memory that is lent (code_pages.h), from the look at an entry until that has its new rights. In
+  // between the thread may lose its CPU, and the turns of others would give the entry the same looks again.
+  Mutex turns_{LockRank::kCodePages};
   RegionTree regions_ GUARDED_BY(lock_){VirtAddr(kApplicationBegin)};
   // Counts changes of regions; a CPU's memory of the last region that faulted holds for one count.
   std::atomic<std::uint64_t> generation_{1};

@@ -40,6 +40,9 @@ Result<void> AddressSpace::protect(VirtAddr address, std::uint64_t size, Protect
       if (region->patch && permits(protection, Protection::kWrite)) {
         // Who may write to text may write to a part of what a patch has put there: it sees, from now on, the file's.
         properties.keeps_text = true;
+        // Nobody executes what changes.
+        protect_pages(at, stop, Protection::kRead, change.gather);
+        change.gather.flush();
         revert_patches(*region, at, stop);
       }
       if (at == region->begin() && give_to_previous(*region, stop, properties)) {

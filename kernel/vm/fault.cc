@@ -27,17 +27,16 @@ namespace {
 constexpr std::uint64_t kLongestInstruction = 15;
 constinit bool blocks_by_pages = false;  // set at boot
 
-bool reaches_into(VirtAddr instruction, VirtAddr page) {
-  return instruction < page + kPageSize && instruction + kLongestInstruction > page;
-}
-
 }  // namespace
 
 void map_blocks_by_pages(bool by_pages) { blocks_by_pages = by_pages; }
 
-FaultHandler::FaultHandler(const Region& region, VirtAddr page, FaultAccess access, VirtAddr instruction)
-    : region_(region), page_(page), access_(access),
-      rights_(rights_for(region.properties.protection, access, reaches_into(instruction, page))) {}
+Protection FaultHandler::rights(int level) const {
+  const std::uint64_t size = level == 0 ? kPageSize : kHugePageSize;
+  const VirtAddr begin(align_down(page_.value(), size));
+  const bool by_own_code = instruction_ < begin + size && instruction_ + kLongestInstruction > begin;
+  return rights_for(region_.properties.protection, access_, by_own_code);
+}
 
 bool FaultHandler::permitted() const {
   const Protection have = region_.properties.protection;
@@ -63,7 +62,7 @@ std::optional<FaultOutcome> FaultHandler::run() {
   } else {
     if (entry.page(1)) return settle_present(*upper, entry, 1);
     if (region_.properties.huge_tlb && !region_.source) return populate_huge_tlb(*upper);
-    if (huge_page_fits() && populate_huge(*upper)) return FaultOutcome::kResolved;
+    if (huge_page_fits() && !by_pages() && populate_huge(*upper)) return FaultOutcome::kResolved;
     if (huge_source_page_fits() && populate_huge_from_source(*upper)) return FaultOutcome::kResolved;
     const Result<PageTableSlot*> made = page_table_slot_reclaiming(page_, 0);
     if (!made.ok()) {
@@ -75,6 +74,7 @@ std::optional<FaultOutcome> FaultHandler::run() {
   }
   const Entry present(*slot_);
   if (!present.empty()) return settle_present(*slot_, present, 0);
+  if (by_pages() && huge_page_fits() && populate_table()) return FaultOutcome::kResolved;
   return region_.source ? populate_from_source() : populate_anonymous();
 }
 
@@ -83,25 +83,28 @@ std::optional<FaultOutcome> FaultHandler::run() {
 bool FaultHandler::huge_page_fits() const {
   const RegionProperties& properties = region_.properties;
   if (!region_.is_private_anonymous() || properties.stack || properties.no_reserve) return false;
-  if (properties.huge_pages == HugePages::kNever) return false;
+  if (properties.huge_pages == HugePages::kNever || lends_pages(properties.protection)) return false;
   const VirtAddr begin(align_down(page_.value(), kHugePageSize));
   if (begin < region_.begin() || begin + kHugePageSize > region_.end()) return false;
   // Without advice only plain data: code caches are touched here and there, and grow by their edges.
-  return properties.huge_pages == HugePages::kPreferred ||
-         properties.protection == (Protection::kRead | Protection::kWrite);
+  return advised() || properties.protection == (Protection::kRead | Protection::kWrite);
+}
+
+bool FaultHandler::advised() const { return region_.properties.huge_pages == HugePages::kPreferred; }
+bool FaultHandler::by_pages() const { return blocks_by_pages && !advised(); }
+
+// Generous only while memory is plentiful; advice halves what must stay free.
+Result<PhysAddr> FaultHandler::allocate_block() const {
+  const std::uint64_t plenty =
+      std::max<std::uint64_t>(total_frame_count() / 4, (std::uint64_t{64} << 20) >> kPageShift);
+  return allocate_huge_block(FrameUse::kAnonymous, advised() ? plenty / 2 : plenty);
 }
 
 bool FaultHandler::populate_huge(PageTableSlot& upper) {
-  // Generous only while memory is plentiful; advice halves what must stay free.
-  const std::uint64_t plenty =
-      std::max<std::uint64_t>(total_frame_count() / 4, (std::uint64_t{64} << 20) >> kPageShift);
-  const bool advised = region_.properties.huge_pages == HugePages::kPreferred;
-  const Result<PhysAddr> block =
-      allocate_huge_block(FrameUse::kAnonymous, advised ? plenty / 2 : plenty);
+  const Result<PhysAddr> block = allocate_block();
   if (!block.ok()) return false;
-  if (blocks_by_pages && !advised) return populate_by_pages(upper, block.value());
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(block.value(), true, true, rights_, 1);
+  const Entry entry = Entry::make(block.value(), true, true, rights(1), 1);
   if (!upper.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     free_frames(block.value(), kHugeFrameOrder);
     return false;
@@ -111,32 +114,33 @@ bool FaultHandler::populate_huge(PageTableSlot& upper) {
   return true;
 }
 
-bool FaultHandler::populate_by_pages(PageTableSlot& upper, PhysAddr block) {
-  split_allocated_block(block, kHugeFrameOrder);
-  const Result<PhysAddr> table = allocate_frame(FrameUse::kPageTable, FrameContents::kUninitialised);
-  if (table.ok()) {
-    PageTableSlot* slots = page_table_slots(table.value());
-    for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
-      const Entry entry = Entry::make(block + (i << kPageShift), true, true, rights_, 0);
-      slots[i].store(entry.raw(), std::memory_order_relaxed);
-    }
-    std::uint64_t expected = 0;
-    const std::uint64_t entry = arch::PageTableEntry::table(table.value()).raw();
-    if (upper.compare_exchange_strong(expected, entry, std::memory_order_acq_rel)) {
-      count_populating_fault(ResidentKind::kAnonymous, kPagesOfHugePage, false);
-      return true;
-    }
-    free_frame(table.value());
+// A whole table at once, if nothing is in it.
+bool FaultHandler::populate_table() {
+  PageTableSlot* const slots = slot_ - arch::table_index(page_, 0);
+  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
+    if (slots[i].load(std::memory_order_relaxed) != 0) return false;
   }
-  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) free_frame(block + (i << kPageShift));
-  return false;
+  const Result<PhysAddr> block = allocate_block();
+  if (!block.ok()) return false;
+  split_allocated_block(block.value(), kHugeFrameOrder);
+  const Protection given = rights(0);
+  std::int64_t populated = 0;
+  for (std::uint64_t i = 0; i < arch::kEntriesPerTable; ++i) {
+    const PhysAddr frame = block.value() + (i << kPageShift);
+    std::uint64_t expected = 0;
+    const Entry entry = Entry::make(frame, true, true, given, 0);
+    if (slots[i].compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) ++populated;
+    else free_frame(frame);
+  }
+  count_populating_fault(ResidentKind::kAnonymous, populated, false);
+  return true;
 }
 
 // Never a 4 KiB page, and never for lack of memory: the block is there since the mapping is.
 std::optional<FaultOutcome> FaultHandler::populate_huge_tlb(PageTableSlot& upper) {
   const PhysAddr block = take_reserved_huge_block();
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(block, true, true, rights_, 1);
+  const Entry entry = Entry::make(block, true, true, rights(1), 1);
   if (!upper.compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     return_huge_block(block);
     return std::nullopt;
@@ -150,7 +154,7 @@ std::optional<FaultOutcome> FaultHandler::populate_anonymous() {
       allocate_frame_reclaiming(FrameUse::kAnonymous, FrameContents::kZeroed);
   if (!frame.ok()) return FaultOutcome::kOutOfMemory;
   std::uint64_t expected = 0;
-  const Entry entry = Entry::make(frame.value(), true, true, rights_, 0);
+  const Entry entry = Entry::make(frame.value(), true, true, rights(0), 0);
   // Release: a CPU that walks the tables sees a cleared frame.
   if (!slot_->compare_exchange_strong(expected, entry.raw(), std::memory_order_acq_rel)) {
     free_frame(frame.value());
@@ -177,7 +181,7 @@ std::optional<FaultOutcome> FaultHandler::settle_present(PageTableSlot& slot, En
   if (entry.withdrawn() || entry.owned()) {
     // The region's protection decides.
     std::uint64_t expected = entry.raw();
-    const Entry writable = entry.with_protection(rights_, level);
+    const Entry writable = entry.with_protection(rights(level), level);
     if (slot.compare_exchange_strong(expected, writable.raw(), std::memory_order_acq_rel)) {
       arch::invalidate_page(page_);
     }
@@ -196,8 +200,7 @@ bool FaultHandler::satisfied_by(Entry entry) const {
   return false;
 }
 
-// What a page can do changes (code_pages.h). First it can do nothing, everywhere, then what this access needs: a third CPU
-// that finds it between the two tells everybody as well.
+// What a page can do changes (code_pages.h): first it can do nothing, everywhere, then what this access needs.
 std::optional<FaultOutcome> FaultHandler::take_turn(PageTableSlot& slot, Entry entry, int level) {
   const Entry idle = entry.with_protection(rights_unasked(region_.properties.protection), level);
   std::uint64_t expected = entry.raw();
@@ -207,7 +210,7 @@ std::optional<FaultOutcome> FaultHandler::take_turn(PageTableSlot& slot, Entry e
     gather.invalidate(page_);
   }
   expected = idle.raw();
-  const Entry turned = idle.with_protection(rights_, level);
+  const Entry turned = idle.with_protection(rights(level), level);
   if (!slot.compare_exchange_strong(expected, turned.raw(), std::memory_order_acq_rel)) return std::nullopt;
   arch::invalidate_page(page_);
   count_fault(false);
@@ -242,7 +245,14 @@ FaultOutcome AddressSpace::handle_fault(VirtAddr address, FaultAccess access, Vi
     if (region == nullptr) return FaultOutcome::kNotMapped;
     FaultHandler handler(*region, address.page_down(), access, instruction);
     if (!handler.permitted()) return FaultOutcome::kNotPermitted;
-    if (const std::optional<FaultOutcome> outcome = handler.run()) return *outcome;
+    std::optional<FaultOutcome> outcome;
+    if (lends_pages(region->properties.protection)) [[unlikely]] {
+      const MutexGuard turn(turns_);
+      outcome = handler.run();
+    } else {
+      outcome = handler.run();
+    }
+    if (outcome) return *outcome;
   }
 }
 

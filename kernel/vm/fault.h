@@ -18,16 +18,22 @@ class FaultHandler {
 
  public:
   // instruction: the application's that faulted, or nothing.
-  FaultHandler(const Region& region, VirtAddr page, FaultAccess access, VirtAddr instruction);
+  FaultHandler(const Region& region, VirtAddr page, FaultAccess access, VirtAddr instruction)
+      : region_(region), page_(page), access_(access), instruction_(instruction) {}
 
   bool permitted() const;
   // Nothing: the page changed under us, look again.
   std::optional<FaultOutcome> run();
 
  private:
+  // Of the entry of a level that is to be there.
+  Protection rights(int level) const;
   bool huge_page_fits() const;
   bool populate_huge(PageTableSlot& upper);
-  bool populate_by_pages(PageTableSlot& upper, PhysAddr block);
+  bool populate_table();
+  bool advised() const;   // MADV_HUGEPAGE
+  bool by_pages() const;  // map_blocks_by_pages
+  Result<PhysAddr> allocate_block() const;
   bool huge_source_page_fits() const;
   bool populate_huge_from_source(PageTableSlot& upper);
   std::optional<FaultOutcome> populate_huge_tlb(PageTableSlot& upper);
@@ -54,7 +60,7 @@ class FaultHandler {
   const Region& region_;
   const VirtAddr page_;
   const FaultAccess access_;
-  const Protection rights_;  // of the entry that is to be there
+  const VirtAddr instruction_;
   PageTableSlot* slot_ = nullptr;   // level 0
   std::uint64_t seen_unmaps_ = 0;   // the source's count when it gave us the frame
   bool major_ = false;              // storage had to be read

@@ -9,6 +9,7 @@
 
 #include "arch/memory_copy.h"
 #include "memory/frames.h"
+#include "vm/code_pages.h"
 #include "vm/fault.h"
 #include "vm/page_edit.h"
 #include "vm/pressure.h"
@@ -20,7 +21,7 @@ namespace mokapot {
 bool FaultHandler::huge_source_page_fits() const {
   const RegionProperties& properties = region_.properties;
   if (!region_.source || region_.is_private()) return false;
-  if (!properties.huge_tlb && properties.huge_pages != HugePages::kPreferred) return false;
+  if (!properties.huge_tlb && (properties.huge_pages != HugePages::kPreferred || lends_pages(properties.protection))) return false;
   const VirtAddr begin(align_down(page_.value(), kHugePageSize));
   return begin >= region_.begin() && begin + kHugePageSize <= region_.end() &&
          region_.source_page(begin) % arch::kEntriesPerTable == 0;
@@ -32,7 +33,7 @@ bool FaultHandler::populate_huge_from_source(PageTableSlot& upper) {
   seen_unmaps_ = unmap_count();
   const Result<PhysAddr> block = region_.source->huge_frame_for_mapping(region_.source_page(begin));
   if (!block.ok()) return false;
-  if (install(upper, Entry::make(block.value(), false, true, rights_, 1))) {
+  if (install(upper, Entry::make(block.value(), false, true, rights(1), 1))) {
     count_populating_fault(resident_kind(block.value(), false), kPagesOfHugePage, false);
     return true;
   }
@@ -80,7 +81,7 @@ std::optional<FaultOutcome> FaultHandler::populate_from_source() {
   const Result<PhysAddr> frame = frame_from_source(index, for_write);
   if (!frame.ok()) return outcome_of(frame.error());
   const Entry entry =
-      Entry::make(frame.value(), false, for_write, rights_, 0);
+      Entry::make(frame.value(), false, for_write, rights(0), 0);
   if (!install(*slot_, entry)) {
     region_.source->release_frame(frame.value(), false);
     return std::nullopt;
@@ -112,7 +113,7 @@ Result<PhysAddr> FaultHandler::private_copy(std::uint64_t index) {
 }
 
 std::optional<FaultOutcome> FaultHandler::install_copy(PhysAddr copy) {
-  if (!install(*slot_, Entry::make(copy, true, true, rights_, 0))) {
+  if (!install(*slot_, Entry::make(copy, true, true, rights(0), 0))) {
     free_frame(copy);
     return std::nullopt;
   }
@@ -154,7 +155,7 @@ bool FaultHandler::copy_unused(PageTableSlot& slot, VirtAddr at) {
   if (copy.ok()) arch::copy_page(direct_map(copy.value()), direct_map(original.value()));
   source.release_frame(original.value(), false);
   if (!copy.ok()) return false;
-  const Entry entry = Entry::make(copy.value(), true, true, rights_, 0);
+  const Entry entry = Entry::make(copy.value(), true, true, rights_unasked(region_.properties.protection), 0);
   std::uint64_t expected = present.raw();
   bool installed = false;
   {
@@ -189,7 +190,7 @@ std::optional<FaultOutcome> FaultHandler::copy_on_write(Entry present) {
 std::optional<FaultOutcome> FaultHandler::make_writable(Entry present) {
   const Result<PhysAddr> frame = frame_from_source(region_.source_page(page_), true);
   if (!frame.ok()) return outcome_of(frame.error());
-  const Entry entry = Entry::make(frame.value(), false, true, rights_, 0);
+  const Entry entry = Entry::make(frame.value(), false, true, rights(0), 0);
   if (frame.value() == present.frame() && !present.revoked_by(entry)) {
     const Entry same = present.accessed() ? entry.with_accessed() : entry;
     bool replaced = false;
@@ -244,7 +245,7 @@ void FaultHandler::map_neighbours() {
     seen_unmaps_ = unmap_count();
     const Result<PhysAddr> frame = source.cached_frame_for_mapping(region_.source_page(at));
     if (!frame.ok()) continue;
-    if (install(slot, Entry::make(frame.value(), false, false, rights_, 0))) {
+    if (install(slot, Entry::make(frame.value(), false, false, rights(0), 0))) {
       count_resident(resident_kind(frame.value(), false), 1);
     } else {
       source.release_frame(frame.value(), false);

@@ -54,6 +54,32 @@ TEST_F(CodePagesTest, APageIsWrittenToOrExecuted) {
   EXPECT_EQ(fake::cross_calls(), calls + 2);
 }
 
+// Others wait for the end of a turn: one that has told all CPUs and lost its own may not find the entry as it left it, after
+// others have had theirs.
+TEST_F(CodePagesTest, TurnsComeOneAfterTheOther) {
+  map_at(kBase, kPageSize, Protection::kAll);
+  ASSERT_EQ(write_word(kBase, 1), FaultOutcome::kResolved);
+  std::thread writer;
+  std::atomic<bool> writes = false, has_written = false;
+  fake::during_cross_call = [&] {
+    writer = std::thread([&] {
+      fake::cpu.index = 1;
+      writes = true;
+      EXPECT_EQ(write_word(kBase, 2), FaultOutcome::kResolved);
+      has_written = true;
+    });
+    while (!writes) std::this_thread::yield();
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    EXPECT_FALSE(has_written);
+    EXPECT_FALSE(can_be_written(kBase));
+  };
+  ASSERT_EQ(fake::execute(kBase), FaultOutcome::kResolved);
+  writer.join();
+  EXPECT_TRUE(has_written);
+  EXPECT_TRUE(can_be_written(kBase));
+  EXPECT_FALSE(can_be_executed(kBase));
+}
+
 TEST_F(CodePagesTest, OtherMemoryHasAllItsRightsAtOnce) {
   map_at(kBase, kPageSize, kReadWrite);
   map_at(kBase + kMiB, kPageSize, Protection::kRead | Protection::kExecute);
@@ -128,6 +154,17 @@ TEST_F(CodePagesTest, PagesOf2MiBAreLentWhole) {
   ASSERT_EQ(fake::execute(page + kMiB), FaultOutcome::kResolved);
   EXPECT_FALSE(can_be_written(page));
   EXPECT_EQ(value_at(page), 3u);
+  // Its own code is all that lies in it.
+  ASSERT_EQ(space().handle_fault(page + kMiB, FaultAccess::kWrite, page), FaultOutcome::kResolved);
+  EXPECT_TRUE(can_be_written(page) && can_be_executed(page));
+}
+
+// A page of 2 MiB that is code would be taken from all who execute it whenever one method is compiled.
+TEST_F(CodePagesTest, AdvisedCodeHasSmallPages) {
+  map_at(kBase, 4 * kMiB, Protection::kAll);
+  ASSERT_TRUE(space().advise(kBase, 4 * kMiB, kHugePage).ok());
+  ASSERT_EQ(write_word(kBase, 1), FaultOutcome::kResolved);
+  EXPECT_FALSE(is_huge(kBase));
 }
 
 // What 2 MiB pages are for, one fault and one block, without a 2 MiB entry.
@@ -146,6 +183,12 @@ TEST_F(CodePagesTest, BlocksByPages) {
   // Each page goes for itself.
   ASSERT_TRUE(space().unmap(kBase, kPageSize).ok());
   EXPECT_EQ(value_at(kBase + kMiB), 1u);
+  EXPECT_FALSE(is_populated(kBase));
+  // What was discarded whole comes back whole.
+  ASSERT_TRUE(space().advise(kBase + kPageSize, 2 * kMiB - kPageSize, kDontNeed).ok());
+  map_at(kBase, kPageSize);
+  ASSERT_EQ(write_word(kBase + kMiB, 2), FaultOutcome::kResolved);
+  EXPECT_TRUE(is_populated(kBase + kPageSize));
   // Who asks for 2 MiB pages gets them.
   map_at(kBase + 8 * kMiB, 4 * kMiB);
   ASSERT_TRUE(space().advise(kBase + 8 * kMiB, 4 * kMiB, kHugePage).ok());

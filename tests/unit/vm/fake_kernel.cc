@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <utility>
 
 #include "fakes/physical_memory.h"
 #include "irq/irq.h"
@@ -22,6 +23,10 @@ std::atomic<std::uint64_t> calls{0};
 std::atomic<CpuMask> online{1};
 
 }  // namespace
+
+namespace fake {
+std::function<void()> during_cross_call;
+}
 
 // --- sched/mutex.h, wait_queue.h and irq.h, as far as vm uses them -----------------------------------
 
@@ -42,11 +47,22 @@ void RwLock::lock() {
 }
 void RwLock::unlock() { holders_ = 0; }
 
+void Mutex::lock() {
+  Thread* nobody = nullptr;
+  // SAFETY: says that it is held, and is never followed.
+  while (!owner_.compare_exchange_weak(nobody, reinterpret_cast<Thread*>(this))) {
+    nobody = nullptr;
+    sched_yield();
+  }
+}
+void Mutex::unlock() { owner_ = nullptr; }
+
 CpuMask online_cpus() { return online; }
 CpuMask leave_flush_to_idle_cpus(CpuMask mask) { return mask; }
 void call_on_cpus(CpuMask, void (*function)(void*), void* argument) {
   ASSERT(arch::interrupts_enabled() && arch::preempt_count() == 0);  // else it could wait for ever
   ++calls;
+  if (const std::function<void()> once = std::exchange(fake::during_cross_call, nullptr)) once();
   function(argument);
 }
 

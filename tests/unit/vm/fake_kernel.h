@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "vm/address_space.h"
 #include "vm/page_source.h"
@@ -17,6 +18,8 @@ void prepare_memory();
 // Messages to other CPUs so far. With one CPU online there are none.
 std::uint64_t cross_calls();
 void set_online_cpus(std::uint64_t mask);
+// What else happens while the next message is under way.
+extern std::function<void()> during_cross_call;
 
 // What the hardware would do with one access of the application: looks in the page table, and faults
 // until it gets through or is refused. Reads or writes the first word of the page.
