@@ -83,7 +83,7 @@ std::optional<FaultOutcome> FaultHandler::run() {
 bool FaultHandler::huge_page_fits() const {
   const RegionProperties& properties = region_.properties;
   if (!region_.is_private_anonymous() || properties.stack || properties.no_reserve) return false;
-  if (properties.huge_pages == HugePages::kNever || lends_pages(properties.protection)) return false;
+  if (properties.huge_pages == HugePages::kNever) return false;
   const VirtAddr begin(align_down(page_.value(), kHugePageSize));
   if (begin < region_.begin() || begin + kHugePageSize > region_.end()) return false;
   // Without advice only plain data: code caches are touched here and there, and grow by their edges.

@@ -21,7 +21,7 @@ namespace mokapot {
 bool FaultHandler::huge_source_page_fits() const {
   const RegionProperties& properties = region_.properties;
   if (!region_.source || region_.is_private()) return false;
-  if (!properties.huge_tlb && (properties.huge_pages != HugePages::kPreferred || lends_pages(properties.protection))) return false;
+  if (!properties.huge_tlb && properties.huge_pages != HugePages::kPreferred) return false;
   const VirtAddr begin(align_down(page_.value(), kHugePageSize));
   return begin >= region_.begin() && begin + kHugePageSize <= region_.end() &&
          region_.source_page(begin) % arch::kEntriesPerTable == 0;

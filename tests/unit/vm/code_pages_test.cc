@@ -159,14 +159,6 @@ TEST_F(CodePagesTest, PagesOf2MiBAreLentWhole) {
   EXPECT_TRUE(can_be_written(page) && can_be_executed(page));
 }
 
-// A page of 2 MiB that is code would be taken from all who execute it whenever one method is compiled.
-TEST_F(CodePagesTest, AdvisedCodeHasSmallPages) {
-  map_at(kBase, 4 * kMiB, Protection::kAll);
-  ASSERT_TRUE(space().advise(kBase, 4 * kMiB, kHugePage).ok());
-  ASSERT_EQ(write_word(kBase, 1), FaultOutcome::kResolved);
-  EXPECT_FALSE(is_huge(kBase));
-}
-
 // What 2 MiB pages are for, one fault and one block, without a 2 MiB entry.
 TEST_F(CodePagesTest, BlocksByPages) {
   map_blocks_by_pages(true);

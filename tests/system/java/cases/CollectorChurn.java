@@ -23,7 +23,7 @@ import java.util.concurrent.atomic.AtomicLong;
  *   <li>nogc: the collector frees nothing (Epsilon), so references are left out;
  *   <li>NAME=VALUE: an option of the JVM that must have taken effect;
  *   <li>touched: all of the heap must be resident from the start;
- *   <li>huge: what the heap holds must lie in 2 MiB pages;
+ *   <li>huge: half of what the heap holds must lie in 2 MiB pages (Shenandoah gives regions back in between);
  *   <li>uncommit: the memory of a heap that has become empty must come back to the machine.
  * </ul>
  */
@@ -322,7 +322,7 @@ public final class CollectorChurn {
     int steps = slots * 4;
     long digest = round(steps, slots, collects);
     if (words.contains("huge")) {
-      requireHugePages(size);
+      requireHugePages(size / 2);
     }
     System.out.println("digest: " + Long.toHexString(digest));
     if (collects) {
