@@ -11,7 +11,6 @@
 //
 // Boot's one thread, interrupts off.
 
-
 #include "arch/cpu.h"
 #include "arch/msr.h"
 #include "base/global.h"

@@ -211,8 +211,8 @@ std::optional<FaultOutcome> FaultHandler::take_turn(PageTableSlot& slot, Entry e
   }
   expected = idle.raw();
   const Entry turned = idle.with_protection(rights(level), level);
+  // Nothing is to be flushed for rights that only grow.
   if (!slot.compare_exchange_strong(expected, turned.raw(), std::memory_order_acq_rel)) return std::nullopt;
-  arch::invalidate_page(page_);
   count_fault(false);
   return FaultOutcome::kResolved;
 }

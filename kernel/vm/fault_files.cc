@@ -80,8 +80,7 @@ std::optional<FaultOutcome> FaultHandler::populate_from_source() {
   const bool for_write = access_ == FaultAccess::kWrite;
   const Result<PhysAddr> frame = frame_from_source(index, for_write);
   if (!frame.ok()) return outcome_of(frame.error());
-  const Entry entry =
-      Entry::make(frame.value(), false, for_write, rights(0), 0);
+  const Entry entry = Entry::make(frame.value(), false, for_write, rights(0), 0);
   if (!install(*slot_, entry)) {
     region_.source->release_frame(frame.value(), false);
     return std::nullopt;
